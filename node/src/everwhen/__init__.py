@@ -1,0 +1,1 @@
+"""Everwhen: a replicated, time-travelling graph and vector database."""

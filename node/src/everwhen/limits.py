@@ -1,0 +1,56 @@
+"""Every bound in one place: sizes in bytes unless the name says otherwise.
+
+A bound that a user may change is a setting (``settings.py``) whose default stands here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- numbers ---
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
+
+# --- query text ---
+QUERY_TEXT_CHARS_MAX: Final = 1_000_000
+#: nesting of expressions, subqueries and patterns; keeps recursive descent off the C stack
+QUERY_DEPTH_MAX: Final = 200
+PARAMETER_DEPTH_MAX: Final = 100
+IDENTIFIER_CHARS_MAX: Final = 16_383
+PLAN_CACHE_ENTRIES_MAX: Final = 1_000
+
+# --- one statement ---
+STATEMENT_MEMORY_BYTES_MAX: Final = 1 << 30
+#: rows between two looks at deadline, cancellation and memory
+ROWS_PER_CHECK: Final = 256
+
+# --- values ---
+STRING_BYTES_MAX: Final = 64 << 20
+LIST_ELEMENTS_MAX: Final = 10_000_000
+INDEXED_VALUE_BYTES_MAX: Final = 8_000
+PROPERTIES_PER_ENTITY_MAX: Final = 10_000
+
+# --- names in the record ---
+LABELS_MAX: Final = 65_535
+RELATIONSHIP_TYPES_MAX: Final = 65_535
+PROPERTY_KEYS_MAX: Final = 1_000_000
+
+# --- transactions ---
+#: mutations buffered before a transaction is sent to the log in chunks
+MUTATIONS_PER_CHUNK: Final = 5_000
+MUTATIONS_PER_COMMIT_MAX: Final = 5_000
+CONFLICT_KEYS_PER_COMMIT_MAX: Final = 10_000
+#: versions over which the last commit per conflict key is kept
+CONFLICT_WINDOW_VERSIONS: Final = 100_000
+#: versions over which a request id is remembered
+REQUEST_WINDOW_VERSIONS: Final = 100_000
+ID_LEASE_BLOCK: Final = 4_096
+TRANSACTION_METADATA_BYTES_MAX: Final = 64 << 10
+
+# --- log ---
+LOG_ENTRY_BYTES_MAX: Final = 16 << 20
+LOG_BATCH_BYTES_MAX: Final = 8 << 20
+LOG_BATCH_ENTRIES_MAX: Final = 4_096
+LOG_SEGMENT_BYTES: Final = 64 << 20
+#: proposals waiting for the log, in bytes; above it a proposal is refused (retryable)
+PROPOSALS_PENDING_BYTES_MAX: Final = 256 << 20
