@@ -1,0 +1,175 @@
+"""The seam between execution and data: what a statement may ask of the graph, and do to it.
+
+``exec/`` reads through :class:`GraphView` and writes through :class:`GraphWriter`; ``mvcc/``
+implements the view at a committed version, ``txn/`` the view that shows a transaction's own
+writes and the writer. Neither side sees the other's classes. Names are strings here; tokens are
+a matter of the record.
+
+A view answers for exactly one version. Every iterator is lazy, ascending in the order said, and
+stays valid while the same transaction writes: it shows the state at the moment it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Protocol
+
+from everwhen.model.elements import ElementReader, Node, Relationship, Value
+from everwhen.model.schema import Catalog
+
+
+class Direction(Enum):
+    """How a pattern's relationship is walked, seen from the node it starts at."""
+
+    OUT = ">"
+    IN = "<"
+    BOTH = "-"
+
+    @property
+    def reverse(self) -> Direction:
+        return {Direction.OUT: Direction.IN, Direction.IN: Direction.OUT}.get(self, self)
+
+
+class EntityKind(Enum):
+    """Nodes and relationships have separate id spaces."""
+
+    NODE = "NODE"
+    RELATIONSHIP = "RELATIONSHIP"
+
+
+class Bound:
+    """One end of a range: a value, and whether the value itself belongs to it."""
+
+    __slots__ = ("inclusive", "value")
+
+    def __init__(self, value: Value, inclusive: bool) -> None:
+        self.value = value
+        self.inclusive = inclusive
+
+
+class Statistics(Protocol):
+    """Counts kept with the record; exact at the latest version, estimates for planning."""
+
+    def node_count(self, label: str | None = None) -> int: ...
+
+    def relationship_count(self, type: str | None = None) -> int: ...  # noqa: A002
+
+    def index_size(self, index_name: str) -> int: ...
+
+    def index_distinct(self, index_name: str) -> int: ...
+
+
+class GraphView(ElementReader, Statistics, Protocol):
+    """The graph at one version, own writes included where it belongs to a transaction.
+
+    Methods taking an id raise ``EntityNotFound`` (detail ``DeletedEntityAccess``) when the entity
+    is not visible, except the ones that say otherwise.
+    """
+
+    @property
+    def version(self) -> int:
+        """The committed version this view reads at (own writes come on top)."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """The schema. It does not travel in time: always the latest one."""
+
+    def has_node(self, node_id: int) -> bool: ...
+
+    def has_relationship(self, relationship_id: int) -> bool: ...
+
+    def node(self, node_id: int) -> Node | None: ...
+
+    def relationship(self, relationship_id: int) -> Relationship | None: ...
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes, ascending by id."""
+
+    def nodes_with_label(self, label: str) -> Iterator[Node]:
+        """Nodes that carry ``label``, ascending by id."""
+
+    def relationships(self, types: Sequence[str] | None = None) -> Iterator[Relationship]:
+        """All relationships of the types (all types if None), ascending by id."""
+
+    def expand(
+        self, node_id: int, direction: Direction, types: Sequence[str] | None = None
+    ) -> Iterator[Relationship]:
+        """Relationships of a node. BOTH yields a loop once. Order is deterministic."""
+
+    def expand_into(
+        self, start: int, end: int, direction: Direction, types: Sequence[str] | None = None
+    ) -> Iterator[Relationship]:
+        """Relationships between two given nodes."""
+
+    def degree(
+        self, node_id: int, direction: Direction, types: Sequence[str] | None = None
+    ) -> int: ...
+
+    def index_seek(self, index_name: str, values: Sequence[Value]) -> Iterator[int]:
+        """Ids whose leading indexed properties equal ``values`` (a prefix of the index)."""
+
+    def index_range(
+        self,
+        index_name: str,
+        prefix: Sequence[Value],
+        lower: Bound | None,
+        upper: Bound | None,
+    ) -> Iterator[int]:
+        """Ids with equal leading properties and the next one within the bounds, ascending by
+        value. Only values comparable with the bounds are yielded (numbers with numbers, …)."""
+
+    def index_prefix(
+        self, index_name: str, prefix: Sequence[Value], text: str
+    ) -> Iterator[int]:
+        """Ids whose next indexed property is a string that starts with ``text``."""
+
+    def index_scan(self, index_name: str) -> Iterator[int]:
+        """All ids in the index, in the total order of the indexed values (openCypher order)."""
+
+    def at_version(self, version: int) -> GraphView:
+        """The committed graph at a past version (no own writes).
+
+        :raises TimeOutOfRange: later than the latest version, or before the oldest readable.
+        """
+
+    def version_at(self, time_micros: int) -> int:
+        """The version of the last commit at or before a time (µs since 1970 UTC).
+
+        Pure look-up in the record: the caller closes the time first (``Consensus.close_time``).
+
+        :raises TimeOutOfRange: before the first commit or the oldest readable time.
+        """
+
+
+class GraphWriter(Protocol):
+    """A transaction's buffer. Ids are final: they come from a leased block.
+
+    Values are validated here (storable types only: QueryTypeError, detail
+    ``InvalidPropertyType``), so that nothing unstorable reaches the log.
+    """
+
+    def create_node(self, labels: Sequence[str], properties: Mapping[str, Value]) -> Node: ...
+
+    def create_relationship(
+        self, start: int, type: str, end: int, properties: Mapping[str, Value]  # noqa: A002
+    ) -> Relationship: ...
+
+    def set_property(self, entity: Node | Relationship, key: str, value: Value) -> int:
+        """Set one property, or remove it if ``value`` is None; the number of properties set
+        (1), or for a removal 1 only if it was there."""
+
+    def add_labels(self, node_id: int, labels: Sequence[str]) -> int:
+        """The number of labels that were not there before."""
+
+    def remove_labels(self, node_id: int, labels: Sequence[str]) -> int:
+        """The number of labels that were there."""
+
+    def delete_node(self, node_id: int) -> bool:
+        """False if it is already deleted by this transaction. Relationships left behind are
+        an error at the end (``DeleteConnectedNode``), checked by the transaction."""
+
+    def delete_relationship(self, relationship_id: int) -> bool: ...
+
+    def note_merge(self, key: bytes) -> None:
+        """MERGE looked for this pattern and did not find it: a *pattern* conflict key."""
