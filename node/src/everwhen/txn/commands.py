@@ -1,0 +1,296 @@
+"""The replicated vocabulary: every payload a log entry can carry.
+
+A command is resolved effect, never query text (architecture brief, section 3.1). It is encoded
+once by whoever proposes it and decoded by ``apply/`` on every node. Encoding is msgpack of
+array-like structs: field order is the format, so fields are only ever appended, and
+``FORMAT`` moves when the meaning of one changes.
+
+Strings that repeat (labels, types, property keys) stand once in ``names`` of the command; a
+mutation refers to them by position. Property values travel as the bytes of ``codec.values``, so
+that apply copies them into the record without decoding.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+FORMAT: Final = 1
+
+
+class Mutation(msgspec.Struct, frozen=True, array_like=True, tag_field="kind"):
+    """Base of the mutations; one is one change to one entity."""
+
+
+class CreateNode(Mutation, frozen=True, array_like=True, tag=1):
+    """A fresh node; ``properties`` maps name position -> encoded value, ascending by name."""
+
+    id: int
+    labels: list[int]
+    properties: dict[int, bytes]
+
+
+class DeleteNode(Mutation, frozen=True, array_like=True, tag=2):
+    id: int
+
+
+class ChangeLabels(Mutation, frozen=True, array_like=True, tag=3):
+    """Only labels that really change, relative to the transaction's snapshot."""
+
+    id: int
+    added: list[int]
+    removed: list[int]
+
+
+class ChangeNode(Mutation, frozen=True, array_like=True, tag=4):
+    """Properties of a node; None removes one."""
+
+    id: int
+    properties: dict[int, bytes | None]
+
+
+class CreateRelationship(Mutation, frozen=True, array_like=True, tag=5):
+    id: int
+    type: int
+    start: int
+    end: int
+    properties: dict[int, bytes]
+
+
+class DeleteRelationship(Mutation, frozen=True, array_like=True, tag=6):
+    id: int
+
+
+class ChangeRelationship(Mutation, frozen=True, array_like=True, tag=7):
+    """Properties of a relationship; None removes one."""
+
+    id: int
+    properties: dict[int, bytes | None]
+
+
+AnyMutation = (
+    CreateNode
+    | DeleteNode
+    | ChangeLabels
+    | ChangeNode
+    | CreateRelationship
+    | DeleteRelationship
+    | ChangeRelationship
+)
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """Who and what a commit came from; made before it is proposed, kept for ever (audit)."""
+
+    principal: str
+    client: str
+    tag: str
+    metadata: dict[str, str]
+    statement_hash: bytes
+    salt: bytes
+    #: request id: a client's own id and its running number; ("", 0) asks for no deduplication
+    request_client: str = ""
+    request_sequence: int = 0
+
+
+class Checks(msgspec.Struct, frozen=True, array_like=True):
+    """What must still hold at commit beyond what the mutations themselves imply.
+
+    ``merges`` are pattern keys: each must not have been noted by a commit after the read version,
+    and is noted by this one. ``reads`` are read keys (SERIALIZABLE only): none may have been
+    written after the read version. See ``txn.footprint`` for their bytes.
+    """
+
+    merges: list[bytes] = []
+    reads: list[bytes] = []
+
+
+class Commit(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=1):
+    """A whole transaction in one entry."""
+
+    format: int
+    #: commit time in µs since 1970 UTC, from the proposer's hybrid clock; log order is time order
+    time: int
+    read_version: int
+    names: list[str]
+    mutations: list[AnyMutation]
+    checks: Checks
+    origin: Origin
+    #: the caller's own commit time was asked for (historical load)
+    own_time: bool = False
+
+
+class BeginChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=2):
+    """A transaction too large for one entry begins; its staging ends by commit, abort, expiry."""
+
+    format: int
+    transaction: int
+    read_version: int
+    origin: Origin
+
+
+class Chunk(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=3):
+    """The next piece: mutations, or column segments (``codec.segments``) of fresh ids."""
+
+    format: int
+    transaction: int
+    number: int
+    names: list[str]
+    mutations: list[AnyMutation]
+    segments: list[bytes]
+    checks: Checks
+
+
+class CommitChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=4):
+    """Publishes the staged pieces at one version; ``chunks`` must equal the number staged."""
+
+    format: int
+    time: int
+    transaction: int
+    chunks: int
+    own_time: bool = False
+
+
+class AbortChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=5):
+    """Forgets the staged pieces; also proposed by the leader for one that stayed silent."""
+
+    format: int
+    transaction: int
+    reason: str
+
+
+class CloseTime(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=6):
+    """Clock entry: no commit may be stamped at or before ``time`` any more."""
+
+    format: int
+    time: int
+
+
+class LeaseIds(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=7):
+    """Reserves ``nodes`` node ids and ``relationships`` relationship ids for one node's use."""
+
+    format: int
+    nodes: int
+    relationships: int
+
+
+class CreateIndex(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=8):
+    """A range index begins life in state *building*."""
+
+    format: int
+    name: str
+    entity: str
+    label: str
+    properties: list[str]
+    if_not_exists: bool
+
+
+class CreateConstraint(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=9):
+    """A constraint (``constraint`` is a ``model.schema.ConstraintKind`` value) begins."""
+
+    format: int
+    name: str
+    constraint: str
+    entity: str
+    label: str
+    properties: list[str]
+    type_text: str
+    if_not_exists: bool
+
+
+class DropSchema(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=10):
+    """Drops an index or constraint by name; works while it builds."""
+
+    format: int
+    name: str
+    constraint: bool
+    if_exists: bool
+
+
+class BackfillStep(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=11):
+    """One bounded step of a backfill: apply itself continues from its stored position.
+
+    Driven by the leader until the definition is *online* or *failed*; ``limit`` bounds the
+    entities looked at, so that no apply step takes more than 20 ms.
+    """
+
+    format: int
+    id: int
+    limit: int
+
+
+class FoldStep(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=12):
+    """One bounded step that moves a published run of a large transaction into the main keys, or
+    clears an aborted one; visible to nobody."""
+
+    format: int
+    limit: int
+
+
+Command = (
+    Commit
+    | BeginChunks
+    | Chunk
+    | CommitChunks
+    | AbortChunks
+    | CloseTime
+    | LeaseIds
+    | CreateIndex
+    | CreateConstraint
+    | DropSchema
+    | BackfillStep
+    | FoldStep
+)
+
+
+# --- replies -------------------------------------------------------------------------------
+
+
+class Committed(msgspec.Struct, frozen=True, array_like=True):
+    """The transaction is in: at this version and time."""
+
+    version: int
+    time: int
+    #: true when the request id had been seen: this is the first attempt's outcome again
+    repeated: bool = False
+
+
+class Leased(msgspec.Struct, frozen=True, array_like=True):
+    """First ids of the reserved blocks."""
+
+    first_node: int
+    first_relationship: int
+
+
+class SchemaChanged(msgspec.Struct, frozen=True, array_like=True):
+    """``changed`` is false when IF [NOT] EXISTS made it a no-op."""
+
+    changed: bool
+    catalog_version: int
+    id: int = 0
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True):
+    """The entry took effect and has nothing else to say. ``more``: work of this kind is left."""
+
+    more: bool = False
+
+
+Reply = Committed | Leased | SchemaChanged | Done
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Command)
+
+
+def encode(command: Command) -> bytes:
+    """Bytes of a log entry's payload."""
+    return _ENCODER.encode(command)
+
+
+def decode(payload: bytes) -> Command:
+    """The command of a payload.
+
+    :raises msgspec.ValidationError: bytes that are no command of this build.
+    """
+    return _DECODER.decode(payload)
