@@ -1,0 +1,1 @@
+"""The openCypher Technology Compatibility Kit, read from ``$TCK`` and never copied here."""

@@ -1,0 +1,130 @@
+"""The same cases put in other ways, where the answer must not change.
+
+``indexes``     every (label, property) pair the case's setup leaves behind, and every pair its
+                texts name, has a range index before the queries run;
+``at-version``  a query without side effects is asked again ``AT VERSION n`` of the commit it was
+                first asked at, after random later writes.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from tests.engine import Engine, Neutral, NodeValue, Outcome, TestProcedure
+from tests.tck import judge as judging
+from tests.tck.judge import Class, Verdict, Wrong
+from tests.tck.scenario import Case
+
+Variant = Callable[[Engine, Case, int], Verdict]
+_PATTERN: Final = re.compile(r"\(\w*((?::\w+)+)\s*(?:\{([^{}]*)\})?")
+_KEY: Final = re.compile(r"(\w+)\s*:")
+
+
+def index_pairs(engine: Engine, case: Case) -> list[tuple[str, str]]:
+    """(label, property) pairs of the graph and of the texts, sorted."""
+    pairs: set[tuple[str, str]] = set()
+    outcome = engine.run("MATCH (n) RETURN n")
+    for (node,) in outcome.rows:
+        assert isinstance(node, NodeValue)
+        pairs |= {(label, key) for label in node.labels for key in node.properties}
+    for check in case.checks:
+        for labels, body in _PATTERN.findall(check.query):
+            keys = _KEY.findall(body or "")
+            pairs |= {(label, key) for label in labels.split(":") if label for key in keys}
+    return sorted(pairs)
+
+
+def with_indexes(engine: Engine, case: Case, seed: int) -> Verdict:
+    """Judge with a range index on every pair; the setup is already in when they are built."""
+    return judging.judge(_Indexed(engine, case), case)
+
+
+class _Indexed:
+    """The engine, creating indexes just before the first query under judgement."""
+
+    def __init__(self, engine: Engine, case: Case) -> None:
+        self.engine = engine
+        self.case = case
+        self.queries = {check.query for check in case.checks}
+        self.done = False
+        self.can_register_procedures = engine.can_register_procedures
+
+    def reset(self) -> None:
+        self.engine.reset()
+
+    def version(self) -> int:
+        return self.engine.version()
+
+    def register_procedure(self, procedure: TestProcedure) -> None:
+        self.engine.register_procedure(procedure)
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def run(
+        self, query: str, parameters: Mapping[str, Neutral] | None = None, at: int | None = None
+    ) -> Outcome:
+        if query in self.queries and not self.done:
+            self.done = True
+            for label, key in index_pairs(self.engine, self.case):
+                made = self.engine.run(f"CREATE INDEX FOR (n:`{label}`) ON (n.`{key}`)")
+                if made.error is not None:
+                    raise Wrong(Class.UNEXPECTED_ERROR, f"index on {label}.{key}", str(made.error))
+        return self.engine.run(query, parameters, at)
+
+
+def at_version(engine: Engine, case: Case, seed: int) -> Verdict:
+    """Ask in the present, write at random, ask again at the commit of then."""
+    first = case.checks[0]
+    if first.effects not in ({}, None) or first.rows is None or len(case.checks) > 1:
+        return _skip(case, "writes or fails: nothing to ask at a past version")
+    if case.procedures:
+        return _skip(case, "calls a test procedure, which has no past")
+    # An empty graph has no commit to read at: one node comes and goes.
+    padded = replace(case, setup=[*case.setup, "CREATE (n:`_pad`)", "MATCH (n:`_pad`) DELETE n"])
+    try:
+        judging.prepare(engine, padded)
+        then = engine.version()
+        chance = random.Random(f"{seed} {case.name}")
+        for statement in later_writes(chance):
+            outcome = engine.run(statement)
+            if outcome.error is not None:
+                raise Wrong(Class.UNEXPECTED_ERROR, statement, str(outcome.error))
+        past = engine.run(first.query, case.parameters, at=then)
+        judging.judge_rows(first.rows, past)
+    except Wrong as wrong:
+        return Verdict(
+            case.name, case.feature, wrong.result, first.query, wrong.expected, wrong.got
+        )
+    return Verdict(case.name, case.feature, Class.PASS)
+
+
+def later_writes(chance: random.Random) -> list[str]:
+    """A few statements that disturb everything the past must not show."""
+    every = [
+        "MATCH (n) SET n.name = 'later', n.`_later` = 1",
+        "MATCH (n) WITH n LIMIT 1 DETACH DELETE n",
+        "MATCH ()-[r]->() WITH r LIMIT 2 DELETE r",
+        "MATCH (n) SET n:Later:A:B",
+        "MATCH (a), (b) WITH a, b LIMIT 3 CREATE (a)-[:LATER {w: 1}]->(b)",
+        "CREATE (:A {name: 'later', num: 1})-[:KNOWS]->(:B {name: 'x'})",
+        "MATCH (n:A) REMOVE n:A SET n.num = -1",
+        "MATCH ()-[r]->() SET r.name = 'later', r.num = 0",
+        "MATCH (n) DETACH DELETE n",
+    ]
+    return chance.sample(every, chance.randint(2, 5))
+
+
+def _skip(case: Case, reason: str) -> Verdict:
+    return Verdict(case.name, case.feature, Class.SKIPPED, got=reason)
+
+
+VARIANTS: Final[dict[str, Variant | None]] = {
+    "plain": None,
+    "indexes": with_indexes,
+    "at-version": at_version,
+}
