@@ -1,0 +1,1 @@
+"""Golden scripts; see :mod:`tests.golden.runner` for their form."""
