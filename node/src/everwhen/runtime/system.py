@@ -1,0 +1,208 @@
+"""The real ports: this machine's clocks, random source, disk and threads."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import mmap
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+from uuid import UUID
+
+from everwhen.ports import DiskLock, File
+
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
+
+
+class SystemClock:
+    """The system's clocks."""
+
+    def now_micros(self) -> int:
+        """Microseconds since 1970 by the wall clock."""
+        return time.time_ns() // 1_000
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that only goes forward."""
+        return time.monotonic()
+
+
+class SystemRandom:
+    """The system's random source."""
+
+    def bytes(self, count: int) -> bytes:
+        """``count`` random bytes."""
+        return secrets.token_bytes(count)
+
+    def float(self) -> float:
+        """A number in [0, 1)."""
+        return secrets.randbits(53) / (1 << 53)
+
+    def below(self, bound: int) -> int:
+        """A number in [0, bound)."""
+        return secrets.randbelow(bound)
+
+    def uuid(self) -> UUID:
+        """A random UUID."""
+        return UUID(bytes=secrets.token_bytes(16), version=4)
+
+
+class SystemFile:
+    """A file descriptor."""
+
+    __slots__ = ("_fd", "_path")
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self._path = path
+        self._fd = os.open(path, flags | os.O_CLOEXEC, 0o640)
+
+    @property
+    def path(self) -> Path:
+        """Where it was opened."""
+        return self._path
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """Up to ``length`` bytes; fewer only at the end of the file."""
+        data = os.pread(self._fd, length, offset)
+        if len(data) == length or not data:
+            return data
+        parts = [data]  # a signal or a limit of the system cut the read short
+        while data:
+            length, offset = length - len(data), offset + len(data)
+            data = os.pread(self._fd, length, offset) if length else b""
+            parts.append(data)
+        return b"".join(parts)
+
+    def pwrite(self, data: bytes | memoryview, offset: int) -> int:
+        """Write at ``offset``; returns how many bytes were taken."""
+        return os.pwrite(self._fd, data, offset)
+
+    def sync(self) -> None:
+        """Make the content and the size durable."""
+        os.fdatasync(self._fd)
+
+    def size(self) -> int:
+        """The length in bytes."""
+        return os.fstat(self._fd).st_size
+
+    def truncate(self, size: int) -> None:
+        """Set the length."""
+        os.ftruncate(self._fd, size)
+
+    def allocate(self, size: int) -> None:
+        """Reserve space up to ``size``; where the file system cannot, only the length is set."""
+        try:
+            os.posix_fallocate(self._fd, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            os.ftruncate(self._fd, max(size, self.size()))
+
+    def map(self) -> memoryview:
+        """The whole content, mapped."""
+        if self.size() == 0:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(self._fd, 0, prot=mmap.PROT_READ))
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._fd)
+
+
+class _SystemLock:
+    """A lock by ``flock``: the kernel drops it when the process ends, however it ends."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def release(self) -> None:
+        """Unlock by closing."""
+        os.close(self._fd)
+
+
+class SystemDisk:
+    """This machine's files."""
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        """Open for reading and writing."""
+        return SystemFile(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0))
+
+    def open_read(self, path: Path) -> File:
+        """Open for reading only."""
+        return SystemFile(path, os.O_RDONLY)
+
+    def exists(self, path: Path) -> bool:
+        """Whether there is a file or folder."""
+        return path.exists()
+
+    def names(self, path: Path) -> list[str]:
+        """The names in a folder, sorted."""
+        return sorted(os.listdir(path))
+
+    def make_directory(self, path: Path) -> None:
+        """Make a folder; fine if it exists."""
+        path.mkdir(mode=0o750, exist_ok=True)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Rename, replacing ``new``."""
+        os.replace(old, new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink()
+
+    def sync_directory(self, path: Path) -> None:
+        """Make the names in a folder durable."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def free_bytes(self, path: Path) -> int:
+        """Space left for unprivileged processes on the volume of ``path``."""
+        volume = os.statvfs(path)
+        return volume.f_bavail * volume.f_frsize
+
+    def lock(self, path: Path, holder: str) -> DiskLock:
+        """Lock ``path`` against other processes and write ``holder`` into it."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            present = os.pread(fd, 200, 0).decode("utf-8", "replace").strip()
+            os.close(fd)
+            raise BlockingIOError(errno.EWOULDBLOCK, present) from error
+        except BaseException:
+            os.close(fd)
+            raise
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, holder.encode(), 0)
+        return _SystemLock(fd)
+
+
+class SystemThreads:
+    """Thread pools by name, each with its own number of threads."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self._pools = {
+            name: ThreadPoolExecutor(size, thread_name_prefix=name) for name, size in sizes.items()
+        }
+
+    async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
+        """Run ``call(*arguments)`` in a thread of ``pool``."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pools[pool], call, *arguments)
+
+    def close(self) -> None:
+        """Wait for what runs, refuse what comes."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
