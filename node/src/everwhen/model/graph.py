@@ -59,6 +59,15 @@ class Statistics(Protocol):
 
     def index_distinct(self, index_name: str) -> int: ...
 
+    def label_names(self) -> list[str]:
+        """Labels that at least one node carries, ascending."""
+
+    def relationship_type_names(self) -> list[str]:
+        """Types that at least one relationship has, ascending."""
+
+    def property_key_names(self) -> list[str]:
+        """Every property key ever used, ascending."""
+
 
 class GraphView(ElementReader, Statistics, Protocol):
     """The graph at one version, own writes included where it belongs to a transaction.

@@ -1,0 +1,63 @@
+"""Turns a physical plan into runnable generators.
+
+``build(operator)`` gives ``run(ctx, argument_row) -> iterator of rows``. Building compiles every
+expression once, so a cached plan is cheap to run again. Rules all operators keep:
+
+* a yielded row is never changed afterwards by whoever yielded it; to extend a row, copy it;
+* rows are pulled, nothing is read ahead (except by operators that say so: Sort, Aggregate, Eager);
+* a loop that may run long without yielding calls ``ctx.tick()``.
+
+With a profile in the context each operator counts its rows and time under its identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from everwhen.exec.context import ExecutionContext, OperatorProfile, Profile, Row, Runner
+from everwhen.query import physical as p
+
+Builder = Callable[[Any], Runner]
+
+BUILDERS: dict[type, Builder] = {}
+
+
+def builds(kind: type) -> Callable[[Builder], Builder]:
+    """Registers the builder of one operator class."""
+
+    def register(builder: Builder) -> Builder:
+        BUILDERS[kind] = builder
+        return builder
+
+    return register
+
+
+def build(operator: p.Operator) -> Runner:
+    """A runner for an operator and all below it."""
+    return _profiled(operator, BUILDERS[type(operator)](operator))
+
+
+def _profiled(operator: p.Operator, run: Runner) -> Runner:
+    key = id(operator)
+
+    def counted(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
+        if ctx.profile is None:
+            return run(ctx, argument)
+        return _count(ctx.profile, ctx.profile.of(key), run(ctx, argument))
+
+    return counted
+
+
+def _count(whole: Profile, profile: OperatorProfile, rows: Iterator[Row]) -> Iterator[Row]:
+    """Passes rows on, counting them and the time spent below (inclusive of children)."""
+    clock = whole.nanoseconds
+    while True:
+        started = clock()
+        row = next(rows, None)
+        profile.nanoseconds += clock() - started
+        profile.pulls += 1
+        if row is None:
+            return
+        profile.rows += 1
+        yield row

@@ -1,0 +1,216 @@
+"""What one running statement carries: its views, parameters, limits, counters.
+
+One context serves one execution of one plan. Everything outside the pure core comes in through
+it: the instant of the statement, random numbers, the resolver of times, the deadline. Nothing
+here reads a clock; ``checkpoint`` is a call handed in by the runtime that raises when the
+statement must stop (deadline, cancellation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from everwhen.errors import MemoryLimitExceeded, QueryArgumentError
+from everwhen.limits import ROWS_PER_CHECK, STATEMENT_MEMORY_BYTES_MAX
+from everwhen.model.graph import GraphView, GraphWriter
+
+Row = list[Any]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a statement changed, as drivers show it."""
+
+    nodes_created: int = 0
+    nodes_deleted: int = 0
+    relationships_created: int = 0
+    relationships_deleted: int = 0
+    properties_set: int = 0
+    labels_added: int = 0
+    labels_removed: int = 0
+    indexes_added: int = 0
+    indexes_removed: int = 0
+    constraints_added: int = 0
+    constraints_removed: int = 0
+
+    @property
+    def contains_updates(self) -> bool:
+        return any(getattr(self, name) for name in self.__slots__)
+
+    def as_dict(self) -> dict[str, int]:
+        """Field name -> count, in the order of the fields."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class MemoryAccount:
+    """Bytes a statement holds, roughly; above the limit it ends with a clear error."""
+
+    __slots__ = ("limit", "peak", "used")
+
+    def __init__(self, limit: int = STATEMENT_MEMORY_BYTES_MAX) -> None:
+        self.limit = limit
+        self.used = 0
+        self.peak = 0
+
+    def take(self, count: int) -> None:
+        """Account for ``count`` more bytes.
+
+        :raises MemoryLimitExceeded: above the limit.
+        """
+        self.used += count
+        if self.used > self.peak:
+            self.peak = self.used
+            if self.used > self.limit:
+                raise MemoryLimitExceeded(
+                    f"the statement holds more than {self.limit:,} bytes of intermediate rows",
+                    hint="narrow the pattern, add LIMIT, or use CALL { } IN TRANSACTIONS",
+                )
+
+    def give_back(self, count: int) -> None:
+        self.used -= count
+
+
+class Environment(Protocol):
+    """What execution asks of the runtime around it."""
+
+    def now_micros(self) -> int:
+        """The wall clock now, µs since 1970 UTC (``datetime.realtime()``)."""
+
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
+
+    def uuid(self) -> str: ...
+
+    def resolve_time(self, time_micros: int) -> int:
+        """The version readable at a time; closes the time if need be (``Consensus.close_time``).
+
+        :raises TimeOutOfRange: later than the clock, or before the oldest readable time.
+        """
+
+    def checkpoint(self) -> None:
+        """Raises when the statement must stop: deadline passed, cancelled, shutting down."""
+
+    def open_import_file(self, url: str) -> Iterator[str]:
+        """Lines of a text file of the import folder (``LOAD CSV``), line ends kept.
+
+        :raises ExternalResourceFailed: not a ``file:///`` URL of the import folder.
+        """
+
+    def commit_batch(self) -> None:
+        """End the current inner transaction and begin the next (``CALL … IN TRANSACTIONS``)."""
+
+    def rollback_batch(self) -> None:
+        """Forget the current inner transaction and begin the next."""
+
+    def await_indexes(self, name: str | None, timeout_seconds: float) -> None:
+        """Returns when the index (or all of them) is online.
+
+        :raises ProcedureCallFailed: it failed, or took longer.
+        """
+
+    def administration(self) -> Administration: ...
+
+
+class Administration(Protocol):
+    """Facts about the server that SHOW and ``dbms.*`` list."""
+
+    def settings(self) -> Sequence[tuple[str, str, str]]: ...
+
+    def transactions(self) -> Sequence[Mapping[str, Any]]: ...
+
+    def databases(self) -> Sequence[Mapping[str, Any]]: ...
+
+    def components(self) -> Sequence[tuple[str, list[str], str]]: ...
+
+    def principal(self) -> str: ...
+
+
+@dataclass(slots=True)
+class ExecutionContext:
+    """One execution of one plan."""
+
+    view: GraphView
+    writer: GraphWriter | None
+    parameters: Mapping[str, Any]
+    environment: Environment
+    #: instants of the statement and of its transaction, µs since 1970 UTC
+    now_statement: int
+    now_transaction: int
+    memory: MemoryAccount = field(default_factory=MemoryAccount)
+    counters: Counters = field(default_factory=Counters)
+    views: dict[tuple[str, int], GraphView] = field(default_factory=dict)
+    profile: Profile | None = None
+    procedures: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    _ticks: int = 0
+
+    def tick(self) -> None:
+        """Called per row by operators that may run long without yielding."""
+        self._ticks += 1
+        if self._ticks >= ROWS_PER_CHECK:
+            self._ticks = 0
+            self.environment.checkpoint()
+
+    # --- what functions ask (exec.functions.context.FunctionContext) ---
+
+    def now_realtime(self) -> int:
+        return self.environment.now_micros()
+
+    def random(self) -> float:
+        return self.environment.random()
+
+    def uuid(self) -> str:
+        return self.environment.uuid()
+
+    # --- time travel ---
+
+    def view_at(self, kind: str, moment: int) -> GraphView:
+        """The graph at a time (µs) or version; one view per moment and statement."""
+        key = (kind, moment)
+        view = self.views.get(key)
+        if view is None:
+            if kind == "time":
+                version = self.environment.resolve_time(moment)
+            else:
+                version = moment
+            view = self.views[key] = self.view.at_version(version)
+        return view
+
+    def must_write(self) -> GraphWriter:
+        """The writer, or an error for a statement that may only read."""
+        if self.writer is None:
+            raise QueryArgumentError("this transaction is read-only and the statement writes")
+        return self.writer
+
+
+@dataclass(slots=True)
+class OperatorProfile:
+    """What PROFILE measured of one operator."""
+
+    rows: int = 0
+    pulls: int = 0
+    nanoseconds: int = 0
+
+
+@dataclass(slots=True)
+class Profile:
+    """Measurements of one run, by identity of the plan's operator. ``nanoseconds`` is a
+    monotonic clock handed in by the runtime."""
+
+    nanoseconds: Callable[[], int]
+    operators: dict[int, OperatorProfile] = field(default_factory=dict)
+
+    def of(self, operator: int) -> OperatorProfile:
+        """The measurements of one operator, made on first use."""
+        found = self.operators.get(operator)
+        if found is None:
+            found = self.operators[operator] = OperatorProfile()
+        return found
+
+
+#: An expression ready to run.
+Evaluator = Callable[[Row, ExecutionContext], Any]
+#: An operator ready to run: rows for one argument row.
+Runner = Callable[[ExecutionContext, Row], Iterator[Row]]

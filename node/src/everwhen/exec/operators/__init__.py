@@ -1,0 +1,29 @@
+"""The operators, one module per family; importing this package registers them all."""
+
+from everwhen.exec.operators import (
+    aggregate,
+    expand,
+    merge,
+    procedure,
+    quantified,
+    relational,
+    scan,
+    shortest,
+    subquery,
+    varlength,
+    write,
+)
+
+__all__ = [
+    "aggregate",
+    "expand",
+    "merge",
+    "procedure",
+    "quantified",
+    "relational",
+    "scan",
+    "shortest",
+    "subquery",
+    "varlength",
+    "write",
+]
