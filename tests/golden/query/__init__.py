@@ -1,0 +1,1 @@
+"""The language by example: each production, function and procedure with its answer."""
