@@ -110,6 +110,15 @@ def _number(value: Neutral) -> Neutral:
     return float(value) if is_number else value
 
 
+class Session(Protocol):
+    """One client: its statements run in order, ``BEGIN``, ``COMMIT``, ``ROLLBACK`` included."""
+
+    def run(self, query: str, parameters: Mapping[str, Neutral] | None = None) -> Outcome: ...
+
+    def close(self) -> None:
+        """Rolls back what is open."""
+
+
 class Engine(Protocol):
     """One database under test."""
 
@@ -127,6 +136,12 @@ class Engine(Protocol):
 
     def version(self) -> int:
         """The version of the last commit."""
+
+    def session(self) -> Session:
+        """A further client of the same database."""
+
+    def reopen(self) -> None:
+        """Close the database in good order and open it again from its disk."""
 
     def register_procedure(self, procedure: TestProcedure) -> None: ...
 

@@ -14,6 +14,7 @@ from tests.engine import (
     Outcome,
     PathValue,
     RelationshipValue,
+    Session,
     TestProcedure,
     TextValue,
     canonical,
@@ -114,6 +115,12 @@ class Scripted:
 
     def version(self) -> int:
         return 1
+
+    def session(self) -> Session:
+        raise NotImplementedError
+
+    def reopen(self) -> None:
+        raise NotImplementedError
 
     def register_procedure(self, procedure: TestProcedure) -> None:
         self.procedures.append(procedure)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from tests.engine import Engine, Neutral, NodeValue, Outcome, TestProcedure
+from tests.engine import Engine, Neutral, NodeValue, Outcome, Session, TestProcedure
 from tests.tck import judge as judging
 from tests.tck.judge import Class, Verdict, Wrong
 from tests.tck.scenario import Case
@@ -58,6 +58,12 @@ class _Indexed:
 
     def version(self) -> int:
         return self.engine.version()
+
+    def session(self) -> Session:
+        return self.engine.session()
+
+    def reopen(self) -> None:
+        self.engine.reopen()
 
     def register_procedure(self, procedure: TestProcedure) -> None:
         self.engine.register_procedure(procedure)
