@@ -12,9 +12,9 @@ twin disk breaks is then what a real disk breaks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Protocol, TypeVar, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 from uuid import UUID
 
 _T = TypeVar("_T")
@@ -156,6 +156,13 @@ class Threads(Protocol):
         """Run ``call(*arguments)`` in a thread of ``pool`` and await its result.
 
         Cancelling the wait does not stop a call that has begun.
+        """
+        ...
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """From inside a call: let the event loop run ``coroutine``, wait, return its result.
+
+        Only in a thread of a pool; on the event loop itself it would wait for ever.
         """
         ...
 

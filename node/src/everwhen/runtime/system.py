@@ -9,10 +9,10 @@ import mmap
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 from uuid import UUID
 
 from everwhen.ports import DiskLock, File
@@ -196,11 +196,19 @@ class SystemThreads:
         self._pools = {
             name: ThreadPoolExecutor(size, thread_name_prefix=name) for name, size in sizes.items()
         }
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
         """Run ``call(*arguments)`` in a thread of ``pool``."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pools[pool], call, *arguments)
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run ``coroutine`` on the loop that started this call, and wait for it."""
+        if self._loop is None:
+            coroutine.close()
+            raise RuntimeError("no call of a pool is running")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def close(self) -> None:
         """Wait for what runs, refuse what comes."""

@@ -1,15 +1,47 @@
-"""Threads without threads: calls run on the loop, at a moment that the seed picks."""
+"""Threads in lockstep: calls run while the loop stands still, at a moment that the seed picks.
+
+A call gets a real thread, because it may have to wait for the loop in the middle of its work
+(``wait_for``); but the loop and the calls take turns, only one of them ever runs, so the order of
+events follows from the seed alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+import threading
+from collections.abc import Callable, Coroutine
+from queue import SimpleQueue
+from typing import Any, TypeVar, TypeVarTuple
 
 from everwhen.ports import Random
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
+
+
+class _Turns:
+    """The conversation of the loop with one call: whose turn it is, and what was said."""
+
+    __slots__ = ("to_call", "to_loop")
+
+    def __init__(self) -> None:
+        #: ("await", coroutine) | ("done", result) | ("raised", exception)
+        self.to_loop: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        #: ("done", result) | ("raised", exception)
+        self.to_call: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+
+
+_current = threading.local()
+
+
+def _run_call(turns: _Turns, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    _current.turns = turns
+    try:
+        result = call(*arguments)
+    except BaseException as error:  # noqa: BLE001 - raised again on the loop
+        turns.to_loop.put(("raised", error))
+    else:
+        turns.to_loop.put(("done", result))
 
 
 class InlineThreads:
@@ -43,9 +75,37 @@ class InlineThreads:
 
     async def _run(self, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
         await asyncio.sleep(self._random.float() * self._wait_max)
-        result = call(*arguments)
-        await asyncio.sleep(self._random.float() * self._wait_max)
-        return result
+        try:
+            return await self._lockstep(call, arguments)
+        finally:
+            await asyncio.sleep(self._random.float() * self._wait_max)
+
+    async def _lockstep(self, call: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
+        """Give the turn to the call, blocking the loop, until it ends; serve its waits."""
+        turns = _Turns()
+        thread = threading.Thread(target=_run_call, args=(turns, call, arguments), daemon=True)
+        thread.start()
+        while True:
+            said, what = turns.to_loop.get()
+            if said == "done":
+                return what  # type: ignore[no-any-return]
+            if said == "raised":
+                raise what
+            try:
+                answer = ("done", await what)
+            except BaseException as error:  # noqa: BLE001 - raised again in the call
+                turns.to_call.put(("raised", error))
+            else:
+                turns.to_call.put(answer)
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Give the turn back to the loop until ``coroutine`` is done."""
+        turns: _Turns = _current.turns
+        turns.to_loop.put(("await", coroutine))
+        said, what = turns.to_call.get()
+        if said == "raised":
+            raise what
+        return what  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Refuse what comes."""

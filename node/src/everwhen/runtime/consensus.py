@@ -1,0 +1,73 @@
+"""The port between sessions and agreement (architecture brief, section 3.6).
+
+Everything above it asks the same few things whether one node or a Raft group answers. Commands
+and replies cross it as bytes, so that consensus can later live in a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+class ReadMode(Enum):
+    """How fresh a read of the present must be (brief, section 4)."""
+
+    LINEARIZABLE = "linearizable"
+    BOOKMARK = "bookmark"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who takes writes, as far as this node knows."""
+
+    node_id: str
+    name: str
+    http: str
+    is_self: bool
+
+
+class Consensus(Protocol):
+    """Agreement on the log."""
+
+    async def propose(self, command: bytes) -> bytes:
+        """Replicate a command (``txn.commands``) and return the encoded reply of its apply.
+
+        A data commit is stamped here, by the leader, in the same step that orders it.
+
+        :raises ResourceExhausted: refused before it was proposed; nothing happened.
+        :raises ShuttingDown: not proposed.
+        :raises OutcomeUnknown: it may or may not take effect.
+        """
+
+    async def read_barrier(self, mode: ReadMode, version: int = 0) -> int:
+        """A version that is safe to read at: at least everything committed before the call
+        (LINEARIZABLE), or at least ``version`` (BOOKMARK), or just what is applied (STALE).
+
+        :raises BookmarkTimeout: ``version`` was not applied in time.
+        """
+
+    async def close_time(self, time_micros: int) -> None:
+        """Return once no commit can be stamped at or before ``time_micros`` any more.
+
+        :raises TimeOutOfRange: later than the leader's clock.
+        """
+
+    async def lease_ids(self, nodes: int, relationships: int) -> tuple[int, int]:
+        """The first ids of two reserved blocks; ids are never given out twice."""
+
+    async def lock(self, owner: int, keys: Sequence[bytes], timeout: float) -> bool:
+        """Take write locks for a PESSIMISTIC transaction; True if it had to wait.
+
+        :raises DeadlockDetected: waiting would close a circle.
+        :raises LockTimeout: not granted in ``timeout`` seconds.
+        """
+
+    async def unlock(self, owner: int) -> None:
+        """Release everything ``owner`` holds or waits for."""
+
+    def leader(self) -> Leader | None:
+        """The current leader, None while there is none."""
