@@ -200,8 +200,6 @@ def unescape(text: str, source: str, start: int) -> str:
 
 def _quoted(text: str, source: str, start: int) -> str:
     name = source[1:-1].replace("``", "`")
-    if not name:
-        raise query_error(text, start, "A name in backticks must not be empty")
     if len(name) > IDENTIFIER_CHARS_MAX:
         raise _name_too_long(text, start)
     return name
