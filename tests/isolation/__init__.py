@@ -1,0 +1,1 @@
+"""Isolation anomalies as scripts of several sessions, for each isolation level."""
