@@ -1,0 +1,1 @@
+"""What several suites share: a server process, a client of the Query API."""

@@ -1,0 +1,118 @@
+"""A real ``everwhen serve`` in a process of its own, to be stopped, killed and started again."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+READY_SECONDS: Final = 60.0
+
+
+def program() -> list[str]:
+    """The command of this checkout's environment."""
+    script = Path(sys.executable).with_name("everwhen")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "everwhen.cli"]
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ServerDied(RuntimeError):
+    """The process ended without being told to; carries the end of its output."""
+
+
+class Server:
+    """One node on one data directory. The port stays the same over restarts."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.options = options
+        self.output = directory.with_name(directory.name + ".log")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, wait: bool = True) -> None:
+        """Start; return when ``/readyz`` says so."""
+        command = [
+            *program(),
+            "serve",
+            *("--data-dir", str(self.directory)),
+            *("--http", f"127.0.0.1:{self.port}"),
+            *("--auth", "none"),
+            *("--name", "n1"),
+            *self.options,
+        ]
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Until ``/readyz`` answers 200.
+
+        :raises ServerDied: it ended, or took longer than ``READY_SECONDS``.
+        """
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if self.process is None or self.process.poll() is not None:
+                break
+            if self._ready():
+                return
+            time.sleep(0.02)
+        raise ServerDied(self.tail())
+
+    def _ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            os.kill(self.process.pid, number)
+        try:
+            code = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        self.process = None
+        return code
+
+    def tail(self) -> str:
+        """The end of what it printed."""
+        return self.output.read_text(encoding="utf-8", errors="replace")[-4000:]
