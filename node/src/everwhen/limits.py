@@ -35,6 +35,12 @@ LABELS_MAX: Final = 65_535
 RELATIONSHIP_TYPES_MAX: Final = 65_535
 PROPERTY_KEYS_MAX: Final = 1_000_000
 
+# --- reading the record ---
+#: decoded column segments kept in memory
+SEGMENT_CACHE_BYTES: Final = 256 << 20
+#: decoded nodes, and as many relationships, that one snapshot keeps
+SNAPSHOT_CACHE_ENTRIES: Final = 16_384
+
 # --- transactions ---
 #: mutations buffered before a transaction is sent to the log in chunks
 MUTATIONS_PER_CHUNK: Final = 5_000
@@ -51,6 +57,21 @@ TRANSACTION_METADATA_BYTES_MAX: Final = 64 << 10
 LOG_ENTRY_BYTES_MAX: Final = 16 << 20
 LOG_BATCH_BYTES_MAX: Final = 8 << 20
 LOG_BATCH_ENTRIES_MAX: Final = 4_096
+#: entries applied in one go; bounds how long a commit waits behind others
+APPLY_BATCH_ENTRIES_MAX: Final = 256
+APPLY_BATCH_BYTES_MAX: Final = 1 << 20
 LOG_SEGMENT_BYTES: Final = 64 << 20
 #: proposals waiting for the log, in bytes; above it a proposal is refused (retryable)
 PROPOSALS_PENDING_BYTES_MAX: Final = 256 << 20
+
+# --- defaults of what whoever runs a node may choose (settings.py) ---
+HTTP_BODY_BYTES_DEFAULT: Final = 64 << 20
+HTTP_CONNECTIONS_DEFAULT: Final = 1_000
+QUERY_WORKERS_DEFAULT: Final = 4
+QUERIES_WAITING_DEFAULT: Final = 256
+TRANSACTIONS_OPEN_DEFAULT: Final = 256
+STATEMENT_TIMEOUT_S_DEFAULT: Final = 120.0
+TRANSACTION_IDLE_S_DEFAULT: Final = 60.0
+MEMORY_LOW_BYTES_DEFAULT: Final = 256 << 20
+DISK_LOW_BYTES_DEFAULT: Final = 512 << 20
+SLOW_QUERY_S_DEFAULT: Final = 1.0
