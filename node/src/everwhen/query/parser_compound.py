@@ -154,7 +154,7 @@ class CompoundParser(PatternParser):
         # skip nodes and relationships: brackets and what arrows are made of
         index = self.i
         while self.kinds[index] in _PATTERN_TOKENS:
-            close = self.closer(index) if self.kinds[index] in ("(", "[") else index
+            close = self.closer(index) if self.kinds[index] in ("(", "[", "{") else index
             if close < 0:
                 return False
             index = close + 1
@@ -294,7 +294,8 @@ class CompoundParser(PatternParser):
         self.enter(1)
         at = self.starts[self.i]
         members = [self._type()]
-        while self.take("|"):
+        while self.kinds[self.i] == "|" and self.bar_joins():
+            self.i += 1
             members.append(self._type())
         self.depth -= 1
         return members[0] if len(members) == 1 else TypeUnion(tuple(members), at=at)
@@ -337,4 +338,4 @@ class CompoundParser(PatternParser):
 
 #: what stands after "(" or after its variable in a node pattern
 _NODE_TOKENS: Final = frozenset((")", ":", "{", "WHERE", "IS", PARAM))
-_PATTERN_TOKENS: Final = frozenset(("(", "[", "-", "<", ">"))
+_PATTERN_TOKENS: Final = frozenset(("(", "[", "{", "-", "<", ">", "+", "*"))

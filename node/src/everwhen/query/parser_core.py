@@ -1,8 +1,9 @@
 """The parser's floor: tokens by index, names, errors, and the depth bound.
 
-The parser is one class in layers, each in its module, each using only what is below or declared
-here: core < patterns < expressions < clauses < schema < parser. It never backtracks far: every
-choice is made by looking at a few tokens, in one place by finding a closing bracket.
+The parser is one class in layers, each in its module ``parser_*``, each using only what is below
+it or declared here: core < patterns < compound < expressions < updates < calls < clauses <
+schema < parser. It does not backtrack (but for one list, ``[x IN xs, …]``): every choice is made
+by looking at a few tokens, in one place by finding a closing bracket.
 
 Depth: every nested expression, pattern or subquery takes from one budget
 (limits.QUERY_DEPTH_MAX) what it costs in Python frames, so that no text can exhaust the stack;
@@ -77,6 +78,9 @@ class Core:
         raise NotImplementedError
 
     def time_spec(self) -> TimeSpec | None:
+        raise NotImplementedError
+
+    def time_ahead(self) -> bool:
         raise NotImplementedError
 
     # --- looking and taking -----------------------------------------------------------------

@@ -278,16 +278,16 @@ class PatternParser(Core):
     def label_or(self) -> LabelExpression:
         at = self.starts[self.i]
         first = self.label_and()
-        if self.kinds[self.i] != "|" or not self._bar_joins_labels():
+        if self.kinds[self.i] != "|" or not self.bar_joins():
             return first
         operands = [first]
-        while self.kinds[self.i] == "|" and self._bar_joins_labels():
+        while self.kinds[self.i] == "|" and self.bar_joins():
             self.i += 1
             self.take(":")
             operands.append(self.label_and())
         return LabelOr(tuple(operands), at=at)
 
-    def _bar_joins_labels(self) -> bool:
+    def bar_joins(self) -> bool:
         """In ``[x IN xs WHERE x:A | x.p]`` the bar ends the WHERE; in ``[… x:A|B | x.p]`` the
         first one joins labels: only the last bar before the bracket closes can end it."""
         if self.bar_close < 0:

@@ -48,7 +48,7 @@ _JOINED: Final[dict[tuple[str, str], str]] = {
     ("DATABASE", "DEFAULT"): "DEFAULT DATABASE", ("DATABASE", "HOME"): "HOME DATABASE",
     ("USERS", "CURRENT"): "CURRENT USER", ("PRIVILEGES", "SUPPORTED"): "SUPPORTED PRIVILEGES",
     ("RELATIONSHIP TYPES", "RELATIONSHIP"): "RELATIONSHIP TYPES",
-    ("PROPERTY KEYS", "PROPERTY"): "PROPERTY KEYS", ("ALIASES", "DATABASE"): "ALIASES",
+    ("PROPERTY KEYS", "PROPERTY"): "PROPERTY KEYS",
 }  # fmt: skip
 _TAKE_ARGUMENTS: Final = frozenset(("DATABASE", "DATABASES", "TRANSACTIONS", "SETTINGS"))
 _PART_STARTS: Final = frozenset(("YIELD", "WHERE", "RETURN", END, ";"))
@@ -278,18 +278,15 @@ class SchemaParser(ClauseParser):
         """``SHOW words subject arguments YIELD … WHERE … RETURN …``."""
         at = self.expect("SHOW")
         words: list[str] = []
-        while self.kinds[self.i] not in _SUBJECTS or (
-            (self.kinds[self.i], self.peek(1)) == ("DATABASE", "ALIAS")
-        ):
+        while self.kinds[self.i] not in _SUBJECTS:
             if not self.is_name() or len(words) == _QUALIFIER_WORDS_MAX:
                 raise self.fail(
                     "INDEXES, CONSTRAINTS, PROCEDURES, FUNCTIONS, DATABASES or the like"
                 )
             words.append(self.name().upper())
         subject = _SUBJECTS[self.name().upper()]
-        while subject == "DATABASE" and self.kinds[self.i] in ("ALIAS", "ALIASES"):
-            self.i += 1
-            subject = "ALIASES"
+        if subject == "ALIASES" and self.take("FOR") and not self.take("DATABASES"):
+            self.expect("DATABASE", "DATABASE")
         qualifier: str | None = " ".join(words) or None
         if qualifier is not None and (subject, qualifier) in _JOINED:
             subject, qualifier = _JOINED[subject, qualifier], None
