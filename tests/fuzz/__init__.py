@@ -1,0 +1,1 @@
+"""Bad input of every kind: answered in the documented shape, never a crash, never a hang."""
