@@ -1,0 +1,1 @@
+"""Measurements: each prints one JSON line a figure, ours beside a peer's in the same run."""
