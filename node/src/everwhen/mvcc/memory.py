@@ -140,6 +140,10 @@ class MemoryStore:
             self._shared = True
             self._flushed = (self._keys, self._values)
 
+    def persisted(self, key: bytes) -> bytes | None:
+        """The value of ``key`` at the last ``flush``."""
+        return self._flushed[1].get(key)
+
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:
         """Nothing to give back: nothing is kept twice."""
 

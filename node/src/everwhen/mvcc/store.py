@@ -66,6 +66,8 @@ class Batch:
 
     def delete_range(self, start: bytes, end: bytes) -> None:
         """Remove every key in [start, end)."""
+        if start >= end:
+            return
         self.changes.append((_DELETE_RANGE, start, end))
         self.size += len(start) + len(end)
 
@@ -139,6 +141,13 @@ class Store(Protocol):
 
     def flush(self) -> None:
         """Return when everything written before the call is durable."""
+        ...
+
+    def persisted(self, key: bytes) -> bytes | None:
+        """The value of ``key`` that would be found after a crash at this moment; slow.
+
+        The log is compacted only up to the applied index read with this after a ``flush``.
+        """
         ...
 
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:

@@ -1,0 +1,355 @@
+"""The record on disk: the sorted map of bytes over RocksDB. The only module that knows it.
+
+Choices, each measured (docs/adr and research/raft.md hold the reasons):
+
+* **One column family, no write-ahead log.** The node's own log comes first; memtables are flushed
+  in the order they were filled, so a crash leaves a prefix of the batches written. With two families
+  a kill left one of them ahead of the other.
+* **What is durable is read back, not believed.** ``persisted`` opens the files a second time, for
+  reading only, and so sees what a process would see after a crash at this moment. The log is
+  compacted up to the applied index found there, after ``flush``.
+* **Writes never stall inside RocksDB.** Its ``write`` holds the interpreter lock, so a stall would
+  stop the whole process. Its slow-downs are off, and where it would wait for a flush it is told to
+  refuse instead; the wait is then done in ``flush``, which lets other threads run.
+* **Iterators are reused per thread while nothing was written.** A new one costs 1.5 times a seek.
+  An iterator pins files and memtables, so all are dropped at each flush and every few megabytes.
+* **An iterator that ends has to be asked why.** Damage ends it as silently as the last key does.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock, local
+from typing import Final
+
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    CompactOptions,
+    DBCompressionType,
+    Options,
+    Rdict,
+    RdictIter,
+    WriteBatch,
+    WriteOptions,
+)
+
+from everwhen.errors import CorruptData, DiskFailed, EverwhenError
+from everwhen.mvcc.store import Batch, Change, Cursor
+
+_PUT: Final = int(Change.PUT)
+_DELETE: Final = int(Change.DELETE)
+#: bytes written after which reused iterators are dropped
+_DROP_ITERATORS_EVERY: Final = 8 << 20
+#: level-0 files after which RocksDB would slow down or stop; compaction catches up by itself
+_NEVER: Final = 1 << 20
+_KEY_DIGITS: Final = 24
+
+
+def _options(cache_bytes: int, memtable_bytes: int, *, create: bool) -> Options:
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(cache_bytes))
+    table.set_bloom_filter(10, block_based=False)
+    table.set_cache_index_and_filter_blocks(v=True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(v=True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(create)
+    options.set_block_based_table_factory(table)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_level_compaction_dynamic_level_bytes(v=True)
+    options.set_max_background_jobs(2)
+    options.set_max_open_files(1_000)
+    options.set_bytes_per_sync(1 << 20)
+    options.set_avoid_unnecessary_blocking_io(val=True)
+    # a quarter each, so that one fills while others are flushed
+    options.set_write_buffer_size(max(memtable_bytes // 4, 64 << 10))
+    options.set_max_write_buffer_number(4)
+    options.set_level_zero_slowdown_writes_trigger(_NEVER)
+    options.set_level_zero_stop_writes_trigger(_NEVER)
+    options.set_soft_pending_compaction_bytes_limit(0)
+    options.set_hard_pending_compaction_bytes_limit(0)
+    # its own notes about itself: small, few
+    options.set_max_log_file_size(1 << 20)
+    options.set_keep_log_file_num(3)
+    options.set_stats_dump_period_sec(0)
+    return options
+
+
+class _Reused:
+    """A thread's iterator and the write counter it was made at."""
+
+    __slots__ = ("__weakref__", "at", "iterator")
+
+    def __init__(self, iterator: RdictIter, at: int) -> None:
+        self.iterator: RdictIter | None = iterator
+        self.at = at
+
+
+class RocksStore:
+    """A :class:`~everwhen.mvcc.store.Store` over RocksDB in one folder."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        cache_bytes: int = 256 << 20,
+        memtable_bytes: int = 128 << 20,
+    ) -> None:
+        self._path = path
+        try:
+            self._db = Rdict(
+                str(path),
+                options=_options(cache_bytes, memtable_bytes, create=create),
+            )
+        except Exception as error:
+            raise _fault(f"opening the record in {path}", error) from error
+        no_log = WriteOptions()
+        no_log.disable_wal = True  # type: ignore[method-assign, assignment]
+        no_log.no_slowdown = True
+        self._write_options = no_log
+        #: counts writes; an iterator made at another count may not see the newest
+        self._writes = 0
+        self._bytes_since_drop = 0
+        self._local = local()
+        self._lock = Lock()
+        self._reused: weakref.WeakSet[_Reused] = weakref.WeakSet()
+        self._failed: EverwhenError | None = None
+
+    # --- reads ---
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of exactly ``key``."""
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:
+            raise _fault("reading the record", error) from error
+        return value
+
+    def first(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
+        """The first pair with start <= key < end."""
+        try:
+            reused: _Reused = self._local.reused
+            iterator = reused.iterator
+            if iterator is None or reused.at != self._writes:
+                iterator = self._new_iterator()
+        except AttributeError:
+            iterator = self._new_iterator()
+        iterator.seek(start)
+        if iterator.valid():
+            key: bytes = iterator.key()
+            if key < end:
+                return key, iterator.value()
+            return None
+        _check(iterator)
+        return None
+
+    def last(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
+        """The last pair with start <= key < end."""
+        iterator = self._new_iterator()
+        iterator.seek_for_prev(end)
+        if iterator.valid() and iterator.key() == end:
+            iterator.prev()
+        if iterator.valid():
+            key: bytes = iterator.key()
+            return (key, iterator.value()) if key >= start else None
+        _check(iterator)
+        return None
+
+    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The pairs with start <= key < end, ascending."""
+        newest = start
+        pairs: Iterator[tuple[bytes, bytes]] = self._db.items(from_key=start)  # type: ignore[assignment]
+        for pair in pairs:
+            newest = pair[0]
+            if newest >= end:
+                return
+            yield pair
+        # it came to an end without passing ``end``: the last key of all, or damage after ``newest``
+        iterator = self._db.iter()
+        iterator.seek(newest)
+        while iterator.valid() and iterator.key() <= newest:
+            iterator.next()
+        _check(iterator)
+
+    def cursor(self) -> Cursor:
+        """A new cursor: RocksDB's iterator itself."""
+        return _CheckedCursor(self._db.iter())
+
+    def _new_iterator(self) -> RdictIter:
+        """An iterator that sees everything written before now, kept for this thread."""
+        at = self._writes  # before the iterator is made: it may see more, never less
+        iterator = self._db.iter()
+        reused = _Reused(iterator, at)
+        self._local.reused = reused
+        with self._lock:
+            self._reused.add(reused)
+        return iterator
+
+    def _drop_iterators(self) -> None:
+        """Let go of what reused iterators pin; a thread in the middle of a read keeps its own."""
+        with self._lock:
+            for reused in self._reused:
+                reused.iterator = None
+            self._reused.clear()
+            self._bytes_since_drop = 0
+
+    # --- writes ---
+
+    def write(self, batch: Batch) -> None:
+        """Write all of ``batch``."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            self._write(batch)
+        except Exception as error:
+            raise self._latch("writing to the record", error) from error
+        self._writes += 1
+        self._bytes_since_drop += batch.size
+        if self._bytes_since_drop > _DROP_ITERATORS_EVERY:
+            self._drop_iterators()
+
+    def _write(self, batch: Batch) -> None:
+        while True:
+            try:
+                self._db.write(_steps(batch), write_opt=self._write_options)
+            except Exception as error:
+                if "incomplete" not in str(error).lower():
+                    raise
+                # all memtables are full: wait for a flush, without holding the interpreter
+                self._db.flush(wait=True)
+            else:
+                return
+
+    def flush(self) -> None:
+        """Return when everything written before the call is durable."""
+        if self._failed is not None:
+            raise self._failed
+        self._drop_iterators()
+        try:
+            self._db.flush(wait=True)
+        except Exception as error:
+            raise self._latch("flushing the record", error) from error
+
+    def persisted(self, key: bytes) -> bytes | None:
+        """The value of ``key`` that a process would find after a crash at this moment.
+
+        Opens the files again, so it takes milliseconds: for the log's compaction, not for reads.
+        """
+        try:
+            other = Rdict(
+                str(self._path),
+                options=_options(1 << 20, 1 << 20, create=False),
+                access_type=AccessType.read_only(error_if_log_file_exist=False),
+            )
+            try:
+                value: bytes | None = other.get(key)
+            finally:
+                other.close()
+        except Exception as error:
+            raise _fault(f"reading back {self._path}", error) from error
+        return value
+
+    def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:
+        """Give back the space of what was overwritten or deleted."""
+        try:
+            self._db.compact_range(start, end, CompactOptions())
+        except Exception as error:
+            raise self._latch("compacting the record", error) from error
+
+    def approximate_size(self, start: bytes, end: bytes) -> int:
+        """Bytes of the files' shares in [start, end); what is not flushed is left out."""
+        low, high = _position(start), _position(end)
+        total = 0.0
+        for file in self._db.live_files():
+            first, last = _position(file["start_key"]), _position(file["end_key"])
+            share = (min(high, last + 1) - max(low, first)) / (last + 1 - first)
+            total += file["size"] * max(0.0, min(1.0, share))
+        return int(total)
+
+    def figures(self) -> dict[str, int]:
+        """Sizes and counts for metrics."""
+        names = {
+            "memtable_bytes": "rocksdb.cur-size-all-mem-tables",
+            "file_bytes": "rocksdb.total-sst-files-size",
+            "cache_bytes": "rocksdb.block-cache-usage",
+            "compaction_pending_bytes": "rocksdb.estimate-pending-compaction-bytes",
+            "keys": "rocksdb.estimate-num-keys",
+        }
+        return {name: self._db.property_int_value(text) or 0 for name, text in names.items()}
+
+    def close(self) -> None:
+        """Release everything."""
+        self._drop_iterators()
+        self._db.close()
+
+    def _latch(self, doing: str, error: Exception) -> EverwhenError:
+        """After a failed write nothing more is written: the process must end."""
+        self._failed = _fault(doing, error)
+        return self._failed
+
+
+class _CheckedCursor:
+    """RocksDB's iterator that says when it ended because of damage."""
+
+    __slots__ = ("_iterator", "key", "next", "prev", "seek", "seek_for_prev", "value")
+
+    def __init__(self, iterator: RdictIter) -> None:
+        self._iterator = iterator
+        self.seek = iterator.seek
+        self.seek_for_prev = iterator.seek_for_prev
+        self.key = iterator.key
+        self.value = iterator.value
+        self.next = iterator.next
+        self.prev = iterator.prev
+
+    def valid(self) -> bool:
+        """Whether the position is on a pair."""
+        if self._iterator.valid():
+            return True
+        _check(self._iterator)
+        return False
+
+
+def _steps(batch: Batch) -> WriteBatch:
+    """The batch in RocksDB's form; good for one write, even one that fails."""
+    steps = WriteBatch(raw_mode=True)
+    put = steps.put
+    for kind, key, value in batch.changes:
+        if kind == _PUT:
+            put(key, value)
+        elif kind == _DELETE:
+            steps.delete(key)
+        else:
+            steps.delete_range(key, value)
+    return steps
+
+
+def _check(iterator: RdictIter) -> None:
+    """Raise if an iterator that is not on a pair got there because of damage."""
+    try:
+        iterator.status()
+    except Exception as error:
+        raise _fault("reading the record", error) from error
+
+
+def _fault(doing: str, error: Exception) -> EverwhenError:
+    text = str(error)
+    if "Corruption" in text:
+        return CorruptData(
+            f"{doing}: {text}",
+            hint="the record is damaged; restore the data directory from a backup, or replace "
+            "this node by an empty one under a new id",
+        )
+    return DiskFailed(
+        f"{doing} failed: {text}",
+        hint="the process ends now; check the volume (space, health, mount), then start again",
+    )
+
+
+def _position(key: bytes) -> int:
+    """A key as a number, so that shares of a range can be computed."""
+    return int.from_bytes(key[:_KEY_DIGITS].ljust(_KEY_DIGITS, b"\x00"), "big")
