@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 Neutral = Any
 """None, bool, int, float, str, bytes, list, dict or one of the classes below."""
@@ -74,6 +74,28 @@ class ErrorSeen:
     def __str__(self) -> str:
         where = f" at {self.phase} time" if self.phase else ""
         return f"{self.type}/{self.detail}{where}: {self.message}"
+
+
+#: the TCK's error types by the Neo4j status codes that carry them over a door
+ERROR_TYPES: Final[dict[str, str]] = {
+    "Neo.ClientError.Statement.SyntaxError": "SyntaxError",
+    "Neo.ClientError.Statement.TypeError": "TypeError",
+    "Neo.ClientError.Statement.ArgumentError": "ArgumentError",
+    "Neo.ClientError.Statement.ArithmeticError": "ArithmeticError",
+    "Neo.ClientError.Statement.EntityNotFound": "EntityNotFound",
+    "Neo.ClientError.Statement.PropertyNotFound": "PropertyNotFound",
+    "Neo.ClientError.Statement.LabelNotFound": "LabelNotFound",
+    "Neo.ClientError.Statement.SemanticError": "SemanticError",
+    "Neo.ClientError.Statement.ParameterMissing": "ParameterMissing",
+    "Neo.ClientError.Procedure.ProcedureNotFound": "ProcedureError",
+    "Neo.ClientError.Procedure.ProcedureCallFailed": "ProcedureError",
+    "Neo.ClientError.Schema.ConstraintValidationFailed": "ConstraintVerificationFailed",
+}
+
+
+def error_type(code: str) -> str:
+    """The TCK's type for a status code; the code's last word where the TCK has none."""
+    return ERROR_TYPES.get(code, code.rsplit(".", 1)[-1])
 
 
 @dataclass

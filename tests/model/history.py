@@ -89,7 +89,9 @@ class Player:
 def compare(engine: Engine, graph: Graph, version: int | None, deep: bool = True) -> None:
     """Everything queries can tell about the graph at a version (None is the present)."""
 
-    def ask(query: str, parameters: dict[str, Neutral] | None = None) -> Counter[tuple[object, ...]]:
+    def ask(
+        query: str, parameters: dict[str, Neutral] | None = None
+    ) -> Counter[tuple[object, ...]]:
         outcome = engine.run(query, parameters, version)
         assert outcome.error is None, f"{query} at {version}: {outcome.error}"
         return Counter(canonical(row) for row in outcome.rows)

@@ -58,21 +58,6 @@ class Verdict:
         return self.result not in (Class.PASS, Class.SKIPPED)
 
 
-#: the TCK's error types by the Neo4j status codes that carry them over a door
-ERROR_TYPES: Final[dict[str, str]] = {
-    "Neo.ClientError.Statement.SyntaxError": "SyntaxError",
-    "Neo.ClientError.Statement.TypeError": "TypeError",
-    "Neo.ClientError.Statement.ArgumentError": "ArgumentError",
-    "Neo.ClientError.Statement.ArithmeticError": "ArithmeticError",
-    "Neo.ClientError.Statement.EntityNotFound": "EntityNotFound",
-    "Neo.ClientError.Statement.PropertyNotFound": "PropertyNotFound",
-    "Neo.ClientError.Statement.LabelNotFound": "LabelNotFound",
-    "Neo.ClientError.Statement.SemanticError": "SemanticError",
-    "Neo.ClientError.Statement.ParameterMissing": "ParameterMissing",
-    "Neo.ClientError.Procedure.ProcedureNotFound": "ProcedureError",
-    "Neo.ClientError.Procedure.ProcedureCallFailed": "ProcedureError",
-    "Neo.ClientError.Schema.ConstraintValidationFailed": "ConstraintVerificationFailed",
-}
 #: types the TCK tells apart and a status code does not
 _ALIASES: Final[dict[str, frozenset[str]]] = {
     "SemanticError": frozenset({"SemanticError", "SyntaxError"}),
@@ -124,6 +109,8 @@ def _check(engine: Engine, case: Case, check: Check) -> None:
     outcome = engine.run(check.query, case.parameters)
     if check.error is not None:
         judge_error(check.error, outcome)
+        if check.error.phase == "compile" and check.error.type != "ParameterMissing":
+            judge_phase(check, engine.run(f"EXPLAIN {check.query}", case.parameters))
     elif check.rows is not None:
         judge_rows(check.rows, outcome)
     if before is not None and check.effects is not None:
@@ -140,6 +127,12 @@ def judge_error(expected: ExpectedError, outcome: Outcome) -> None:
     seen = outcome.error
     if not _same_error(expected, seen):
         raise Wrong(Class.WRONG_ERROR, wanted, str(seen))
+
+
+def judge_phase(check: Check, explained: Outcome) -> None:
+    """What must fail when compiled must fail when only explained."""
+    if explained.error is None:
+        raise Wrong(Class.WRONG_ERROR, "an error at compile time", "EXPLAIN raises none")
 
 
 def _same_error(expected: ExpectedError, seen: ErrorSeen) -> bool:

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import json
 import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"openCypher TCK not found at {folder} (set TCK=/path/to/tck): nothing was run")
         print("0 passed, 0 failed, 0 skipped")
         return 0
+    if options.uri:
+        os.environ["EVERWHEN_URI"] = options.uri
     cases = [case for case in scenario.load(folder) if _wanted(case, options)]
     started = time.monotonic()
     verdicts = list(_run(cases, options))
@@ -45,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.tck.run", description=__doc__)
     parser.add_argument("--door", choices=sorted(DOORS), default="inprocess")
+    parser.add_argument("--uri", help="a node that runs already, for --door http")
     parser.add_argument("--tck", type=Path, help="folder (default: $TCK or ../shared/tck)")
     parser.add_argument("--list", type=Path, help="file with one case name a line")
     parser.add_argument("--filter", default="", help="run cases whose name contains this")

@@ -134,7 +134,8 @@ def cases() -> list[scenario.Case]:
 
 
 def verdict(number: int, outcome: Outcome, graphs: list[list[Neutral]] | None = None) -> Class:
-    engine = Scripted({"Q": outcome, "Q 1": outcome, "Q 2": outcome}, graphs or [[]])
+    queries = ("Q", "Q 1", "Q 2", "EXPLAIN Q")
+    engine = Scripted(dict.fromkeys(queries, outcome), graphs or [[]])
     return judge(engine, cases()[number - 1]).result
 
 
@@ -181,6 +182,12 @@ def test_error_classes() -> None:
     assert verdict(2, failed("SyntaxError", "UndefinedVariable", "runtime")) is Class.WRONG_ERROR
     internal = ErrorSeen("SyntaxError", "UndefinedVariable", "m", internal=True)
     assert verdict(2, Outcome(error=internal)) is Class.WRONG_ERROR
+
+
+def test_an_error_at_compile_time_must_come_from_explain_too() -> None:
+    error = Outcome(error=ErrorSeen("SyntaxError", "UndefinedVariable", "m"))
+    engine = Scripted({"Q": error, "EXPLAIN Q": Outcome()}, [[]])
+    assert judge(engine, cases()[1]).result is Class.WRONG_ERROR
 
 
 def test_order_of_rows_counts_where_asked_and_order_of_lists_does_not() -> None:
