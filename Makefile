@@ -21,7 +21,7 @@ test: .venv/ready ## everything a change must pass, in under 10 minutes on two c
 check: .venv/ready ## lint, format, types, layers, tidiness
 	@.ci/check
 golden-rewrite: .venv/ready ## write what came into the golden scripts; then read the diff
-	@$(bin)/python -m pytest -q -p no:randomly tests/golden --golden-rewrite
+	@$(bin)/python -m pytest -q -p no:randomly tests/golden tests/tidy/test_docs.py --golden-rewrite
 clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 

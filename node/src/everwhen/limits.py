@@ -14,7 +14,10 @@ INT_MAX: Final = 2**63 - 1
 # --- query text ---
 QUERY_TEXT_CHARS_MAX: Final = 1_000_000
 #: nesting of expressions, subqueries and patterns; keeps recursive descent off the C stack
-QUERY_DEPTH_MAX: Final = 200
+QUERY_DEPTH_MAX: Final = 100
+#: height of one expression's tree, which grows without nesting too (1 + 1 + 1 …): whoever walks
+#: a tree by recursion may use four Python frames a level
+QUERY_HEIGHT_MAX: Final = 200
 PARAMETER_DEPTH_MAX: Final = 100
 IDENTIFIER_CHARS_MAX: Final = 16_383
 PLAN_CACHE_ENTRIES_MAX: Final = 1_000
@@ -69,9 +72,16 @@ HTTP_BODY_BYTES_DEFAULT: Final = 64 << 20
 HTTP_CONNECTIONS_DEFAULT: Final = 1_000
 QUERY_WORKERS_DEFAULT: Final = 4
 QUERIES_WAITING_DEFAULT: Final = 256
-TRANSACTIONS_OPEN_DEFAULT: Final = 256
-STATEMENT_TIMEOUT_S_DEFAULT: Final = 120.0
+STATEMENT_TIMEOUT_S_DEFAULT: Final = 600.0
+LOCK_TIMEOUT_S_DEFAULT: Final = 10.0
 TRANSACTION_IDLE_S_DEFAULT: Final = 60.0
 MEMORY_LOW_BYTES_DEFAULT: Final = 256 << 20
 DISK_LOW_BYTES_DEFAULT: Final = 512 << 20
 SLOW_QUERY_S_DEFAULT: Final = 1.0
+
+# --- background steps: no apply step takes more than about 20 ms ---
+BACKFILL_ENTITIES_PER_STEP: Final = 2_000
+FOLD_KEYS_PER_STEP: Final = 4_000
+
+# --- this node ---
+OPEN_TRANSACTIONS_MAX: Final = 1_000

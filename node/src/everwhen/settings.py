@@ -108,15 +108,15 @@ class LimitSettings:
         high=100_000,
     )
     transactions_open_max: int = _setting(
-        limits.TRANSACTIONS_OPEN_DEFAULT,
+        limits.OPEN_TRANSACTIONS_MAX,
         "Explicit transactions open at the same time; each holds its writes in memory.",
         low=1,
         high=100_000,
     )
     statement_timeout_s: float = _setting(
         limits.STATEMENT_TIMEOUT_S_DEFAULT,
-        "Longest a statement may run, its retries after a conflict included. Seconds.",
-        low=0.001,
+        "Longest a statement may run if it does not ask for less; 0 is no bound. Seconds.",
+        low=0,
         high=86_400,
     )
     transaction_idle_s: float = _setting(
@@ -125,9 +125,21 @@ class LimitSettings:
         low=0.1,
         high=86_400,
     )
+    lock_timeout_s: float = _setting(
+        limits.LOCK_TIMEOUT_S_DEFAULT,
+        "Longest a PESSIMISTIC transaction waits for a lock. Seconds.",
+        low=0.001,
+        high=3_600,
+    )
     statement_memory_bytes: int = _setting(
         limits.STATEMENT_MEMORY_BYTES_MAX,
         "Memory for the rows of one statement; above it the statement fails. Bytes.",
+        low=1 << 20,
+        high=1 << 40,
+    )
+    transaction_memory_bytes: int = _setting(
+        limits.STATEMENT_MEMORY_BYTES_MAX,
+        "Memory for the writes of one transaction before it commits. Bytes.",
         low=1 << 20,
         high=1 << 40,
     )
@@ -172,7 +184,7 @@ class LogSettings:
     )
     slow_query_s: float = _setting(
         limits.SLOW_QUERY_S_DEFAULT,
-        "Statements that take longer are logged, with their plan's times. Seconds.",
+        "Statements that take longer are logged. Seconds.",
         low=0,
         high=86_400,
     )

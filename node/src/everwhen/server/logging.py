@@ -1,0 +1,73 @@
+"""What is told to whoever runs a node: events with a name and fields, one a line, to stderr.
+
+Text on a terminal, one JSON object a line anywhere else. Only the edges log (``server/``, ``cli/``);
+the core returns facts. Libraries that log by the standard library's means (the HTTP server) come out
+in the same form. Field names that mean a secret are hidden wherever they occur.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final, TextIO
+
+import structlog
+
+_SECRET: Final = frozenset({"authorization", "credentials", "password", "secret", "token"})
+
+Event = MutableMapping[str, Any]
+
+
+def configure(level: str, form: str, stream: TextIO | None = None) -> None:
+    """Sets up logging for this process; ``level`` and ``form`` as in the settings."""
+    stream = stream or sys.stderr
+    as_text = form == "text" or (form == "auto" and stream.isatty())
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _hide_secrets,
+    ]
+    ending: list[structlog.types.Processor]
+    if as_text:
+        ending = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    else:
+        ending = [
+            structlog.processors.format_exc_info,
+            structlog.processors.EventRenamer("event"),
+            structlog.processors.JSONRenderer(default=str),
+        ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger(part: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a part of the server, e.g. ``http``."""
+    bound: structlog.stdlib.BoundLogger = structlog.get_logger(f"everwhen.{part}", part=part)
+    return bound
+
+
+def _hide_secrets(_logger: object, _method: str, event: Event) -> Event:
+    for name in event:
+        if name.lower() in _SECRET:
+            event[name] = "(hidden)"
+    return event

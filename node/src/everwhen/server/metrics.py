@@ -1,0 +1,168 @@
+"""Every metric of a node: its name, unit and meaning, in one table.
+
+The registry is an object of its own, so that a test can run many nodes in one process. Counters and
+histograms are fed by the doors; gauges are read from the node when somebody asks (``watch``), so the
+core keeps no numbers for the sake of graphs. ``docs/operations.md`` repeats the table; a test
+compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric as Family
+
+from everwhen.version import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One line of the table. ``kind`` is counter, gauge or histogram."""
+
+    name: str
+    kind: str
+    unit: str
+    text: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_FAST: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
+_LAG: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+METRICS: Final = (
+    # --- the HTTP door ---
+    Metric(
+        "everwhen_http_requests_total",
+        "counter",
+        "requests",
+        "Requests answered, by method, route pattern and status code.",
+        ("method", "route", "status"),
+    ),
+    Metric(
+        "everwhen_http_request_seconds",
+        "histogram",
+        "seconds",
+        "Time from a request's headers to the last byte of its answer, by route pattern.",
+        ("route",),
+        _FAST,
+    ),
+    # --- statements ---
+    Metric(
+        "everwhen_statements_total",
+        "counter",
+        "statements",
+        "Statements ended, by outcome: `ok` or the class of the error's code.",
+        ("outcome",),
+    ),
+    Metric(
+        "everwhen_statement_seconds",
+        "histogram",
+        "seconds",
+        "Time a statement ran, from plan to last row.",
+        (),
+        _FAST,
+    ),
+    Metric(
+        "everwhen_statements_slow_total",
+        "counter",
+        "statements",
+        "Statements above `log.slow_query_s`.",
+    ),
+    # --- the process ---
+    Metric(
+        "everwhen_event_loop_lag_seconds",
+        "histogram",
+        "seconds",
+        "How late the event loop woke up for a timer.",
+        (),
+        _LAG,
+    ),
+    # --- read from the node when asked ---
+    Metric("everwhen_transactions_open", "gauge", "transactions", "Transactions open now."),
+    Metric("everwhen_version", "gauge", "commits", "Newest version: data commits so far."),
+    Metric("everwhen_log_last_index", "gauge", "entries", "Index of the last entry in the log."),
+    Metric("everwhen_log_applied_index", "gauge", "entries", "Index of the last entry applied."),
+    Metric("everwhen_nodes", "gauge", "nodes", "Nodes of the graph at present."),
+    Metric(
+        "everwhen_relationships",
+        "gauge",
+        "relationships",
+        "Relationships of the graph at present.",
+    ),
+    Metric("everwhen_disk_free_bytes", "gauge", "bytes", "Free space where the data folder is."),
+)
+
+_BY_NAME: Final = {metric.name: metric for metric in METRICS}
+
+#: values of gauges by metric name; one that is absent is not shown
+Gauges = Mapping[str, float]
+
+
+class Metrics:
+    """The metrics of one node."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._watched: Callable[[], Gauges] = dict
+        ProcessCollector(registry=self.registry)
+        self.registry.register(self)
+        self._requests = self._counter("everwhen_http_requests_total")
+        self._request_seconds = self._histogram("everwhen_http_request_seconds")
+        self._statements = self._counter("everwhen_statements_total")
+        self._statement_seconds = self._histogram("everwhen_statement_seconds")
+        self._slow = self._counter("everwhen_statements_slow_total")
+        self._lag = self._histogram("everwhen_event_loop_lag_seconds")
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered. ``route`` is the pattern, never the path: paths have no end."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def statement(self, outcome: str, seconds: float, *, slow: bool = False) -> None:
+        """A statement ended."""
+        self._statements.labels(outcome).inc()
+        self._statement_seconds.observe(seconds)
+        if slow:
+            self._slow.inc()
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop woke up so late."""
+        self._lag.observe(seconds)
+
+    def watch(self, read: Callable[[], Gauges]) -> None:
+        """Where gauges come from, asked at every scrape."""
+        self._watched = read
+
+    def page(self) -> tuple[str, bytes]:
+        """Content type and body of ``/metrics``."""
+        return CONTENT_TYPE_LATEST, generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Family]:
+        """The gauges, for the registry."""
+        build = GaugeMetricFamily(
+            "everwhen_build_info", "This build; always 1.", labels=["version"]
+        )
+        build.add_metric([VERSION], 1)
+        yield build
+        for name, value in self._watched().items():
+            yield GaugeMetricFamily(name, _BY_NAME[name].text, value=value)
+
+    def describe(self) -> list[Family]:
+        """Nothing is known before the node is there; keeps registration from asking for values."""
+        return []
+
+    def _counter(self, name: str) -> Counter:
+        metric = _BY_NAME[name]
+        return Counter(name, metric.text, metric.labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        metric = _BY_NAME[name]
+        return Histogram(
+            name, metric.text, metric.labels, buckets=metric.buckets, registry=self.registry
+        )

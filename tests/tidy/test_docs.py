@@ -1,0 +1,84 @@
+"""Documents point at what exists and name what there is."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pytest
+
+from everwhen.server.metrics import METRICS
+from everwhen.settings import Settings
+from tests.tidy.tree import NODE, ROOT, files, report, text
+
+_LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_FENCE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_HEADING: Final = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
+
+
+def _anchors(path: str) -> set[str]:
+    headings = _HEADING.findall(_FENCE.sub("", text(path) or ""))
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+def test_links_resolve():
+    found = []
+    for path in files():
+        if not path.endswith(".md"):
+            continue
+        for target in _LINK.findall(_FENCE.sub("", text(path) or "")):
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            name, _, anchor = target.partition("#")
+            other = (ROOT / path).parent / name if name else ROOT / path
+            if not other.exists():
+                found.append(f"{path}: {target}: no such file")
+            elif anchor and anchor not in _anchors(str(other.resolve().relative_to(ROOT))):
+                found.append(f"{path}: {target}: no such heading")
+    report(found)
+
+
+def test_the_source_map_names_every_package():
+    document = text("ARCHITECTURE.md") or ""
+    packages = {path.split("/")[3] for path in files() if path.startswith(f"{NODE}/")}
+    named = {name for name in packages if f"`{name}`" in document or f"`{name}/`" in document}
+    report(
+        [f"ARCHITECTURE.md does not name `{name}`" for name in sorted(packages - named - _PLAIN)]
+    )
+
+
+#: files of the package folder that need no explanation
+_PLAIN: Final = frozenset({"__init__.py", "__main__.py", "py.typed", "version.py"})
+
+
+def test_tables_say_what_the_code_says(golden_rewrite):
+    """Settings and metrics stand in ``docs/operations.md``; ``make golden-rewrite`` writes them."""
+    path = ROOT / "docs/operations.md"
+    document = path.read_text(encoding="utf-8")
+    wanted = _table(document, _settings())
+    wanted = _table(wanted, _metrics())
+    if golden_rewrite:
+        path.write_text(wanted, encoding="utf-8")
+    elif wanted != document:
+        pytest.fail("docs/operations.md differs from the code: make golden-rewrite, read the diff")
+
+
+def _table(document: str, rows: list[tuple[str, ...]]) -> str:
+    """The document with the table that has these columns replaced."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "| " + " | ".join("---" for _ in rows[0]) + " |")
+    table = re.compile(rf"^{re.escape(lines[0])}\n(?:\|.*\n)*", re.MULTILINE)
+    found = table.findall(document)
+    assert len(found) == 1, f"docs/operations.md: {len(found)} tables with the columns {rows[0]}"
+    return table.sub(lambda _: "\n".join(lines) + "\n", document)
+
+
+def _settings() -> list[tuple[str, ...]]:
+    listed = Settings().listing()
+    rows = [(f"`{name}`", f"`{value}`" if value else "none", text) for name, value, text in listed]
+    return [("setting", "default", "meaning"), *rows]
+
+
+def _metrics() -> list[tuple[str, ...]]:
+    rows = [(f"`{metric.name}`", metric.kind, metric.unit, metric.text) for metric in METRICS]
+    return [("metric", "kind", "unit", "meaning"), *rows]
