@@ -25,10 +25,32 @@ golden-rewrite: .venv/ready ## write what came into the golden scripts; then rea
 clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
-# --- one question each ---
-.PHONY: tck
-tck: .venv/ready ## the openCypher TCK from $TCK (default ../shared/tck); DOOR=http for that door
-	@$(bin)/python -m tests.tck.run $(if $(DOOR),--door $(DOOR))
+# --- one question each; ARGS goes to the script, whose --help says what there is ---
+.PHONY: tck coverage-language model isolation fuzz crash
+tck: .venv/ready ## the openCypher TCK in $TCK (default ../shared/tck); ARGS="--door http" over HTTP
+	@$(bin)/python -m tests.tck.run $(ARGS)
+coverage-language: .venv/ready ## productions and functions without a golden script
+	@$(bin)/python -m tests.golden.coverage $(ARGS)
+model: .venv/ready ## 10,000 generated queries, with and without indexes, now and later; long histories
+	@$(bin)/python -m tests.model.equivalence $(ARGS)
+	@HYPOTHESIS_PROFILE=long $(bin)/python -m pytest -q --timeout=0 tests/model
+isolation: .venv/ready ## anomalies, one script each, at every isolation level
+	@$(bin)/python -m pytest -q tests/isolation $(ARGS)
+fuzz: .venv/ready ## bad texts, bodies and files; more of them than make test has
+	@HYPOTHESIS_PROFILE=long $(bin)/python -m pytest -q --timeout=0 tests/fuzz $(ARGS)
+crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
+	@$(bin)/python -m tests.crash.run $(ARGS)
+
+.PHONY: bench bench-write bench-import bench-point bench-latency
+bench: bench-write bench-import bench-point bench-latency ## all measurements, one JSON line each
+bench-write: .venv/ready-bench ## commits with fsync, against etcd
+	@$(bin)/python -m bench.write $(ARGS)
+bench-import: .venv/ready-bench ## bulk load, relationships a second and bytes each
+	@$(bin)/python -m bench.imports $(ARGS)
+bench-point: .venv/ready-bench ## one node by an indexed property, against ladybug
+	@$(bin)/python -m bench.point $(ARGS)
+bench-latency: .venv/ready-bench ## what others feel while something large goes on
+	@$(bin)/python -m bench.latency $(ARGS)
 
 # --- now and then ---
 .PHONY: lock
