@@ -42,7 +42,8 @@ crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
 .PHONY: bench bench-write bench-import bench-point bench-latency
-bench: bench-write bench-import bench-point bench-latency ## all measurements, one JSON line each
+bench: .venv/ready-bench ## all measurements, one JSON line each
+	@$(MAKE) --no-print-directory --keep-going bench-write bench-import bench-point bench-latency
 bench-write: .venv/ready-bench ## commits with fsync, against etcd
 	@$(bin)/python -m bench.write $(ARGS)
 bench-import: .venv/ready-bench ## bulk load, relationships a second and bytes each
