@@ -57,3 +57,6 @@ bench-latency: .venv/ready-bench ## what others feel while something large goes 
 .PHONY: lock
 lock: .venv/ready ## resolve the locks anew; UPGRADE=1 takes the newest versions
 	@.ci/lock
+.PHONY: images
+images: ## the node's image; ARGS names its tag
+	@.ci/images $(ARGS)
