@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.engine import (
 
 #: seconds a statement may take before it counts as hanging
 DEADLINE = 60.0
+IMPORT_FOLDER = pathlib.Path(__file__).resolve().parents[1] / "golden" / "query" / "files"
 
 
 class InProcess:
@@ -32,7 +34,8 @@ class InProcess:
     can_register_procedures = True
 
     def __init__(self) -> None:
-        self.database = Embedded(options=DatabaseOptions(default_timeout=DEADLINE))
+        options = DatabaseOptions(default_timeout=DEADLINE, import_folder=IMPORT_FOLDER)
+        self.database = Embedded(options=options)
 
     def reset(self) -> None:
         self.database.reset()
