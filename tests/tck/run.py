@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.uri:
         os.environ["EVERWHEN_URI"] = options.uri
+        options.jobs = 1  # one graph, one case at a time
     cases = [case for case in scenario.load(folder) if _wanted(case, options)]
     started = time.monotonic()
     verdicts = list(_run(cases, options))
@@ -52,7 +53,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tck", type=Path, help="folder (default: $TCK or ../shared/tck)")
     parser.add_argument("--list", type=Path, help="file with one case name a line")
     parser.add_argument("--filter", default="", help="run cases whose name contains this")
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--variant", choices=sorted(variants.VARIANTS), default="plain")
     parser.add_argument("--seed", type=int, default=1, help="for the at-version variant")
     parser.add_argument("--json", help="write every verdict to this file")
