@@ -45,8 +45,9 @@ SEGMENT_CACHE_BYTES: Final = 256 << 20
 SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 
 # --- transactions ---
-#: mutations buffered before a transaction is sent to the log in chunks
-MUTATIONS_PER_CHUNK: Final = 5_000
+#: mutations in one chunk of a large transaction: about 20 ms of apply
+MUTATIONS_PER_CHUNK: Final = 1_000
+#: mutations a transaction buffers before it is sent to the log in chunks
 MUTATIONS_PER_COMMIT_MAX: Final = 5_000
 CONFLICT_KEYS_PER_COMMIT_MAX: Final = 10_000
 #: versions over which the last commit per conflict key is kept

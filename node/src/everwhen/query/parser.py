@@ -34,7 +34,7 @@ class Parser(SchemaParser):
         while self.take(";"):
             pass
         if self.kinds[self.i] != END:
-            raise self.fail("one statement at a time, the end of input")
+            raise self.fail("the end of input: one statement at a time")
         return Statement(body, mode, options, self.text, at=at)
 
     def _before(self) -> tuple[tuple[tuple[str, str], ...], Mode]:

@@ -16,6 +16,7 @@ from everwhen.query.parser_core import SUBQUERY_COST
 from everwhen.query.parser_expressions import ABOVE_AND
 from everwhen.query.syntax import (
     CallProcedure,
+    CallSubquery,
     Clause,
     Expression,
     Finish,
@@ -41,6 +42,13 @@ _AFTER_ALIAS: Final = frozenset((END, ";", "}", ",", "ORDER", "SKIP", "OFFSET", 
     "CALL", "CREATE", "MERGE", "SET", "DELETE", "DETACH", "REMOVE", "FOREACH",
 ))  # fmt: skip
 _CLAUSES: Final = "MATCH, CREATE, MERGE, WITH, UNWIND, CALL, SET, DELETE, RETURN or another clause"
+#: what else may follow a clause
+_BEFORE_CLAUSE: Final[dict[type[Clause], str]] = {
+    Match: "',', a relationship, AT TIME, WHERE, ",
+    With: "',', AS, ORDER BY, SKIP, LIMIT, WHERE, ",
+    CallProcedure: "AT TIME, YIELD, WHERE, ",
+    CallSubquery: "IN TRANSACTIONS, ",
+}
 
 
 class ClauseParser(CallParser):
@@ -96,7 +104,7 @@ class ClauseParser(CallParser):
             if kind not in self.clauses:
                 if self.time_ahead():
                     break
-                raise self.fail(_CLAUSES)
+                raise self.fail(f"{_BEFORE_CLAUSE.get(type(last), '')}{_CLAUSES}")
             clauses.append(self.clause())
         if len(clauses) > 1:
             self._refuse_yield_star(clauses)

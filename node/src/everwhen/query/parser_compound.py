@@ -126,7 +126,7 @@ class CompoundParser(PatternParser):
     def _list_comprehension(self, opening: int, at: int) -> ListComprehension | None:
         variable = self.variable()
         self.i += 1
-        source = self.expression()
+        source = self.before_bar(opening)
         if self.kinds[self.i] == ",":
             # a list whose first item is a membership test
             self.i = opening + 1
@@ -137,12 +137,7 @@ class CompoundParser(PatternParser):
         return ListComprehension(variable, source, where, projection, at=at)
 
     def _comprehension_where(self, opening: int) -> Expression | None:
-        if not self.take("WHERE"):
-            return None
-        outer, self.bar_close = self.bar_close, self.closer(opening)
-        where = self.expression()
-        self.bar_close = outer
-        return where
+        return self.before_bar(opening) if self.take("WHERE") else None
 
     def _pattern_comprehension_ahead(self) -> bool:
         """After "[": a pattern up to WHERE or a bar."""
@@ -180,7 +175,7 @@ class CompoundParser(PatternParser):
             return False
         first = kinds[index + 1]
         if first[0] in NAME_START:
-            if kinds[index + 2] not in _NODE_TOKENS:
+            if first not in ("WHERE", "IS") and kinds[index + 2] not in _NODE_TOKENS:
                 return False
         elif first not in _NODE_TOKENS:
             return False
@@ -190,7 +185,9 @@ class CompoundParser(PatternParser):
         after = kinds[close + 1 : close + 4]
         if after[0] == "<":
             return after[1] == "-" and after[2] in ("-", "[")
-        return after[0] == "-" and (after[1] == "[" or (after[1] == "-" and after[2] in ("(", ">")))
+        return after[0] == "-" and (
+            after[1] == "[" or (after[1] == "-" and after[2] in _AFTER_TWO_DASHES)
+        )
 
     # --- forms that begin with a word and a bracket -----------------------------------------
 
@@ -215,6 +212,7 @@ class CompoundParser(PatternParser):
         at = self.starts[self.i]
         if not self.is_name(2) or self.peek(3) != "=":
             return None
+        opening = self.i + 1
         self.i += 2
         accumulator = self.variable()
         self.i += 1
@@ -222,7 +220,7 @@ class CompoundParser(PatternParser):
         self.expect(",")
         variable = self.variable()
         self.expect("IN", "IN")
-        source = self.expression()
+        source = self.before_bar(opening)
         self.expect("|")
         expression = self.expression()
         self.expect(")")
@@ -289,12 +287,12 @@ class CompoundParser(PatternParser):
 
     # --- types ------------------------------------------------------------------------------
 
-    def type_expression(self) -> TypeExpression:
+    def type_expression(self, *, inner: bool = False) -> TypeExpression:
         """``INTEGER NOT NULL``, ``LIST<STRING>``, ``A | B``, ``ANY<A | B>``."""
         self.enter(1)
         at = self.starts[self.i]
         members = [self._type()]
-        while self.kinds[self.i] == "|" and self.bar_joins():
+        while self.kinds[self.i] == "|" and (inner or self.bar_joins()):
             self.i += 1
             members.append(self._type())
         self.depth -= 1
@@ -305,7 +303,7 @@ class CompoundParser(PatternParser):
         name = self._type_words()
         result: TypeExpression
         if name in ("LIST", "ANY") and self.take("<"):
-            inner = self.type_expression()
+            inner = self.type_expression(inner=True)
             self.expect(">")
             if name == "ANY":
                 result = inner if isinstance(inner, TypeUnion) else TypeUnion((inner,), at=at)
@@ -338,4 +336,5 @@ class CompoundParser(PatternParser):
 
 #: what stands after "(" or after its variable in a node pattern
 _NODE_TOKENS: Final = frozenset((")", ":", "{", "WHERE", "IS", PARAM))
+_AFTER_TWO_DASHES: Final = frozenset(("(", ">", "{", "+", "*"))
 _PATTERN_TOKENS: Final = frozenset(("(", "[", "{", "-", "<", ">", "+", "*"))

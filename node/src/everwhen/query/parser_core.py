@@ -7,8 +7,8 @@ by looking at a few tokens, in one place by finding a closing bracket.
 
 Depth: every nested expression, pattern or subquery takes from one budget
 (limits.QUERY_DEPTH_MAX) what it costs in Python frames, so that no text can exhaust the stack;
-:meth:`Core.bounded` checks the height of trees that grow to the left without nesting
-(``1 + 1 + 1 …``, ``a.b.c …``).
+:meth:`Core.bounded` checks the height (limits.QUERY_HEIGHT_MAX) of trees that grow to the left
+without nesting (``1 + 1 + 1 …``, ``a.b.c …``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from everwhen.errors import QuerySyntaxError
-from everwhen.limits import QUERY_DEPTH_MAX
+from everwhen.limits import QUERY_DEPTH_MAX, QUERY_HEIGHT_MAX
 from everwhen.query.diagnostics import query_error, suggest
 from everwhen.query.lexer import BAD, END, INT, NAME, NAME_START, PARAM, STRING, Tokens
 from everwhen.query.syntax import (
@@ -61,8 +61,7 @@ class Core:
         self.deepest = 0
         self.steps = 0
         self.inside_expression = False
-        #: the bracket that closes the comprehension whose WHERE is being read, or -1: before it
-        #: a bar may end the WHERE rather than join labels
+        #: while an expression that a bar may end is read: the bracket that closes the whole form
         self.bar_close = -1
         self._closers: dict[int, int] | None = None
 
@@ -155,6 +154,13 @@ class Core:
             self._closers = _match_brackets(self.kinds)
         return self._closers.get(opener, -1)
 
+    def before_bar(self, opening: int) -> Expression:
+        """An expression that may end at a bar, in the form whose bracket opened there."""
+        outer, self.bar_close = self.bar_close, self.closer(opening)
+        expression = self.expression()
+        self.bar_close = outer
+        return expression
+
     # --- depth ------------------------------------------------------------------------------
 
     def enter(self, cost: int) -> None:
@@ -163,20 +169,20 @@ class Core:
         if self.depth > self.deepest:
             self.deepest = self.depth
             if self.depth > QUERY_DEPTH_MAX:
-                raise self._too_deep()
+                raise self._too_deep(QUERY_DEPTH_MAX)
 
     def bounded(self, tree: Syntax) -> None:
         """Refuse a tree higher than the bound; asked once per outermost expression."""
-        if self.deepest + self.steps <= QUERY_DEPTH_MAX:
+        if self.deepest + self.steps <= QUERY_HEIGHT_MAX:
             return
-        if self.depth + _height(tree) > QUERY_DEPTH_MAX:
-            raise self._too_deep()
+        if self.depth + _height(tree) > QUERY_HEIGHT_MAX:
+            raise self._too_deep(QUERY_HEIGHT_MAX)
 
-    def _too_deep(self) -> QuerySyntaxError:
+    def _too_deep(self, limit: int) -> QuerySyntaxError:
         return query_error(
             self.text,
             self.starts[self.i],
-            f"Nested deeper than {QUERY_DEPTH_MAX} levels",
+            f"Nested deeper than {limit} levels",
             hint="use a list with reduce(), or parameters, instead of one long expression",
         )
 

@@ -186,7 +186,7 @@ class ExpressionParser(CompoundParser):
         if kind in _NORMAL_FORMS and self.peek(1) == "NORMALIZED":
             self.i += 2
             return IsNormalized(left, kind, negated, at=at)
-        if self.is_name() and kind != "NOT":
+        if kind != "NOT" and (self.is_name() or kind in _LABEL_STARTS):
             return HasLabels(left, self.label_or(), at=at)
         raise self.fail("NULL, NOT NULL, a type or a label after IS")
 
@@ -329,6 +329,7 @@ _AFTER_CASE: Final = frozenset((".", ",", ")", "]", "}", "=", "AS", ":", ";", "#
 _AFTER_IS_NOT: Final = frozenset(
     ("NULL", "::", "TYPED", "NORMALIZED", "NFC", "NFD", "NFKC", "NFKD")
 )
+_LABEL_STARTS: Final = frozenset(("(", "!", "%", "$", PARAM))
 _NORMAL_FORMS: Final = frozenset(("NFC", "NFD", "NFKC", "NFKD"))
 _ATOMS: Final[dict[str, Any]] = {
     INT: ExpressionParser._integer,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from everwhen.errors import QuerySyntaxError
-from everwhen.query.lexer import BAD, FLOAT, INT, PARAM
+from everwhen.query.lexer import BAD, FLOAT, INT, NAME_START, PARAM
 from everwhen.query.parser_core import PATTERN_COST, Core
 from everwhen.query.syntax import (
     Direction,
@@ -32,9 +32,9 @@ from everwhen.query.syntax import (
     VariableLength,
 )
 
-#: what may follow the variable of a node pattern
-_AFTER_NODE_VARIABLE: Final = frozenset((")", ":", "{", "WHERE", "IS", PARAM))
-_AFTER_RELATIONSHIP_VARIABLE: Final = frozenset(("]", ":", "*", "{", "WHERE", "IS", PARAM))
+#: what follows the variable of a node pattern where that is a keyword
+_AFTER_NODE_VARIABLE: Final = frozenset((")", ":", "{", "WHERE", "IS"))
+_AFTER_RELATIONSHIP_VARIABLE: Final = frozenset(("]", ":", "*", "{", "WHERE", "IS"))
 
 
 class PatternParser(Core):
@@ -264,7 +264,7 @@ class PatternParser(Core):
         hint = None
         if self.kinds[self.i] == "..":
             hint = "a length begins with an asterisk: *1..3"
-        elif self.kinds[self.i] == "-":
+        elif self.kinds[self.i] == "-" and self.kinds[self.i - 1] == "*":
             hint = "a length cannot be negative"
         return self.fail("']' of a relationship", hint=hint, detail="InvalidRelationshipPattern")
 
@@ -289,10 +289,13 @@ class PatternParser(Core):
 
     def bar_joins(self) -> bool:
         """In ``[x IN xs WHERE x:A | x.p]`` the bar ends the WHERE; in ``[… x:A|B | x.p]`` the
-        first one joins labels: only the last bar before the bracket closes can end it."""
+        first one joins labels: only the last bar before the bracket closes can end it. So too
+        for the types of ``IS ::``."""
         if self.bar_close < 0:
             return True
         kinds, index = self.kinds, self.i + 1
+        if kinds[index][0] not in NAME_START and kinds[index] not in _LABEL_TOKENS:
+            return False
         while True:
             kind = kinds[index]
             if kind == "|":
@@ -350,4 +353,5 @@ class PatternParser(Core):
 _GROUPS: Final = frozenset(("GROUP", "GROUPS", "PATH", "PATHS"))
 #: keywords that begin another part of a node pattern, unless used as its variable
 _NO_VARIABLE: Final = frozenset(("WHERE", "IS"))
+_LABEL_TOKENS: Final = frozenset((":", "!", "%", "(", "$", PARAM))
 _ENDS_BAR_SCAN: Final = frozenset((")", "]", "}", "#end"))

@@ -278,8 +278,10 @@ class SchemaParser(ClauseParser):
         """``SHOW words subject arguments YIELD … WHERE … RETURN …``."""
         at = self.expect("SHOW")
         words: list[str] = []
-        while self.kinds[self.i] not in _SUBJECTS:
+        first = self.i
+        while self.kinds[self.i] not in _SUBJECTS or self.ahead("USER", "DEFINED"):
             if not self.is_name() or len(words) == _QUALIFIER_WORDS_MAX:
+                self.i = first
                 raise self.fail(
                     "INDEXES, CONSTRAINTS, PROCEDURES, FUNCTIONS, DATABASES or the like"
                 )

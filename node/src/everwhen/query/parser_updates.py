@@ -136,10 +136,11 @@ class UpdateParser(ExpressionParser):
         """``FOREACH (x IN xs | clauses)``."""
         at = self.expect("FOREACH")
         self.enter(2)
+        opening = self.i
         self.expect("(", "'('")
         variable = self.variable()
         self.expect("IN", "IN")
-        source = self.expression()
+        source = self.before_bar(opening)
         self.expect("|", "'|'")
         clauses = [self.clause()]
         while self.kinds[self.i] != ")":

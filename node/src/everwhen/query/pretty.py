@@ -11,13 +11,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from everwhen.query import syntax as s
-from everwhen.query.pretty_expressions import (
-    ExpressionPrinter,
-    dotted,
-    identifier,
-    quoted,
-    variable_name,
-)
+from everwhen.query.pretty_expressions import ExpressionPrinter
+from everwhen.query.pretty_words import dotted, identifier, quoted
 
 #: lowest level that BETWEEN TIME a AND b leaves without parentheses
 _ABOVE_AND: Final = 4
@@ -166,7 +161,7 @@ class Printer(ExpressionPrinter):
         return f"{'DETACH ' if tree.detach else ''}DELETE {self.list(tree.expressions)}"
 
     def _foreach(self, tree: s.Foreach) -> str:
-        over = f"{self._variable(tree.variable)} IN {self.expression(tree.source)}"
+        over = self._variable(tree.variable) + self.before_bar(tree.source, " IN ")
         return f"FOREACH ({over} | {' '.join([self.clause(clause) for clause in tree.clauses])})"
 
     # --- CALL, LOAD, USE --------------------------------------------------------------------
@@ -333,5 +328,3 @@ _BODIES: Final[dict[type[s.Body], Callable[[Printer, Any], str]]] = {
     s.Show: Printer._show,
     s.TerminateTransactions: Printer._terminate,
 }
-
-__all__ = ["dotted", "identifier", "pretty", "quoted", "variable_name"]

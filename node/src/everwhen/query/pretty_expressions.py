@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from everwhen.query import syntax as s
-from everwhen.query.parser_core import KEYWORDS
-
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MEMBERSHIP: Final = re.compile(r"(?:`(?:[^`]|``)*`|\w+) IN ")
-#: names that are quoted where a variable stands, because they begin something else there
-_QUOTED: Final = frozenset(KEYWORDS) | {
-    "TRUE", "FALSE", "NULL", "AT", "OF", "FROM", "ANY", "NONE", "SINGLE", "SHORTEST", "REDUCE",
-    "COUNT", "COLLECT", "SHORTESTPATH", "ALLSHORTESTPATHS", "INSERT", "NODETACH", "USING",
-    "REPEATABLE", "DIFFERENT", "TO", "DESCENDING", "ASCENDING", "REPORT",
-}  # fmt: skip
-#: function names that would begin another form
-_QUOTED_FUNCTIONS: Final = frozenset((
-    "ALL", "ANY", "NONE", "SINGLE", "REDUCE", "SHORTESTPATH", "ALLSHORTESTPATHS", "CASE", "NOT",
-))  # fmt: skip
-_ESCAPES: Final = {
-    "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f",
-}  # fmt: skip
+from everwhen.query.pretty_words import (
+    AFTER_IS,
+    MEMBERSHIP,
+    PLAIN,
+    QUOTED_FUNCTIONS,
+    dotted,
+    identifier,
+    quoted,
+    variable_name,
+)
 
 # levels of the grammar; an operand below the level it stands at is put in parentheses
 _OR, _XOR, _AND, _NOT, _PATTERN, _COMPARE, _PREDICATE, _ADD, _MULTIPLY, _POWER = range(1, 11)
@@ -35,32 +27,8 @@ _LEVELS: Final[dict[type[s.Expression], int]] = {
     s.Or: _OR, s.Xor: _XOR, s.And: _AND, s.Not: _NOT, s.Comparison: _COMPARE,
     s.In: _PREDICATE, s.StringPredicate: _PREDICATE, s.IsNull: _PREDICATE,
     s.IsTyped: _PREDICATE, s.IsNormalized: _PREDICATE,
-    s.Negate: _SIGN, s.UnaryPlus: _SIGN, s.HasLabels: _LABEL,
+    s.Negate: _SIGN, s.UnaryPlus: _SIGN,
 }  # fmt: skip
-
-
-def identifier(name: str) -> str:
-    """A name where any word may stand (keys, labels)."""
-    return name if _PLAIN.fullmatch(name) else "`" + name.replace("`", "``") + "`"
-
-
-def variable_name(name: str) -> str:
-    """A name where some words would begin something else."""
-    if name.upper() in _QUOTED:
-        return f"`{name}`"
-    return identifier(name)
-
-
-def dotted(name: str) -> str:
-    return ".".join(identifier(part) for part in name.split("."))
-
-
-def quoted(value: str) -> str:
-    """A string literal."""
-    pieces = [
-        _ESCAPES.get(char) or (char if char >= " " else f"\\u{ord(char):04x}") for char in value
-    ]
-    return "'" + "".join(pieces) + "'"
 
 
 def level(tree: s.Expression) -> int:
@@ -69,6 +37,8 @@ def level(tree: s.Expression) -> int:
         return _ARITHMETIC[tree.op]
     if isinstance(tree, s.IntegerLiteral | s.FloatLiteral):
         return _SIGN if str(tree.value).startswith("-") else _ATOM
+    if isinstance(tree, s.HasLabels):
+        return _LABEL if level(tree.subject) == _ATOM else _PREDICATE
     if isinstance(tree, s.PatternExpression):
         return _ATOM if _is_function(tree.pattern) else _PATTERN
     return _LEVELS.get(type(tree), _ATOM)
@@ -108,7 +78,7 @@ class ExpressionPrinter:
         return quoted(tree.value)
 
     def _parameter(self, tree: s.Parameter) -> str:
-        plain = _PLAIN.fullmatch(tree.name) or (tree.name.isdecimal() and tree.name.isascii())
+        plain = PLAIN.fullmatch(tree.name) or (tree.name.isdecimal() and tree.name.isascii())
         return f"${tree.name}" if plain else "$`" + tree.name.replace("`", "``") + "`"
 
     def _variable(self, tree: s.Variable) -> str:
@@ -116,7 +86,7 @@ class ExpressionPrinter:
 
     def _list(self, tree: s.ListLiteral) -> str:
         items = [self.expression(item) for item in tree.items]
-        if items and _MEMBERSHIP.match(items[0]):
+        if items and MEMBERSHIP.match(items[0]):
             items[0] = f"({items[0]})"
         return f"[{', '.join(items)}]"
 
@@ -146,10 +116,11 @@ class ExpressionPrinter:
         return f"{left} {tree.op} {self._right(tree.right, at + 1)}"
 
     def _sign(self, tree: s.Negate | s.UnaryPlus) -> str:
-        operand = self.expression(tree.operand, _LABEL)
-        if isinstance(tree.operand, s.IntegerLiteral | s.FloatLiteral) and operand[0] != "(":
+        operand = self.expression(tree.operand, _SIGN)
+        if isinstance(tree.operand, s.IntegerLiteral | s.FloatLiteral) and operand[0] != "-":
             operand = f"({operand})"
-        return f"{'-' if isinstance(tree, s.Negate) else '+'}{operand}"
+        space = " " if operand[0] in "+-" else ""
+        return f"{'-' if isinstance(tree, s.Negate) else '+'}{space}{operand}"
 
     def _not(self, tree: s.Not) -> str:
         return f"NOT {self.expression(tree.operand, _NOT)}"
@@ -160,9 +131,14 @@ class ExpressionPrinter:
         return word.join([self.expression(operand, at + 1) for operand in tree.operands])
 
     def _comparison(self, tree: s.Comparison) -> str:
-        text = self.expression(tree.first, _COMPARE + 1)
-        for op, operand in tree.rest:
-            text += f" {op} {self._right(operand, _COMPARE + 1)}"
+        operands = [self.expression(tree.first, _COMPARE + 1)]
+        operands += [self._right(operand, _COMPARE + 1) for _, operand in tree.rest]
+        text = operands[0]
+        for (op, _), before, after in zip(tree.rest, operands, operands[1:], strict=False):
+            if op == "<" and before.endswith(("LIST", "ANY")):
+                # LIST < would begin the type of its elements
+                text = f"{text.removesuffix(before)}({before})"
+            text += f" {op} {after}"
         return text
 
     def _in(self, tree: s.In) -> str:
@@ -189,11 +165,16 @@ class ExpressionPrinter:
         labels = self.labels(tree.labels)
         if isinstance(tree.labels, s.LabelOr):
             labels = f"({labels})"
-        return f"{self.expression(tree.subject, _ATOM)}:{labels}"
+        if level(tree) == _LABEL:
+            return f"{self.expression(tree.subject, _ATOM)}:{labels}"
+        word = PLAIN.match(labels)
+        if word is not None and word[0].upper() in AFTER_IS:
+            labels = f"({labels})"
+        return f"{self.expression(tree.subject, _PREDICATE)} IS {labels}"
 
     def _function(self, tree: s.FunctionCall) -> str:
         name = dotted(tree.name)
-        if name.upper() in _QUOTED_FUNCTIONS:
+        if name.upper() in QUOTED_FUNCTIONS:
             name = f"`{name}`"
         return f"{name}({'DISTINCT ' if tree.distinct else ''}{self.list(tree.arguments)})"
 
@@ -211,18 +192,25 @@ class ExpressionPrinter:
     def _where(self, where: s.Expression | None) -> str:
         return "" if where is None else f" WHERE {self.expression(where)}"
 
+    def before_bar(self, tree: s.Expression | None, word: str) -> str:
+        """What may end at a bar; labels and types are kept apart from it, as it joins them."""
+        if tree is None:
+            return ""
+        text = self.expression(tree)
+        return f"{word}({text})" if ":" in text else word + text
+
     def _list_comprehension(self, tree: s.ListComprehension) -> str:
-        head = f"{self._variable(tree.variable)} IN {self.expression(tree.source)}"
+        head = self._variable(tree.variable) + self.before_bar(tree.source, " IN ")
         tail = "" if tree.projection is None else f" | {self.expression(tree.projection)}"
-        return f"[{head}{self._where(tree.where)}{tail}]"
+        return f"[{head}{self.before_bar(tree.where, ' WHERE ')}{tail}]"
 
     def _pattern_comprehension(self, tree: s.PatternComprehension) -> str:
-        pattern = self.pattern(tree.pattern)
-        return f"[{pattern}{self._where(tree.where)} | {self.expression(tree.projection)}]"
+        pattern = self.pattern(tree.pattern) + self.before_bar(tree.where, " WHERE ")
+        return f"[{pattern} | {self.expression(tree.projection)}]"
 
     def _reduce(self, tree: s.Reduce) -> str:
         start = f"{self._variable(tree.accumulator)} = {self.expression(tree.initial)}"
-        over = f"{self._variable(tree.variable)} IN {self.expression(tree.source)}"
+        over = self._variable(tree.variable) + self.before_bar(tree.source, " IN ")
         return f"reduce({start}, {over} | {self.expression(tree.expression)})"
 
     def _quantified(self, tree: s.Quantified) -> str:
@@ -321,7 +309,9 @@ class ExpressionPrinter:
         if element.properties is not None:
             words.append(self.expression(element.properties))
         if element.where is not None:
-            words.append(f"WHERE {self.expression(element.where)}")
+            where = self.expression(element.where)
+            # WHERE { alone could be a variable with properties
+            words.append(f"WHERE ({where})" if where[0] == "{" else f"WHERE {where}")
         return " ".join(words)
 
     def _length(self, element: s.RelationshipPattern) -> str:

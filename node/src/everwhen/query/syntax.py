@@ -12,7 +12,7 @@ architecture brief sections 5 and 6 for the time clauses. Rules that hold for ev
 * Every literal kind is its own class: Python thinks ``1 == 1.0 == True``, Cypher does not.
 * No names are resolved, no types checked, no clause order judged (but RETURN and FINISH only
   come last in their part): that is the binder's work.
-* Tree height is bounded (limits.QUERY_DEPTH_MAX), so recursive walkers are safe.
+* Tree height is bounded (limits.QUERY_HEIGHT_MAX), so recursive walkers are safe.
 
 The classes live in ``syntax_*`` modules by size only; import them from here.
 """
