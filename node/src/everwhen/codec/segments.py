@@ -1,0 +1,372 @@
+"""Column segments: thousands of freshly created elements as one immutable, checksummed value.
+
+Made by whoever bulk loads, carried by the log as they are, stored as they are, read as numpy views
+on the stored bytes. A segment holds either nodes that all carry the same label set, or
+relationships of one type; names (not tokens) stand in it, because it is made before apply numbers
+them. Layout::
+
+    magic "EWSG" | format u8 | 3 zero bytes | header length u32 | crc32 of all else u32
+    header: msgpack of Header
+    buffers, each at a multiple of 8 from the start of the segment (zeros between)
+
+Relationship rows ascend by (start, end, id); ``by_end`` is the permutation that sorts them by
+(end, start, id). Ids are one run (base + row) where possible, else their own array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from struct import Struct
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from everwhen.codec.columns import Array, Column, FloatColumn, IntColumn, Ints, build
+from everwhen.errors import CorruptData, FormatUnsupported
+
+FORMAT: Final = 1
+NODES: Final = 1
+RELATIONSHIPS: Final = 2
+#: rows a segment should have at most: keeps it below the size of a log entry
+ROWS_MAX: Final = 65_536
+#: a stored segment is cut into pieces of this size
+PIECE_BYTES: Final = 4 << 20
+
+_MAGIC: Final = b"EWSG"
+_FRAME = Struct("<4sB3xII")
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class _ColumnHeader(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    code: str
+    #: numpy dtype, byte offset, element count of each part
+    parts: list[tuple[str, int, int]]
+    #: lowest and highest value of a number column, for pruning
+    low: float | int | None = None
+    high: float | int | None = None
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True):
+    """What stands before the buffers."""
+
+    kind: int
+    #: labels (ascending) or the one type
+    names: list[str]
+    rows: int
+    #: id of row 0 if ids are one run; else -1 and the ids are the column of name ""
+    first_id: int
+    columns: list[_ColumnHeader]
+
+
+_HEADER = msgspec.msgpack.Decoder(Header)
+
+#: names of the columns that are not properties; property keys are never empty, so no clash
+_ID: Final = ""
+_START: Final = "\x00start"
+_END: Final = "\x00end"
+_BY_END: Final = "\x00by_end"
+
+
+@dataclass(frozen=True)
+class NodeSegment:
+    """Nodes of one label set, ascending by id."""
+
+    labels: tuple[str, ...]
+    ids: Ints
+    columns: Mapping[str, Column]
+    size: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def row(self, node: int) -> int | None:
+        """The row of a node id."""
+        return _row(self.ids, node)
+
+    def property(self, row: int, key: str) -> Any:
+        """One property, or None."""
+        column = self.columns.get(key)
+        return None if column is None else column.get(row)
+
+    def properties(self, row: int) -> dict[str, Any]:
+        """All properties of a row, ascending by key."""
+        return _properties(self.columns, row)
+
+
+@dataclass(frozen=True)
+class RelationshipSegment:
+    """Relationships of one type, ascending by (start, end, id)."""
+
+    type: str
+    ids: Ints
+    starts: Ints
+    ends: Ints
+    by_end: Array
+    columns: Mapping[str, Column]
+    size: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _by_id(self) -> Array | None:
+        """The rows ascending by id; None if they are so already."""
+        offsets = self.ids.offsets
+        if not len(offsets) or bool((offsets[1:] > offsets[:-1]).all()):
+            return None
+        return np.argsort(offsets, kind="stable").astype(np.uint32)
+
+    @cached_property
+    def _ids_sorted(self) -> Ints:
+        order = self._by_id
+        return self.ids if order is None else Ints(self.ids.base, self.ids.offsets[order])
+
+    @cached_property
+    def _ends_sorted(self) -> Ints:
+        return Ints(self.ends.base, self.ends.offsets[self.by_end])
+
+    def row(self, relationship: int) -> int | None:
+        """The row of a relationship id."""
+        position = _row(self._ids_sorted, relationship)
+        order = self._by_id
+        return position if position is None or order is None else int(order[position])
+
+    def rows_by_id(self) -> npt.NDArray[Any]:
+        """All rows, ascending by id."""
+        order = self._by_id
+        return np.arange(len(self)) if order is None else order
+
+    def rows_of(self, node: int, outgoing: bool) -> Sequence[int]:
+        """The rows of a node's relationships, ascending by (other node, id)."""
+        if outgoing:
+            low, high = self.starts.span(node)
+            return range(low, high)
+        low, high = self._ends_sorted.span(node)
+        rows: list[int] = self.by_end[low:high].tolist()
+        return rows
+
+    def ends_of(self, row: int) -> tuple[int, int]:
+        """Start and end node."""
+        return self.starts.get(row), self.ends.get(row)
+
+    def property(self, row: int, key: str) -> Any:
+        """One property, or None."""
+        column = self.columns.get(key)
+        return None if column is None else column.get(row)
+
+    def properties(self, row: int) -> dict[str, Any]:
+        """All properties of a row, ascending by key."""
+        return _properties(self.columns, row)
+
+
+Segment = NodeSegment | RelationshipSegment
+
+
+def _row(ids: Ints, wanted: int) -> int | None:
+    low, high = ids.span(wanted)
+    return low if low < high else None
+
+
+def _properties(columns: Mapping[str, Column], row: int) -> dict[str, Any]:
+    found = {}
+    for key, column in columns.items():
+        value = column.get(row)
+        if value is not None:
+            found[key] = value
+    return found
+
+
+# --- making ---------------------------------------------------------------------------------
+
+
+def node_segment(
+    labels: Sequence[str], ids: npt.NDArray[np.int64], columns: Mapping[str, Column]
+) -> NodeSegment:
+    """Nodes with the same labels; ``ids`` must ascend.
+
+    :raises ValueError: ids do not ascend, or a column has another number of rows.
+    """
+    if bool((np.diff(ids) <= 0).any()):
+        raise ValueError("the ids of a node segment must ascend")
+    _same_rows(columns, len(ids))
+    return NodeSegment(tuple(sorted(set(labels))), Ints.pack(ids), dict(sorted(columns.items())))
+
+
+def relationship_order(
+    starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The permutation that puts relationships into the order of a segment.
+
+    Sort rows (and property columns) by it first, then give out ids from one block: that makes
+    the ids one run, which takes no space.
+    """
+    return np.lexsort((ends, starts)).astype(np.int64)
+
+
+def relationship_segment(
+    type_: str,
+    ids: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    columns: Mapping[str, Column],
+) -> RelationshipSegment:
+    """Relationships of one type; rows must ascend by (start, end, id).
+
+    :raises ValueError: they do not, or a column has another number of rows.
+    """
+    if not len(ids) == len(starts) == len(ends):
+        raise ValueError("ids, starts and ends of a relationship segment differ in number")
+    _same_rows(columns, len(ids))
+    start_step, end_step, id_step = np.diff(starts), np.diff(ends), np.diff(ids)
+    tied = start_step == 0
+    ordered = (start_step >= 0) & (~tied | (end_step >= 0))
+    ordered &= ~(tied & (end_step == 0)) | (id_step > 0)
+    if not bool(ordered.all()):
+        raise ValueError("the rows of a relationship segment must ascend by (start, end, id)")
+    by_end = np.lexsort((ids, starts, ends)).astype(np.uint32)
+    return RelationshipSegment(
+        type_,
+        Ints.pack(ids),
+        Ints.pack(starts),
+        Ints.pack(ends),
+        by_end,
+        dict(sorted(columns.items())),
+    )
+
+
+def _same_rows(columns: Mapping[str, Column], rows: int) -> None:
+    for name, column in columns.items():
+        if len(column) != rows:
+            raise ValueError(f"column {name!r} has {len(column)} rows, the segment {rows}")
+
+
+# --- bytes ----------------------------------------------------------------------------------
+
+
+def encode_segment(segment: Segment) -> bytes:
+    """The bytes of a segment."""
+    ids = segment.ids
+    run = len(ids) == 0 or bool((ids.offsets == np.arange(len(ids))).all())
+    columns: list[tuple[str, str, list[Array], Column | None]] = []
+    if not run:
+        columns.append((_ID, "i", IntColumn(ids).parts(), None))
+    if isinstance(segment, RelationshipSegment):
+        columns.append((_START, "i", IntColumn(segment.starts).parts(), None))
+        columns.append((_END, "i", IntColumn(segment.ends).parts(), None))
+        columns.append((_BY_END, "p", [segment.by_end], None))
+    for name, column in segment.columns.items():
+        columns.append((name, column.code, column.parts(), column))
+    # offsets are counted from the start of the buffers, which begin at a multiple of 8
+    buffers: list[bytes] = []
+    at = 0
+    headers: list[_ColumnHeader] = []
+    for name, code, parts, source in columns:
+        places: list[tuple[str, int, int]] = []
+        for part in parts:
+            little = np.ascontiguousarray(part, part.dtype.newbyteorder("<"))
+            raw = little.tobytes()
+            places.append((little.dtype.str, at, len(part)))
+            padding = -len(raw) % 8
+            buffers.append(raw + bytes(padding))
+            at += len(raw) + padding
+        low, high = _zone(source)
+        headers.append(_ColumnHeader(name, code, places, low, high))
+    header = _ENCODER.encode(
+        Header(
+            kind=NODES if isinstance(segment, NodeSegment) else RELATIONSHIPS,
+            names=list(segment.labels) if isinstance(segment, NodeSegment) else [segment.type],
+            rows=len(segment),
+            first_id=ids.base if run else -1,
+            columns=headers,
+        )
+    )
+    body = b"".join([header, bytes(-len(header) % 8), *buffers])
+    return _FRAME.pack(_MAGIC, FORMAT, len(header), crc32(body)) + body
+
+
+def _zone(column: Column | None) -> tuple[float | int | None, float | int | None]:
+    if isinstance(column, IntColumn) and len(column):
+        return column.ints.base, column.ints.base + int(column.ints.offsets.max())
+    if isinstance(column, FloatColumn) and len(column) and not bool(np.isnan(column.values).any()):
+        return float(column.values.min()), float(column.values.max())
+    return None, None
+
+
+def decode_header(data: bytes) -> tuple[Header, int]:
+    """The header of a segment and where its buffers begin; the checksum is checked.
+
+    :raises CorruptData: no segment, or a broken one.
+    :raises FormatUnsupported: made by a newer build.
+    """
+    if len(data) < _FRAME.size:
+        raise CorruptData(f"a segment of {len(data)} bytes")
+    magic, format_, length, checksum = _FRAME.unpack_from(data)
+    if magic != _MAGIC:
+        raise CorruptData("bytes that do not begin like a segment")
+    if format_ != FORMAT:
+        raise FormatUnsupported(f"a segment of format {format_}; this build reads {FORMAT}")
+    body = memoryview(data)[_FRAME.size :]
+    if crc32(body) != checksum:
+        raise CorruptData("a segment that fails its checksum")
+    try:
+        header = _HEADER.decode(body[:length])
+    except (ValueError, TypeError) as error:
+        raise CorruptData(f"a segment with a broken header: {error}") from error
+    return header, _FRAME.size + length + -length % 8
+
+
+def decode_segment(data: bytes) -> Segment:
+    """A segment as views on its bytes.
+
+    :raises CorruptData: no segment, or a broken one.
+    :raises FormatUnsupported: made by a newer build.
+    """
+    header, base = decode_header(data)
+    arrays = {column.name: _parts(data, base, column) for column in header.columns}
+    codes = {column.name: column.code for column in header.columns}
+    rows = header.rows
+    try:
+        if header.first_id >= 0 or not rows:
+            ids = Ints(header.first_id, np.arange(rows, dtype=np.uint32))
+        else:
+            ids = _ints(arrays.pop(_ID), rows)
+        if header.kind == NODES:
+            columns = {n: build(codes[n], parts, rows) for n, parts in arrays.items()}
+            return NodeSegment(tuple(header.names), ids, columns, len(data))
+        starts, ends = _ints(arrays.pop(_START), rows), _ints(arrays.pop(_END), rows)
+        (by_end,) = arrays.pop(_BY_END)
+        columns = {n: build(codes[n], parts, rows) for n, parts in arrays.items()}
+        (type_,) = header.names
+    except (KeyError, ValueError) as error:
+        raise CorruptData(f"a segment without what its kind needs: {error}") from error
+    if header.kind != RELATIONSHIPS or len(by_end) != rows:
+        raise CorruptData(f"a segment of kind {header.kind} that does not fit its rows")
+    return RelationshipSegment(type_, ids, starts, ends, by_end, columns, len(data))
+
+
+def _parts(data: bytes, base: int, column: _ColumnHeader) -> list[Array]:
+    try:
+        return [
+            np.frombuffer(data, np.dtype(dtype), count, base + offset)
+            for dtype, offset, count in column.parts
+        ]
+    except (ValueError, TypeError) as error:
+        raise CorruptData(f"segment column {column.name!r}: {error}") from error
+
+
+def _ints(parts: Sequence[Array], rows: int) -> Ints:
+    column = build("i", parts, rows)
+    if not isinstance(column, IntColumn):
+        raise CorruptData("a segment whose ids are no integers")
+    return column.ints
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """A segment's bytes cut for storage."""
+    return [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]

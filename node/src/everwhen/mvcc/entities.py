@@ -1,0 +1,285 @@
+"""All entities of the record as of one version: by id, in ranges, and their adjacency.
+
+Here keys, published runs and segments become one thing. Segments hold creations of fresh ids
+only, so whatever keys say about the same element is later and wins:
+
+* an entity with a head key at or below the version ignores its segment row; deltas without a head
+  key sit on the row;
+* adjacency and label entries of a segment are merged with the keys as older entries of the same
+  stems, so that a tombstone under a key hides them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
+from struct import Struct
+from typing import Final, TypeVar
+
+import numpy as np
+
+from everwhen.codec.keys import (
+    PRESENT,
+    Kind,
+    adjacency_prefix,
+    after,
+    at_version,
+    in_stem,
+    kind_range,
+    label_prefix,
+    label_stem,
+    node_prefix,
+    node_stem,
+    out_stem,
+    relationship_prefix,
+    relationship_stem,
+)
+from everwhen.codec.segments import NodeSegment, RelationshipSegment
+from everwhen.mvcc.images import (
+    NodeImage,
+    NodeRow,
+    Part,
+    RelationshipImage,
+    RelationshipRow,
+    node_image,
+    relationship_image,
+)
+from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
+from everwhen.mvcc.tokens import Tokens
+from everwhen.mvcc.versioned import Entry, Versioned, merged
+
+_R = TypeVar("_R")
+
+_ID_SUB = Struct(">QI")
+_ADJACENT = Struct(">IQQ")
+_U64 = Struct(">Q")
+#: where the id of NODE and REL keys, and the type of OUT and IN keys, begin
+_ID_AT: Final = 3
+_TYPE_AT: Final = 11
+_NODE_AT: Final = 7
+
+Adjacent = tuple[int, int, int]
+"""Type token, other node, relationship."""
+
+
+class Entities:
+    """The record as of one version, in tokens and ids."""
+
+    __slots__ = ("_cache", "_segments", "record", "tokens", "version")
+
+    def __init__(
+        self,
+        record: Versioned,
+        tokens: Tokens,
+        segments: SegmentDirectory,
+        cache: SegmentCache,
+        version: int,
+    ) -> None:
+        self.record = record
+        self.tokens = tokens
+        self.version = version
+        self._segments = segments
+        self._cache = cache
+
+    # --- one entity ---
+
+    def node(self, node: int) -> NodeImage | None:
+        """A node, or None if it is not there."""
+        prefix = node_prefix(node)
+        row = self._node_row(node) if self._segments else None
+        return node_image(self.tokens, self._parts(prefix, node_stem(node)), row)
+
+    def relationship(self, relationship: int) -> RelationshipImage | None:
+        """A relationship, or None if it is not there."""
+        prefix = relationship_prefix(relationship)
+        row = self._relationship_row(relationship) if self._segments else None
+        stem = relationship_stem(relationship)
+        return relationship_image(self.tokens, self._parts(prefix, stem), row)
+
+    def _parts(self, prefix: bytes, stem: bytes) -> Iterator[Part]:
+        # without runs the scan may begin right at the visible head
+        start = stem if self.record.runs else at_version(stem, self.version)
+        for entry, version, value in self.record.scan(start, after(prefix), self.version):
+            yield Part(int.from_bytes(entry[-4:], "big"), version, value)
+
+    def node_head(self, node: int) -> tuple[int, bool] | None:
+        """Version of a node's newest head (or tombstone), and whether it is alive."""
+        return self._head(node_stem(node), self._node_row(node))
+
+    def relationship_head(self, relationship: int) -> tuple[int, bool] | None:
+        """Version of a relationship's newest head (or tombstone), and whether it is alive."""
+        return self._head(relationship_stem(relationship), self._relationship_row(relationship))
+
+    def _head(self, stem: bytes, row: NodeRow | RelationshipRow | None) -> tuple[int, bool] | None:
+        found = self.record.at(stem, self.version)
+        if found is None:
+            return None if row is None else (row.version, True)
+        return found[0], bool(found[1])
+
+    def _node_row(self, node: int) -> NodeRow | None:
+        for ref in self._segments.of_node(node, self.version):
+            segment = self._cache.node(ref)
+            row = segment.row(node)
+            if row is not None:
+                return NodeRow(ref.version, segment, row)
+        return None
+
+    def _relationship_row(self, relationship: int) -> RelationshipRow | None:
+        for ref in self._segments.of_relationship(relationship, self.version):
+            segment = self._cache.relationship(ref)
+            row = segment.row(relationship)
+            if row is not None:
+                return RelationshipRow(ref.version, segment, row)
+        return None
+
+    # --- ranges of entities ---
+
+    def nodes(self, low: int = 0, high: int = 2**64 - 1) -> Iterator[tuple[int, NodeImage]]:
+        """Nodes with low <= id < high, ascending."""
+        groups = self._groups(node_stem(low), self._limit(Kind.NODE, high))
+        refs = self._segments.nodes(self.version)
+        if not refs:
+            for node, parts in groups:
+                image = node_image(self.tokens, parts)
+                if image is not None:
+                    yield node, image
+            return
+        sources = [self._node_rows(ref, low, high) for ref in refs if _overlaps(ref, low, high)]
+        for node, parts, row in _joined(groups, merge(*sources, key=itemgetter(0))):
+            image = node_image(self.tokens, parts, row)
+            if image is not None:
+                yield node, image
+
+    def relationships(
+        self, types: Iterable[int] | None = None, low: int = 0, high: int = 2**64 - 1
+    ) -> Iterator[tuple[int, RelationshipImage]]:
+        """Relationships (of some types) with low <= id < high, ascending."""
+        stop = self._limit(Kind.REL, high)
+        groups = self._groups(relationship_stem(low), stop)
+        wanted = None if types is None else frozenset(types)
+        refs = self._segments.relationships(self.version)
+        sources = [
+            self._relationship_rows(ref, low, high) for ref in refs if _overlaps(ref, low, high)
+        ]
+        for relationship, parts, row in _joined(groups, merge(*sources, key=itemgetter(0))):
+            image = relationship_image(self.tokens, parts, row)
+            if image is not None and (wanted is None or image.ends[0] in wanted):
+                yield relationship, image
+
+    @staticmethod
+    def _limit(kind: Kind, high: int) -> bytes:
+        if high >= 2**64 - 1:
+            return kind_range(kind)[1]
+        return node_stem(high) if kind is Kind.NODE else relationship_stem(high)
+
+    def _groups(self, start: bytes, end: bytes) -> Iterator[tuple[int, list[Part]]]:
+        """Entries by entity, ascending by id."""
+        unpack = _ID_SUB.unpack_from
+        current = -1
+        parts: list[Part] = []
+        for stem, version, value in self.record.scan(start, end, self.version):
+            entity, sub = unpack(stem, _ID_AT)
+            if entity != current:
+                if parts:
+                    yield current, parts
+                current = entity
+                parts = []
+            parts.append(Part(sub, version, value))
+        if parts:
+            yield current, parts
+
+    def _node_rows(self, ref: SegmentRef, low: int, high: int) -> Iterator[tuple[int, NodeRow]]:
+        segment = self._cache.node(ref)
+        ids = segment.ids.whole()
+        first, last = np.searchsorted(ids, [low, min(high, 2**63 - 1)])
+        for row, node in enumerate(ids[first:last].tolist(), int(first)):
+            yield node, NodeRow(ref.version, segment, row)
+
+    def _relationship_rows(
+        self, ref: SegmentRef, low: int, high: int
+    ) -> Iterator[tuple[int, RelationshipRow]]:
+        segment = self._cache.relationship(ref)
+        rows = segment.rows_by_id()
+        ids = segment.ids.whole()[rows]
+        first, last = np.searchsorted(ids, [low, min(high, 2**63 - 1)])
+        for relationship, row in zip(
+            ids[first:last].tolist(), rows[first:last].tolist(), strict=True
+        ):
+            yield relationship, RelationshipRow(ref.version, segment, row)
+
+    # --- labels and adjacency ---
+
+    def labelled(self, label: int, low: int = 0) -> Iterator[int]:
+        """Ids of the nodes with a label, ascending, from ``low`` on."""
+        end = after(label_prefix(label))
+        entries = self.record.scan(label_stem(label, low), end, self.version)
+        refs = self._segments.nodes(self.version, label) if self._segments else []
+        if refs:
+            entries = merged([self._label_rows(ref, label, low) for ref in refs] + [entries])
+        unpack = _U64.unpack_from
+        for stem, _, value in entries:
+            if value:
+                yield unpack(stem, _NODE_AT)[0]
+
+    def _label_rows(self, ref: SegmentRef, label: int, low: int = 0) -> Iterator[Entry]:
+        if ref.entry.last_id < low:
+            return
+        segment: NodeSegment = self._cache.node(ref)
+        ids = segment.ids.whole()
+        for node in ids[np.searchsorted(ids, low) :].tolist():
+            yield label_stem(label, node), ref.version, PRESENT
+
+    def adjacent(
+        self, node: int, outgoing: bool, type_: int | None = None, other: int | None = None
+    ) -> Iterator[Adjacent]:
+        """A node's relationships in one direction, ascending by (type, other, relationship).
+
+        ``other`` needs a type.
+        """
+        kind = Kind.OUT if outgoing else Kind.IN
+        entries = self.record.prefix(adjacency_prefix(kind, node, type_, other), self.version)
+        if self._segments:
+            refs = self._segments.at_node(node, outgoing, self.version, type_)
+            if refs:
+                rows = [self._adjacent_rows(ref, node, outgoing, other) for ref in refs]
+                entries = merged([*rows, entries])
+        unpack = _ADJACENT.unpack_from
+        for stem, _, value in entries:
+            if value:
+                yield unpack(stem, _TYPE_AT)
+
+    def _adjacent_rows(
+        self, ref: SegmentRef, node: int, outgoing: bool, other: int | None
+    ) -> Iterator[Entry]:
+        segment: RelationshipSegment = self._cache.relationship(ref)
+        stem = out_stem if outgoing else in_stem
+        far = segment.ends if outgoing else segment.starts
+        type_ = ref.entry.tokens[0]
+        for row in segment.rows_of(node, outgoing):
+            reached = far.get(row)
+            if other is None or reached == other:
+                yield stem(node, type_, reached, segment.ids.get(row)), ref.version, PRESENT
+
+
+def _overlaps(ref: SegmentRef, low: int, high: int) -> bool:
+    return ref.entry.first_id < high and ref.entry.last_id >= low
+
+
+def _joined(
+    groups: Iterator[tuple[int, list[Part]]], rows: Iterator[tuple[int, _R]]
+) -> Iterator[tuple[int, list[Part], _R | None]]:
+    """Groups and rows by id; either may be missing."""
+    row = next(rows, None)
+    for entity, parts in groups:
+        while row is not None and row[0] < entity:
+            yield row[0], [], row[1]
+            row = next(rows, None)
+        if row is not None and row[0] == entity:
+            yield entity, parts, row[1]
+            row = next(rows, None)
+        else:
+            yield entity, parts, None
+    while row is not None:
+        yield row[0], [], row[1]
+        row = next(rows, None)

@@ -1,0 +1,356 @@
+"""The committed graph at one version, as execution sees it: names, elements, values.
+
+A snapshot belongs to one transaction on one thread. It keeps the entities it decoded, up to a
+bound; a committed version never changes, so nothing in it is ever stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+from everwhen.codec.keys import Counter
+from everwhen.errors import EntityNotFound, TimeOutOfRange
+from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
+from everwhen.model.elements import ElementReader, Node, Relationship, Value
+from everwhen.model.graph import Bound, Direction
+from everwhen.model.schema import Catalog
+from everwhen.mvcc import lookup, times
+from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.images import NodeImage, RelationshipImage
+from everwhen.mvcc.state import Published, RecordState
+from everwhen.mvcc.versioned import Versioned
+
+#: labelled nodes looked at together; reading ahead pays if their ids lie about as dense as this
+_BATCH: Final = 256
+_SPREAD: Final = 4
+#: with at most so many types, one seek each beats reading a whole neighbourhood
+_TYPES_TO_SEEK: Final = 16
+
+
+class GraphSnapshot:
+    """A :class:`~everwhen.model.graph.GraphView` of committed data.
+
+    ``view`` is what elements are bound to: the snapshot itself, or the transaction that adds its
+    own writes on top of it.
+    """
+
+    __slots__ = (
+        "_entities",
+        "_images",
+        "_loads",
+        "_published",
+        "_relationship_images",
+        "_state",
+        "_tokens",
+        "_version",
+        "view",
+    )
+
+    def __init__(
+        self,
+        state: RecordState,
+        version: int | None = None,
+        view: ElementReader | None = None,
+    ) -> None:
+        published = state.current
+        self._state = state
+        self._published: Published = published
+        self._version = published.head.version if version is None else version
+        self._tokens = state.tokens
+        self._entities = Entities(
+            Versioned(state.store, published.runs),
+            state.tokens,
+            published.segments,
+            state.cache,
+            self._version,
+        )
+        self._images: dict[int, NodeImage | None] = {}
+        self._relationship_images: dict[int, RelationshipImage | None] = {}
+        #: nodes fetched one by one so far: tells whether reading ahead would have paid
+        self._loads = 0
+        self.view: ElementReader = self if view is None else view
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._published.catalog
+
+    @property
+    def entities(self) -> Entities:
+        """The same version in tokens and ids."""
+        return self._entities
+
+    @property
+    def state(self) -> RecordState:
+        """The record it reads."""
+        return self._state
+
+    # --- one entity ---
+
+    def node_image(self, node_id: int) -> NodeImage | None:
+        """A node's image, or None."""
+        images = self._images
+        try:
+            return images[node_id]
+        except KeyError:
+            pass
+        image = self._entities.node(node_id)
+        self._loads += 1
+        if len(images) >= SNAPSHOT_CACHE_ENTRIES:
+            images.clear()
+        images[node_id] = image
+        return image
+
+    def relationship_image(self, relationship_id: int) -> RelationshipImage | None:
+        """A relationship's image, or None."""
+        images = self._relationship_images
+        try:
+            return images[relationship_id]
+        except KeyError:
+            pass
+        image = self._entities.relationship(relationship_id)
+        if len(images) >= SNAPSHOT_CACHE_ENTRIES:
+            images.clear()
+        images[relationship_id] = image
+        return image
+
+    def _node(self, node_id: int) -> NodeImage:
+        image = self.node_image(node_id)
+        if image is None:
+            raise _gone("node", node_id, self._version)
+        return image
+
+    def _relationship(self, relationship_id: int) -> RelationshipImage:
+        image = self.relationship_image(relationship_id)
+        if image is None:
+            raise _gone("relationship", relationship_id, self._version)
+        return image
+
+    def has_node(self, node_id: int) -> bool:
+        return self.node_image(node_id) is not None
+
+    def has_relationship(self, relationship_id: int) -> bool:
+        return self.relationship_image(relationship_id) is not None
+
+    def node(self, node_id: int) -> Node | None:
+        return None if self.node_image(node_id) is None else Node(node_id, self.view)
+
+    def relationship(self, relationship_id: int) -> Relationship | None:
+        image = self.relationship_image(relationship_id)
+        return None if image is None else self._bound(relationship_id, image)
+
+    def _bound(self, relationship_id: int, image: RelationshipImage) -> Relationship:
+        type_, start, end = image.ends
+        return Relationship(relationship_id, self._tokens.types.names[type_], start, end, self.view)
+
+    def node_labels(self, node_id: int) -> tuple[str, ...]:
+        return self._node(node_id).labels
+
+    def node_properties(self, node_id: int) -> Mapping[str, Value]:
+        return self._node(node_id).properties()
+
+    def node_property(self, node_id: int, key: str) -> Value:
+        return self._node(node_id).get(key)
+
+    def relationship_properties(self, relationship_id: int) -> Mapping[str, Value]:
+        return self._relationship(relationship_id).properties()
+
+    def relationship_property(self, relationship_id: int, key: str) -> Value:
+        return self._relationship(relationship_id).get(key)
+
+    # --- scans ---
+
+    def nodes(self) -> Iterator[Node]:
+        images = self._images
+        view = self.view
+        for node_id, image in self._entities.nodes():
+            if len(images) >= SNAPSHOT_CACHE_ENTRIES:
+                images.clear()
+            images[node_id] = image
+            yield Node(node_id, view)
+
+    def nodes_with_label(self, label: str) -> Iterator[Node]:
+        token = self._tokens.labels.find(label)
+        if token is None:
+            return
+        view = self.view
+        ids = self._entities.labelled(token)
+        while True:
+            batch = list(islice(ids, _BATCH))
+            before = self._loads
+            for node_id in batch:
+                yield Node(node_id, view)
+            if len(batch) < _BATCH:
+                return
+            if self._loads - before >= _BATCH // 2:
+                yield from self._labelled_ahead(ids)
+                return
+
+    def _labelled_ahead(self, ids: Iterator[int]) -> Iterator[Node]:
+        """The rest of a label scan whose nodes are being looked into: fetched in ranges."""
+        view = self.view
+        while True:
+            batch = list(islice(ids, _BATCH))
+            if not batch:
+                return
+            low, high = batch[0], batch[-1] + 1
+            if high - low <= _SPREAD * len(batch):
+                if len(self._images) >= SNAPSHOT_CACHE_ENTRIES:
+                    self._images.clear()
+                self._images.update(self._entities.nodes(low, high))
+            for node_id in batch:
+                yield Node(node_id, view)
+
+    def relationships(self, types: Sequence[str] | None = None) -> Iterator[Relationship]:
+        tokens = self._type_tokens(types)
+        if tokens is not None and not tokens:
+            return
+        images = self._relationship_images
+        for relationship_id, image in self._entities.relationships(tokens):
+            if len(images) >= SNAPSHOT_CACHE_ENTRIES:
+                images.clear()
+            images[relationship_id] = image
+            yield self._bound(relationship_id, image)
+
+    def _type_tokens(self, types: Sequence[str] | None) -> list[int] | None:
+        """Tokens of the types that exist, ascending; None stays None (all types)."""
+        if types is None:
+            return None
+        ids = self._tokens.types.ids
+        return sorted({ids[name] for name in types if name in ids})
+
+    # --- adjacency ---
+
+    def expand(
+        self, node_id: int, direction: Direction, types: Sequence[str] | None = None
+    ) -> Iterator[Relationship]:
+        tokens = self._type_tokens(types)
+        names = self._tokens.types.names
+        view = self.view
+        if direction is not Direction.IN:
+            for type_, other, relationship in self._neighbours(node_id, True, tokens):
+                yield Relationship(relationship, names[type_], node_id, other, view)
+        if direction is not Direction.OUT:
+            both = direction is Direction.BOTH
+            for type_, other, relationship in self._neighbours(node_id, False, tokens):
+                if not (both and other == node_id):
+                    yield Relationship(relationship, names[type_], other, node_id, view)
+
+    def _neighbours(
+        self, node_id: int, outgoing: bool, tokens: list[int] | None
+    ) -> Iterator[tuple[int, int, int]]:
+        if tokens is None:
+            yield from self._entities.adjacent(node_id, outgoing)
+        else:
+            for token in tokens:
+                yield from self._entities.adjacent(node_id, outgoing, token)
+
+    def expand_into(
+        self, start: int, end: int, direction: Direction, types: Sequence[str] | None = None
+    ) -> Iterator[Relationship]:
+        tokens = self._type_tokens(types)
+        names = self._tokens.types.names
+        if direction is not Direction.IN:
+            for type_, relationship in self._between(start, end, tokens):
+                yield Relationship(relationship, names[type_], start, end, self.view)
+        if direction is Direction.IN or (direction is Direction.BOTH and start != end):
+            for type_, relationship in self._between(end, start, tokens):
+                yield Relationship(relationship, names[type_], end, start, self.view)
+
+    def _between(self, start: int, end: int, tokens: list[int] | None) -> Iterator[tuple[int, int]]:
+        """(type, relationship) from start to end."""
+        if tokens is None:
+            if len(self._tokens.types.names) > _TYPES_TO_SEEK:
+                for type_, other, relationship in self._entities.adjacent(start, True):
+                    if other == end:
+                        yield type_, relationship
+                return
+            tokens = list(range(len(self._tokens.types.names)))
+        for token in tokens:
+            for type_, _, relationship in self._entities.adjacent(start, True, token, end):
+                yield type_, relationship
+
+    def degree(self, node_id: int, direction: Direction, types: Sequence[str] | None = None) -> int:
+        tokens = self._type_tokens(types)
+        count = 0
+        if direction is not Direction.IN:
+            count += _length(self._neighbours(node_id, True, tokens))
+        if direction is Direction.IN:
+            count += _length(self._neighbours(node_id, False, tokens))
+        elif direction is Direction.BOTH:
+            incoming = self._neighbours(node_id, False, tokens)
+            count += sum(1 for entry in incoming if entry[1] != node_id)
+        return count
+
+    # --- indexes ---
+
+    def index_seek(self, index_name: str, values: Sequence[Value]) -> Iterator[int]:
+        return lookup.seek(self, index_name, values)
+
+    def index_range(
+        self,
+        index_name: str,
+        prefix: Sequence[Value],
+        lower: Bound | None,
+        upper: Bound | None,
+    ) -> Iterator[int]:
+        return lookup.between(self, index_name, prefix, lower, upper)
+
+    def index_prefix(self, index_name: str, prefix: Sequence[Value], text: str) -> Iterator[int]:
+        return lookup.starting(self, index_name, prefix, text)
+
+    def index_scan(self, index_name: str) -> Iterator[int]:
+        return lookup.everything(self, index_name)
+
+    # --- statistics (of the newest version) ---
+
+    def node_count(self, label: str | None = None) -> int:
+        if label is None:
+            return self._state.counters.get(Counter.NODES)
+        return self._count(Counter.NODES_WITH_LABEL, self._tokens.labels.find(label))
+
+    def relationship_count(self, type: str | None = None) -> int:  # noqa: A002 - the port's name
+        if type is None:
+            return self._state.counters.get(Counter.RELATIONSHIPS)
+        return self._count(Counter.RELATIONSHIPS_OF_TYPE, self._tokens.types.find(type))
+
+    def index_size(self, index_name: str) -> int:
+        index = self.catalog.indexes.get(index_name)
+        return self._count(Counter.INDEX_ENTRIES, None if index is None else index.id)
+
+    def index_distinct(self, index_name: str) -> int:
+        index = self.catalog.indexes.get(index_name)
+        return self._count(Counter.INDEX_DISTINCT, None if index is None else index.id)
+
+    def _count(self, counter: Counter, token: int | None) -> int:
+        return 0 if token is None else self._state.counters.get(counter, token)
+
+    # --- time ---
+
+    def at_version(self, version: int) -> GraphSnapshot:
+        head = self._state.current.head
+        if not head.oldest_version <= version <= head.version:
+            raise TimeOutOfRange(
+                f"there is no readable version {version}: the readable ones are "
+                f"{head.oldest_version} to {head.version}"
+            )
+        return GraphSnapshot(self._state, version)
+
+    def version_at(self, time_micros: int) -> int:
+        return times.version_at(self._state.store, self._state.current.head, time_micros)
+
+
+def _length(items: Iterable[object]) -> int:
+    return sum(1 for _ in items)
+
+
+def _gone(what: str, entity: int, version: int) -> EntityNotFound:
+    return EntityNotFound(
+        f"the {what} with id {entity} does not exist at version {version}",
+        detail="DeletedEntityAccess",
+    )

@@ -1,0 +1,33 @@
+"""What a verification found, up to a bound."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class Report:
+    """Problems in words, and how many things were looked at."""
+
+    __slots__ = ("_problems_max", "checked", "count", "problems")
+
+    def __init__(self, problems_max: int = 100) -> None:
+        self._problems_max = problems_max
+        #: the first ones
+        self.problems: list[str] = []
+        #: all of them
+        self.count = 0
+        self.checked: Counter[str] = Counter()
+
+    def add(self, problem: str) -> None:
+        """Something is wrong."""
+        self.count += 1
+        if len(self.problems) < self._problems_max:
+            self.problems.append(problem)
+
+    def looked(self, what: str, number: int = 1) -> None:
+        """Things were looked at."""
+        self.checked[what] += number
+
+    @property
+    def ok(self) -> bool:
+        return self.count == 0

@@ -1,0 +1,186 @@
+"""The segments of the record: where each one lies, and the decoded ones kept in memory.
+
+The directory is an immutable value that is part of the published state. A segment counts from the
+version it was published at; whatever stands under keys for the same element is later than that
+and wins (see ``mvcc.graph``). Blobs are read when first needed and kept, least recently used
+first out, up to a number of bytes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from threading import Lock
+from typing import NamedTuple, TypeVar
+
+from everwhen.codec.keys import after, segment_prefix
+from everwhen.codec.records import SegmentEntry
+from everwhen.codec.segments import (
+    NODES,
+    NodeSegment,
+    RelationshipSegment,
+    Segment,
+    decode_segment,
+)
+from everwhen.errors import CorruptData
+from everwhen.limits import SEGMENT_CACHE_BYTES
+from everwhen.mvcc.store import Store
+
+_S = TypeVar("_S", NodeSegment, RelationshipSegment)
+
+
+class SegmentRef(NamedTuple):
+    """One segment of the directory."""
+
+    id: int
+    version: int
+    entry: SegmentEntry
+
+
+class _ById:
+    """Segments ascending by first id, to find those that may hold an id."""
+
+    __slots__ = ("firsts", "refs", "tops")
+
+    def __init__(self, refs: Iterable[SegmentRef]) -> None:
+        self.refs = sorted(refs, key=lambda ref: (ref.entry.first_id, ref.id))
+        self.firsts = [ref.entry.first_id for ref in self.refs]
+        #: the highest last id among the segments up to each one
+        self.tops: list[int] = []
+        top = -1
+        for ref in self.refs:
+            top = max(top, ref.entry.last_id)
+            self.tops.append(top)
+
+    def holding(self, wanted: int) -> Iterator[SegmentRef]:
+        at = bisect_right(self.firsts, wanted) - 1
+        while at >= 0 and self.tops[at] >= wanted:
+            ref = self.refs[at]
+            if ref.entry.last_id >= wanted:
+                yield ref
+            at -= 1
+
+
+class SegmentDirectory:
+    """All published segments; never changed, replaced by :meth:`extended`."""
+
+    __slots__ = ("_nodes", "_relationships", "refs")
+
+    def __init__(self, refs: Iterable[SegmentRef] = ()) -> None:
+        self.refs = tuple(refs)
+        self._nodes = _ById(ref for ref in self.refs if ref.entry.kind == NODES)
+        self._relationships = _ById(ref for ref in self.refs if ref.entry.kind != NODES)
+
+    def extended(self, refs: Iterable[SegmentRef]) -> SegmentDirectory:
+        """This directory and more segments."""
+        return SegmentDirectory((*self.refs, *refs))
+
+    def __bool__(self) -> bool:
+        return bool(self.refs)
+
+    def nodes(self, version: int, label: int | None = None) -> list[SegmentRef]:
+        """Node segments (with a label) visible at a version."""
+        return [
+            ref
+            for ref in self._nodes.refs
+            if ref.version <= version and (label is None or label in ref.entry.tokens)
+        ]
+
+    def relationships(self, version: int, types: Iterable[int] | None = None) -> list[SegmentRef]:
+        """Relationship segments (of some types) visible at a version."""
+        wanted = None if types is None else set(types)
+        return [
+            ref
+            for ref in self._relationships.refs
+            if ref.version <= version and (wanted is None or ref.entry.tokens[0] in wanted)
+        ]
+
+    def of_node(self, node: int, version: int) -> Iterator[SegmentRef]:
+        """Segments that may hold a node."""
+        return (ref for ref in self._nodes.holding(node) if ref.version <= version)
+
+    def of_relationship(self, relationship: int, version: int) -> Iterator[SegmentRef]:
+        """Segments that may hold a relationship."""
+        holding = self._relationships.holding(relationship)
+        return (ref for ref in holding if ref.version <= version)
+
+    def at_node(
+        self, node: int, outgoing: bool, version: int, type_: int | None
+    ) -> list[SegmentRef]:
+        """Segments that may hold relationships that start (or end) at a node."""
+        found = []
+        for ref in self._relationships.refs:
+            entry = ref.entry
+            if ref.version > version or (type_ is not None and entry.tokens[0] != type_):
+                continue
+            if outgoing:
+                hit = entry.first_start <= node <= entry.last_start
+            else:
+                hit = entry.first_end <= node <= entry.last_end
+            if hit:
+                found.append(ref)
+        return found
+
+
+class SegmentCache:
+    """Decoded segments, shared by all readers of a store."""
+
+    __slots__ = ("_bytes", "_bytes_max", "_kept", "_lock", "_store")
+
+    def __init__(self, store: Store, bytes_max: int = SEGMENT_CACHE_BYTES) -> None:
+        self._store = store
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._lock = Lock()
+        self._kept: OrderedDict[int, Segment] = OrderedDict()
+
+    def node(self, ref: SegmentRef) -> NodeSegment:
+        """A node segment."""
+        return _of_class(self.get(ref), NodeSegment, ref)
+
+    def relationship(self, ref: SegmentRef) -> RelationshipSegment:
+        """A relationship segment."""
+        return _of_class(self.get(ref), RelationshipSegment, ref)
+
+    def get(self, ref: SegmentRef) -> Segment:
+        """A segment, from memory or the store.
+
+        :raises CorruptData: it is not whole.
+        """
+        with self._lock:
+            kept = self._kept.get(ref.id)
+            if kept is not None:
+                self._kept.move_to_end(ref.id)
+                return kept
+        segment = decode_segment(read_segment(self._store, ref))
+        with self._lock:
+            if ref.id not in self._kept:
+                self._kept[ref.id] = segment
+                self._bytes += segment.size
+            while self._bytes > self._bytes_max and len(self._kept) > 1:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= dropped.size
+        return segment
+
+
+def _of_class(segment: Segment, wanted: type[_S], ref: SegmentRef) -> _S:
+    if not isinstance(segment, wanted):
+        raise CorruptData(f"segment {ref.id} is no {wanted.__name__}, as its entry says")
+    return segment
+
+
+def read_segment(store: Store, ref: SegmentRef) -> bytes:
+    """The bytes of a segment, its pieces joined.
+
+    :raises CorruptData: a piece is missing.
+    """
+    prefix = segment_prefix(ref.id)
+    found = [value for _, value in store.scan(prefix, after(prefix))]
+    data = found[0] if len(found) == 1 else b"".join(found)
+    if len(found) != ref.entry.pieces or len(data) != ref.entry.bytes:
+        raise CorruptData(
+            f"segment {ref.id} has {len(found)} pieces and {len(data)} bytes; its entry says "
+            f"{ref.entry.pieces} and {ref.entry.bytes}"
+        )
+    return data

@@ -1,0 +1,166 @@
+"""What every reader of the record needs in memory, rebuilt from the record when it is opened.
+
+One :class:`RecordState` per store. Apply is its only writer: it writes a batch to the store,
+then calls :meth:`RecordState.publish` with what changed. Readers take :attr:`RecordState.current`
+once and keep it: it is an immutable value, replaced whole, so a reader on any thread sees one
+published state and never half of the next one.
+
+Tokens only grow and counters are estimates for anything but the newest version, so these two are
+shared and written in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from everwhen.codec.keys import Counter, Kind, kind_range, meta_key, stats_key
+from everwhen.codec.parse import decode_publish, decode_schema, decode_segref, decode_stats
+from everwhen.codec.records import (
+    META_HEAD,
+    RecordHead,
+    decode_count,
+    decode_definition,
+    decode_head,
+    decode_segment_entry,
+    encode_count,
+)
+from everwhen.codec.records import decode_publish as decode_publish_value
+from everwhen.errors import CorruptData
+from everwhen.model.schema import Catalog, ConstraintDefinition, IndexDefinition
+from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
+from everwhen.mvcc.store import Batch, Store
+from everwhen.mvcc.tokens import Tokens
+from everwhen.mvcc.versioned import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One published state of the record."""
+
+    head: RecordHead = field(default_factory=RecordHead)
+    catalog: Catalog = field(default_factory=Catalog)
+    #: published runs that are not folded yet, ascending by version
+    runs: tuple[Run, ...] = ()
+    segments: SegmentDirectory = field(default_factory=SegmentDirectory)
+
+
+class Counters:
+    """Exact counts at the newest version, written with every commit."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[int, int], int] = {}
+
+    def get(self, counter: Counter, token: int = 0) -> int:
+        """One count; 0 if it was never written."""
+        return self._counts.get((counter, token), 0)
+
+    def add(self, counter: Counter, token: int, change: int, batch: Batch) -> None:
+        """Change one count and write it with ``batch``. Apply only."""
+        if change:
+            count = self.get(counter, token) + change
+            self._counts[counter, token] = count
+            batch.put(stats_key(counter, token), encode_count(count))
+
+    def drop(self, counter: Counter, token: int, batch: Batch) -> None:
+        """Forget one count (its index was dropped). Apply only."""
+        self._counts.pop((counter, token), None)
+        batch.delete(stats_key(counter, token))
+
+    def items(self) -> list[tuple[Counter, int, int]]:
+        """(counter, token, count), ascending."""
+        return [(Counter(c), token, count) for (c, token), count in sorted(self._counts.items())]
+
+    @classmethod
+    def load(cls, store: Store) -> Counters:
+        """Read all counts."""
+        counters = cls()
+        for key, value in store.scan(*kind_range(Kind.STATS)):
+            counter, token = decode_stats(key)
+            counters._counts[counter, token] = decode_count(value)
+        return counters
+
+
+class RecordState:
+    """The record's state in memory; see the module."""
+
+    __slots__ = ("cache", "counters", "current", "store", "tokens")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.tokens = Tokens()
+        self.counters = Counters()
+        self.cache = SegmentCache(store)
+        self.current = Published()
+
+    @classmethod
+    def load(cls, store: Store) -> RecordState:
+        """Rebuild the state from what is on disk (nothing there: the empty graph).
+
+        :raises CorruptData: something the record says of itself makes no sense.
+        :raises FormatUnsupported: written by a newer build.
+        """
+        state = cls(store)
+        raw = store.get(meta_key(META_HEAD))
+        head = RecordHead() if raw is None else decode_head(raw)
+        state.tokens = Tokens.load(store)
+        state.counters = Counters.load(store)
+        state.current = Published(
+            head=head,
+            catalog=load_catalog(store, head.catalog_version),
+            runs=load_runs(store),
+            segments=SegmentDirectory(load_segments(store)),
+        )
+        return state
+
+    def publish(
+        self,
+        head: RecordHead,
+        *,
+        catalog: Catalog | None = None,
+        runs: tuple[Run, ...] | None = None,
+        segments: SegmentDirectory | None = None,
+    ) -> None:
+        """Make what was written visible, all at once. Apply only, after the batch is written."""
+        now = self.current
+        self.current = replace(
+            now,
+            head=head,
+            catalog=now.catalog if catalog is None else catalog,
+            runs=now.runs if runs is None else runs,
+            segments=now.segments if segments is None else segments,
+        )
+
+
+def load_catalog(store: Store, version: int) -> Catalog:
+    """All definitions, in the order of their ids, which is the order of their creation."""
+    catalog = Catalog(version=version)
+    for key, value in store.scan(*kind_range(Kind.SCHEMA)):
+        number = decode_schema(key).id
+        definition = decode_definition(value)
+        if definition.id != number:
+            raise CorruptData(f"schema definition {number} says that it is {definition.id}")
+        if isinstance(definition, IndexDefinition):
+            catalog.indexes[definition.name] = definition
+        elif isinstance(definition, ConstraintDefinition):
+            catalog.constraints[definition.name] = definition
+    return catalog
+
+
+def load_runs(store: Store) -> tuple[Run, ...]:
+    """Published runs, ascending by version."""
+    runs = [
+        Run(decode_publish(key).run, decode_publish_value(value).version)
+        for key, value in store.scan(*kind_range(Kind.PUBLISH))
+    ]
+    return tuple(sorted(runs, key=lambda run: run.version))
+
+
+def load_segments(store: Store) -> list[SegmentRef]:
+    """The segment directory, by version and id."""
+    found: list[SegmentRef] = []
+    for key, value in store.scan(*kind_range(Kind.SEGREF)):
+        version, segment = decode_segref(key)
+        found.append(SegmentRef(segment, version, decode_segment_entry(value)))
+    return found

@@ -1,0 +1,40 @@
+"""From a time to the version of the last commit at or before it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from everwhen.codec.instants import text_of as text_of
+from everwhen.codec.keys import Kind, kind_range, time_key
+from everwhen.codec.parse import decode_time
+from everwhen.codec.records import RecordHead, decode_version
+from everwhen.errors import TimeOutOfRange
+from everwhen.mvcc.store import Store
+
+_TIME_MAX: Final = 2**63 - 1
+
+
+def version_at(store: Store, head: RecordHead, time_micros: int) -> int:
+    """The version of the last commit at or before a time.
+
+    :raises TimeOutOfRange: before the first commit or the oldest readable time.
+    """
+    start, _ = kind_range(Kind.TIME)
+    if time_micros >= head.oldest_time and -_TIME_MAX <= time_micros < _TIME_MAX:
+        pair = store.last(start, time_key(time_micros + 1))
+        if pair is not None:
+            version = decode_version(pair[1])
+            if version >= head.oldest_version:
+                return version
+    raise TimeOutOfRange(
+        f"{text_of(time_micros)} lies before the oldest readable time; {readable_range(store, head)}"
+    )
+
+
+def readable_range(store: Store, head: RecordHead) -> str:
+    """The times that can be read, in words."""
+    first = store.first(*kind_range(Kind.TIME))
+    if first is None:
+        return "nothing was committed yet"
+    oldest = max(head.oldest_time, decode_time(first[0]).time)
+    return f"readable times begin at {text_of(oldest)}; the last commit was at {text_of(head.time)}"

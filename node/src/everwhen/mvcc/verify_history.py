@@ -1,0 +1,123 @@
+"""Verification of what lies beside the entities: journal, time table, segments, names."""
+
+from __future__ import annotations
+
+from everwhen.codec import journal, parse, records
+from everwhen.codec.keys import Kind, after, kind_range, piece_prefix
+from everwhen.codec.segments import NodeSegment, decode_segment
+from everwhen.errors import CorruptData, FormatUnsupported
+from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.report import Report
+from everwhen.mvcc.segments import SegmentRef, read_segment
+from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.versioned import Versioned
+
+
+def check_history(state: RecordState, report: Report) -> None:
+    """Journal chain, time table, segments."""
+    times = _check_times(state, report)
+    _check_journal(state, report, times)
+    for ref in state.current.segments.refs:
+        _check_segment(state, ref, report)
+
+
+def _check_times(state: RecordState, report: Report) -> dict[int, int]:
+    """The time of every version, as the time table has it."""
+    times: dict[int, int] = {}
+    head = state.current.head
+    last = 0
+    for key, value in state.store.scan(*kind_range(Kind.TIME)):
+        report.looked("times")
+        time, version = parse.decode_time(key).time, records.decode_version(value)
+        if version <= last:
+            report.add(f"time table: commit {version} at {time} stands after commit {last}")
+        last = version
+        times[version] = time
+    if times and last != head.version:
+        report.add(f"time table: ends at commit {last}, the record at {head.version}")
+    if times and times.get(last) != head.time:
+        report.add(f"the newest commit was at {times.get(last)}; the head says {head.time}")
+    if head.closed_time < head.time:
+        report.add(f"time is closed up to {head.closed_time}, before the newest commit")
+    return times
+
+
+def _check_journal(state: RecordState, report: Report, times: dict[int, int]) -> None:
+    head = state.current.head
+    previous: bytes | None = None
+    expected: int | None = None
+    for key, value in state.store.scan(*kind_range(Kind.JOURNAL)):
+        report.looked("commits")
+        version = parse.decode_journal(key).version
+        record = journal.decode_record(value)
+        if expected is None:
+            previous = journal.GENESIS if version == 1 else None
+        elif version != expected:
+            report.add(f"journal: commit {version} follows commit {expected - 1}")
+        expected = version + 1
+        if record.header.version != version:
+            report.add(f"journal: commit {version} says it is {record.header.version}")
+        if times.get(version) != record.header.time:
+            report.add(
+                f"journal: commit {version} was at {record.header.time}; the time table says "
+                f"{times.get(version)}"
+            )
+        digests = _piece_digests(state, record)
+        for problem in journal.problems_of(record, previous, digests):
+            report.add(f"journal: {problem}")
+        previous = record.chain
+    if expected is None:
+        if head.version:
+            report.add(f"journal: empty, but the record is at version {head.version}")
+        return
+    if expected - 1 != head.version:
+        report.add(f"journal: ends at commit {expected - 1}, the record at {head.version}")
+    if previous != head.chain:
+        report.add("journal: the newest chain hash is not the one in the head")
+
+
+def _piece_digests(state: RecordState, record: journal.Record) -> list[bytes]:
+    header = record.header
+    if not header.pieces:
+        return []
+    prefix = piece_prefix(header.transaction)
+    return [
+        journal.digest(header.origin.salt, value)
+        for _, value in state.store.scan(prefix, after(prefix))
+    ]
+
+
+def _check_segment(state: RecordState, ref: SegmentRef, report: Report) -> None:
+    report.looked("segments")
+    try:
+        segment = decode_segment(read_segment(state.store, ref))
+    except (CorruptData, FormatUnsupported) as error:
+        report.add(f"segment {ref.id}: {error.message}")
+        return
+    entry, tokens = ref.entry, state.tokens
+    ids = segment.ids.whole()
+    said = (entry.count, entry.first_id, entry.last_id)
+    there = (len(segment), int(ids.min()), int(ids.max())) if len(ids) else (0, 0, 0)
+    if said != there:
+        report.add(f"segment {ref.id}: its entry says {said}, it holds {there}")
+    for key in segment.columns:
+        if tokens.keys.find(key) is None:
+            report.add(f"segment {ref.id}: property {key!r} has no token")
+    if isinstance(segment, NodeSegment):
+        found = sorted(tokens.labels.ids.get(name, -1) for name in segment.labels)
+    else:
+        found = [tokens.types.ids.get(segment.type, -1)]
+        _check_ends(state, ref, segment.starts.whole().tolist(), report)
+        _check_ends(state, ref, segment.ends.whole().tolist(), report)
+    if found != entry.tokens:
+        report.add(f"segment {ref.id}: its entry says tokens {entry.tokens}, its names {found}")
+
+
+def _check_ends(state: RecordState, ref: SegmentRef, nodes: list[int], report: Report) -> None:
+    published = state.current
+    record = Versioned(state.store, published.runs)
+    view = Entities(record, state.tokens, published.segments, state.cache, ref.version)
+    for node in sorted(set(nodes)):
+        found = view.node_head(node)
+        if found is None or not found[1]:
+            report.add(f"segment {ref.id}: dangling: node {node} is not there")

@@ -1,0 +1,144 @@
+"""Reading versioned keys as of a version: main keys and published runs as one.
+
+A *stem* is a versioned key without its version (``codec.keys``). As of version t, a stem has the
+value of its newest entry at or below t; the empty value is a tombstone, which callers see, because
+what it means differs (a removed property hides the head's value, a removed label does not).
+
+Runs are read before main keys, always: folding writes the main key first and removes the run's
+keys later, so looking in this order never misses an entry that moves in between; an entry seen in
+both places is the same entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import merge
+from typing import Final, NamedTuple
+
+from everwhen.codec.keys import VERSION, VERSION_MAX, after, run_prefix
+from everwhen.mvcc.store import Store
+
+Entry = tuple[bytes, int, bytes]
+"""Stem, version, value."""
+
+#: older versions of one stem read past before jumping to the next stem
+_SKIP_MAX: Final = 12
+_END: Final = b"\xff" * 8
+
+
+class Run(NamedTuple):
+    """A published run: its stems are entries of ``version``."""
+
+    id: int
+    version: int
+
+
+class Versioned:
+    """A store with the runs published in it."""
+
+    __slots__ = ("runs", "store")
+
+    def __init__(self, store: Store, runs: tuple[Run, ...] = ()) -> None:
+        self.store = store
+        self.runs = runs
+
+    def at(self, stem: bytes, version: int) -> tuple[int, bytes] | None:
+        """Version and value of the newest entry of ``stem`` at or below ``version``."""
+        staged = self._staged(stem, version) if self.runs else None
+        pair = self.store.first(stem + VERSION.pack(VERSION_MAX - version), stem + _END)
+        if pair is None:
+            # version 0 would sort at the very end of the range, but is never written
+            return staged
+        found = VERSION_MAX - int.from_bytes(pair[0][-8:], "big")
+        if staged is not None and staged[0] > found:
+            return staged
+        return found, pair[1]
+
+    def newest(self, stem: bytes) -> tuple[int, bytes] | None:
+        """Version and value of the newest entry of ``stem``."""
+        return self.at(stem, VERSION_MAX)
+
+    def _staged(self, stem: bytes, version: int) -> tuple[int, bytes] | None:
+        best: tuple[int, bytes] | None = None
+        for run in self.runs:
+            if run.version <= version and (best is None or run.version > best[0]):
+                value = self.store.get(run_prefix(run.id, stem))
+                if value is not None:
+                    best = (run.version, value)
+        return best
+
+    def scan(self, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
+        """Of every stem in [start, end): its newest entry at or below ``version``, by stem."""
+        visible = [run for run in self.runs if run.version <= version]
+        if not visible:
+            return _newest_each(self.store, start, end, version)
+        # run cursors are opened before the main one: see the module
+        sources = [_run_entries(self.store, run, start, end) for run in visible]
+        heads = [_primed(source) for source in sources]
+        main = _newest_each(self.store, start, end, version)
+        return merged([*heads, main])
+
+    def prefix(self, prefix: bytes, version: int) -> Iterator[Entry]:
+        """:meth:`scan` over every stem that begins with ``prefix``."""
+        return self.scan(prefix, after(prefix), version)
+
+
+def _newest_each(store: Store, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
+    floor = VERSION.pack(VERSION_MAX - version)
+    while True:
+        jump: bytes | None = None
+        current = b""
+        given = False
+        skipped = 0
+        for key, value in store.scan(start, end):
+            stem = key[:-8]
+            inverted = key[-8:]
+            if stem != current:
+                current = stem
+                given = False
+                skipped = 0
+            if given or inverted < floor:  # older than what was given, or still too new
+                skipped += 1
+                if skipped > _SKIP_MAX:
+                    jump = stem + (_END + b"\x00" if given else floor)
+                    break
+                continue
+            given = True
+            yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), value
+        if jump is None:
+            return
+        start = jump
+
+
+def _run_entries(store: Store, run: Run, start: bytes, end: bytes) -> Iterator[Entry]:
+    database = start[:2]
+    skip = len(run_prefix(run.id))
+    low, high = run_prefix(run.id, start), run_prefix(run.id, end)
+    version = run.version
+    for key, value in store.scan(low, high):
+        yield database + key[skip:], version, value
+
+
+def _primed(source: Iterator[Entry]) -> Iterator[Entry]:
+    """The same entries, but the cursor underneath is opened now."""
+    first = next(source, None)
+
+    def rest() -> Iterator[Entry]:
+        if first is not None:
+            yield first
+            yield from source
+
+    return rest()
+
+
+def _newest_first(entry: Entry) -> tuple[bytes, int]:
+    return entry[0], -entry[1]
+
+
+def merged(sources: list[Iterator[Entry]]) -> Iterator[Entry]:
+    """Sources of one order as one: of each stem only its newest entry."""
+    last = b""
+    for entry in merge(*sources, key=_newest_first):
+        if entry[0] != last:
+            last = entry[0]
+            yield entry
