@@ -51,7 +51,7 @@ class Duration:
         """Seconds and nanoseconds as nanoseconds."""
         return self.seconds * NANOS_PER_SECOND + self.nanoseconds
 
-    def order(self) -> tuple[int, ...]:
+    def sort_key(self) -> tuple[int, ...]:
         """What durations are sorted by: average length, then the parts. (``<`` is null.)"""
         length = (
             self.months * SECONDS_PER_MONTH + self.days * SECONDS_PER_DAY + self.seconds,
@@ -107,7 +107,7 @@ class Duration:
         return hash((Duration, self.months, self.days, self.seconds, self.nanoseconds))
 
     def __str__(self) -> str:
-        years, months = _split(self.months, 12)
+        years, months = split_toward_zero(self.months, 12)
         date = _part(years, "Y") + _part(months, "M") + _part(self.days, "D")
         time = _time_text(self.total_nanos)
         if time:
@@ -118,7 +118,7 @@ class Duration:
         return f"Duration({self})"
 
 
-def _split(value: int, unit: int) -> tuple[int, int]:
+def split_toward_zero(value: int, unit: int) -> tuple[int, int]:
     """Quotient towards zero, and a remainder of the value's sign."""
     quotient, rest = divmod(abs(value), unit)
     return (-quotient, -rest) if value < 0 else (quotient, rest)

@@ -2,7 +2,8 @@
 
 Own classes because Python's know neither nanoseconds nor years beyond 9999. Every field is a
 whole number; constructors trust their caller, so checks live where values come in
-(``temporal_build``, ``temporal_text``). Values are immutable by convention.
+(``temporal_build``, ``temporal_parse``). Values are immutable by convention. Components are in
+``temporal_parts``, arithmetic in ``temporal_math``.
 
 A ``DateTime`` keeps local date and time *and* the offset, so that reading a stored value never
 depends on the version of the zone rules. Equality is identity of all fields; order is by
@@ -13,12 +14,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from everwhen.model.calendar import NANOS_PER_DAY, NANOS_PER_SECOND, SECONDS_PER_DAY
+from everwhen.model.calendar import (
+    NANOS_PER_DAY,
+    NANOS_PER_SECOND,
+    SECONDS_PER_DAY,
+    check_days,
+)
 from everwhen.model.calendar import civil_from_days as _civil
 from everwhen.model.duration import Duration
 from everwhen.model.zones import offset_text, zone
 
-__all__ = ["Date", "DateTime", "Duration", "LocalDateTime", "LocalTime", "Time"]
+__all__ = ["Date", "DateTime", "Duration", "LocalDateTime", "LocalTime", "Time", "ZoneId"]
+
+ZoneId = str | int
+"""The name of a zone, or an offset from UTC in seconds."""
 
 _MICROS_PER_SECOND: Final = 1_000_000
 
@@ -53,7 +62,7 @@ class Date:
     def __init__(self, days: int) -> None:
         self.days = days
 
-    def order(self) -> tuple[int, ...]:
+    def sort_key(self) -> tuple[int, ...]:
         """What values of this class are compared by."""
         return (self.days,)
 
@@ -78,7 +87,7 @@ class LocalTime:
     def __init__(self, nanos: int) -> None:
         self.nanos = nanos
 
-    def order(self) -> tuple[int, ...]:
+    def sort_key(self) -> tuple[int, ...]:
         """What values of this class are compared by."""
         return (self.nanos,)
 
@@ -109,7 +118,12 @@ class Time:
         """Nanoseconds since midnight UTC; below 0 or above a day where the offset says so."""
         return self.nanos - self.offset * NANOS_PER_SECOND
 
-    def order(self) -> tuple[int, ...]:
+    def at_offset(self, offset: int) -> Time:
+        """The same instant with another offset."""
+        shift = (offset - self.offset) * NANOS_PER_SECOND
+        return Time((self.nanos + shift) % NANOS_PER_DAY, offset)
+
+    def sort_key(self) -> tuple[int, ...]:
         """What values of this class are compared by: the instant, then the local time."""
         return (self.nanos - self.offset * NANOS_PER_SECOND, self.nanos)
 
@@ -135,7 +149,7 @@ class LocalDateTime:
         self.days = days
         self.nanos = nanos
 
-    def order(self) -> tuple[int, ...]:
+    def sort_key(self) -> tuple[int, ...]:
         """What values of this class are compared by."""
         return (self.days, self.nanos)
 
@@ -166,20 +180,47 @@ class DateTime:
         self.zone = zone
 
     @classmethod
-    def from_epoch(
-        cls, seconds: int, nanos: int, offset: int = 0, zone_name: str | None = None
-    ) -> DateTime:
-        """The local view of an instant; ``offset`` is only used without a named zone."""
-        if zone_name is not None:
-            offset = zone(zone_name).offset_at(seconds)
+    def of_instant(cls, seconds: int, nanos: int, where: ZoneId = 0) -> DateTime:
+        """The local view of an instant (seconds since 1970 UTC and nanoseconds of the second).
+
+        :raises QueryArgumentError: outside the years that exist.
+        """
+        offset, name = (
+            (where, None) if isinstance(where, int) else (zone(where).offset_at(seconds), where)
+        )
         days, rest = divmod(seconds + offset, SECONDS_PER_DAY)
-        return cls(days, rest * NANOS_PER_SECOND + nanos, offset, zone_name)
+        return cls(check_days(days), rest * NANOS_PER_SECOND + nanos, offset, name)
 
     @classmethod
-    def from_micros(cls, micros: int, offset: int = 0, zone_name: str | None = None) -> DateTime:
+    def of_micros(cls, micros: int, where: ZoneId = 0) -> DateTime:
         """From microseconds since 1970 UTC, the unit of commit times."""
         seconds, rest = divmod(micros, _MICROS_PER_SECOND)
-        return cls.from_epoch(seconds, rest * 1_000, offset, zone_name)
+        return cls.of_instant(seconds, rest * 1_000, where)
+
+    @classmethod
+    def of_local(
+        cls, days: int, nanos: int, where: ZoneId, preferred: int | None = None
+    ) -> DateTime:
+        """A local time in a zone: moved out of a gap; where it exists twice, the earlier one
+        unless the offset ``preferred`` says the later.
+
+        :raises QueryArgumentError: outside the years that exist.
+        """
+        if isinstance(where, int):
+            return cls(check_days(days), nanos, where)
+        local, fraction = divmod(days * NANOS_PER_DAY + nanos, NANOS_PER_SECOND)
+        local, offset = zone(where).resolve(local, preferred)
+        days, rest = divmod(local, SECONDS_PER_DAY)
+        return cls(check_days(days), rest * NANOS_PER_SECOND + fraction, offset, where)
+
+    @property
+    def where(self) -> ZoneId:
+        """The named zone, or the offset in seconds."""
+        return self.offset if self.zone is None else self.zone
+
+    def at_zone(self, where: ZoneId) -> DateTime:
+        """The same instant seen from another zone."""
+        return DateTime.of_instant(self.epoch_seconds, self.nanos % NANOS_PER_SECOND, where)
 
     @property
     def epoch_seconds(self) -> int:
@@ -196,7 +237,7 @@ class DateTime:
         """Nanoseconds since 1970 UTC."""
         return self.days * NANOS_PER_DAY + self.nanos - self.offset * NANOS_PER_SECOND
 
-    def order(self) -> tuple[Any, ...]:
+    def sort_key(self) -> tuple[Any, ...]:
         """What values of this class are compared by: instant, offset, name of the zone."""
         return (
             self.days * SECONDS_PER_DAY + self.nanos // NANOS_PER_SECOND - self.offset,

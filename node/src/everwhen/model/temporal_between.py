@@ -1,119 +1,119 @@
-"""The duration between two temporal values.
+"""The duration between two temporal values: ``duration.between``, ``inMonths``, ``inDays``,
+``inSeconds``.
 
-What one of them lacks is taken from the other: without a date only the times count, without a
-time it is midnight, without a zone it is the other's zone.
+What one side lacks comes from the other or is neutral: a time gets the other's date, a date
+midnight, a value without zone the other's zone. Months and days are counted on the local
+calendar of the first value's zone, the rest on the time line (``java.time.temporal.until``).
 """
 
 from __future__ import annotations
 
-from everwhen.model import calendar as cal
-from everwhen.model.calendar import NANOS_PER_DAY, NANOS_PER_SECOND
-from everwhen.model.duration import Duration
-from everwhen.model.temporal import Date, DateTime, LocalDateTime, LocalTime, Temporal, Time
+from typing import Any, Final
+
+from everwhen.errors import QueryTypeError
+from everwhen.model.calendar import NANOS_PER_DAY, add_months, months_between
+from everwhen.model.duration import Duration, split_toward_zero
+from everwhen.model.temporal import Date, DateTime, LocalDateTime, LocalTime, Time
+
+_WITH_DATE: Final = frozenset({Date, LocalDateTime, DateTime})
+_WITH_ZONE: Final = frozenset({Time, DateTime})
+_KINDS: Final = frozenset({Date, LocalTime, Time, LocalDateTime, DateTime})
 
 
-def between(start: Temporal, end: Temporal) -> Duration:
-    """Months, then days, then time."""
-    if _dateless(start) or _dateless(end):
-        return in_seconds(start, end)
+def between(start: Any, end: Any) -> Duration:
+    """Months, then days, then time; months and days only if both sides have a date."""
     first, last = _aligned(start, end)
+    if type(start) not in _WITH_DATE or type(end) not in _WITH_DATE:
+        return Duration.of(0, 0, 0, _nanos(first, last))
     months = _months(first, last)
-    moved = first.plus(Duration(months, 0, 0, 0))
+    moved = _moved(first, months, 0)
     days = _days(moved, last)
-    moved = moved.plus(Duration(0, days, 0, 0))
-    return Duration(months, days, 0, _nanos(moved, last))
+    moved = _moved(moved, 0, days)
+    return Duration.of(months, days, 0, _nanos(moved, last))
 
 
-def in_months(start: Temporal, end: Temporal) -> Duration:
+def in_months(start: Any, end: Any) -> Duration:
     """Whole months only."""
-    if _dateless(start) or _dateless(end):
-        return Duration(0, 0, 0, 0)
-    return Duration(_months(*_aligned(start, end)), 0, 0, 0)
+    return Duration.of(_months(*_aligned(start, end)), 0, 0)
 
 
-def in_days(start: Temporal, end: Temporal) -> Duration:
+def in_days(start: Any, end: Any) -> Duration:
     """Whole days only."""
-    if _dateless(start) or _dateless(end):
-        return Duration(0, 0, 0, 0)
-    return Duration(0, _days(*_aligned(start, end)), 0, 0)
+    return Duration.of(0, _days(*_aligned(start, end)), 0)
 
 
-def in_seconds(start: Temporal, end: Temporal) -> Duration:
-    """Time only."""
-    if _dateless(start) or _dateless(end):
-        return Duration(0, 0, 0, _time_nanos(end, start) - _time_nanos(start, end))
-    return Duration(0, 0, 0, _nanos(*_aligned(start, end)))
+def in_seconds(start: Any, end: Any) -> Duration:
+    """Seconds and nanoseconds only."""
+    return Duration.of(0, 0, 0, _nanos(*_aligned(start, end)))
 
 
-def _dateless(value: Temporal) -> bool:
-    return isinstance(value, (LocalTime, Time))
+Aligned = LocalDateTime | DateTime
 
 
-def _time_nanos(value: Temporal, other: Temporal) -> int:
-    """Nanoseconds of the day, in UTC if both sides have an offset."""
-    if isinstance(value, Date):
-        return 0
-    if isinstance(value, (Time, DateTime)) and isinstance(other, (Time, DateTime)):
-        return value.nanos - value.offset * NANOS_PER_SECOND
-    return value.nanos
-
-
-Aligned = tuple[LocalDateTime, LocalDateTime] | tuple[DateTime, DateTime]
-
-
-def _aligned(start: Temporal, end: Temporal) -> Aligned:
-    """Both with date and time, and both with a zone if one has it; the end in the start's."""
-    zone = None
+def _aligned(start: Any, end: Any) -> tuple[Aligned, Aligned]:
+    """Both as local datetimes, or both as datetimes in the same zone."""
     for value in (start, end):
-        if isinstance(value, DateTime) and zone is None:
-            zone = value.zone_or_offset
-    if zone is None:
-        return _local(start), _local(end)
-    first, last = _zoned(start, zone), _zoned(end, zone)
-    return first, last.in_zone(first.zone_or_offset)
+        if type(value) not in _KINDS:
+            raise QueryTypeError(
+                f"a duration lies between two temporal values, not {value!r}",
+                detail="InvalidArgumentType",
+            )
+    first = _dated(start, end)
+    last = _dated(end, start)
+    if type(start) in _WITH_ZONE:
+        here = _zoned(start, first, start)
+        return here, _zoned(end, last, start).at_zone(here.where)
+    if type(end) in _WITH_ZONE:
+        there = _zoned(end, last, end)
+        return _zoned(start, first, end), there
+    return first, last
 
 
-def _local(value: Temporal) -> LocalDateTime:
-    if isinstance(value, Date):
-        return LocalDateTime(value.days, 0)
-    assert isinstance(value, (LocalDateTime, DateTime))  # noqa: S101 - the caller excluded others
-    return LocalDateTime(value.days, value.nanos)
+def _dated(value: Any, other: Any) -> LocalDateTime:
+    nanos = value.nanos if type(value) is not Date else 0
+    if type(value) in _WITH_DATE:
+        return LocalDateTime(value.days, nanos)
+    return LocalDateTime(other.days if type(other) in _WITH_DATE else 0, nanos)
 
 
-def _zoned(value: Temporal, zone: str | int) -> DateTime:
-    if isinstance(value, DateTime):
+def _zoned(value: Any, dated: LocalDateTime, other: Any) -> DateTime:
+    """``dated`` in the value's own zone, or in that of the other."""
+    if type(value) is DateTime:
         return value
-    local = _local(value)
-    return DateTime.of_local(local.days, local.nanos, zone)
+    source = value if type(value) is Time else other
+    where = source.where if type(source) is DateTime else source.offset
+    return DateTime.of_local(dated.days, dated.nanos, where)
 
 
-def _months(first: LocalDateTime | DateTime, last: LocalDateTime | DateTime) -> int:
-    """Whole months on the local calendar, toward zero."""
-    year, month, day = cal.from_days(first.days)
-    other_year, other_month, other_day = cal.from_days(last.days)
-    months = (other_year - year) * 12 + other_month - month
-    here, there = (day, first.nanos), (other_day, last.nanos)
-    if months > 0 and there < here:
-        months -= 1
-    elif months < 0 and there > here:
-        months += 1
-    return months
+def _months(first: Aligned, last: Aligned) -> int:
+    return months_between(first.days, _end_day(first, last))
 
 
-def _days(first: LocalDateTime | DateTime, last: LocalDateTime | DateTime) -> int:
-    """Whole days on the local calendar, toward zero."""
-    days = last.days - first.days
-    if days > 0 and last.nanos < first.nanos:
-        days -= 1
-    elif days < 0 and last.nanos > first.nanos:
-        days += 1
-    return days
+def _days(first: Aligned, last: Aligned) -> int:
+    nanos = (last.days - first.days) * NANOS_PER_DAY + last.nanos - first.nanos
+    return split_toward_zero(nanos, NANOS_PER_DAY)[0]
 
 
-def _nanos(first: LocalDateTime | DateTime, last: LocalDateTime | DateTime) -> int:
-    """The exact distance: on the time line with zones, on the calendar without."""
+def _end_day(first: Aligned, last: Aligned) -> int:
+    """The last day, less one that is not complete by the clock."""
+    if last.days > first.days and last.nanos < first.nanos:
+        return last.days - 1
+    if last.days < first.days and last.nanos > first.nanos:
+        return last.days + 1
+    return last.days
+
+
+def _moved(value: Aligned, months: int, days: int) -> Aligned:
+    if months == 0 and days == 0:
+        return value
+    day = add_months(value.days, months) + days
+    if isinstance(value, LocalDateTime):
+        return LocalDateTime(day, value.nanos)
+    return DateTime.of_local(day, value.nanos, value.where, value.offset)
+
+
+def _nanos(first: Aligned, last: Aligned) -> int:
     if isinstance(first, DateTime) and isinstance(last, DateTime):
-        seconds = last.epoch_second - first.epoch_second
-        fraction = last.nanos % NANOS_PER_SECOND - first.nanos % NANOS_PER_SECOND
-        return seconds * NANOS_PER_SECOND + fraction
-    return (last.days - first.days) * NANOS_PER_DAY + last.nanos - first.nanos
+        return last.epoch_nanos - first.epoch_nanos
+    nanos = (last.days - first.days) * NANOS_PER_DAY
+    return nanos + last.nanos - first.nanos

@@ -107,7 +107,7 @@ def to_text(value: Any) -> str:
     if kind is Path:
         return _path_text(value)
     if kind in _CALLS:
-        return f"{_CALLS[kind]}('{value.text()}')"
+        return f"{_CALLS[kind]}('{value}')"
     if kind is bytes:
         return f"bytes('{value.hex()}')"
     return str(value.text())

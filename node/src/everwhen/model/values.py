@@ -28,7 +28,6 @@ from everwhen.model.temporal import (
     LocalDateTime,
     LocalTime,
     Time,
-    component,
 )
 from everwhen.model.value_text import to_text, type_name
 from everwhen.model.vector import Vector
@@ -140,7 +139,7 @@ def compare(left: Any, right: Any) -> int | None:
     if kind is list:
         return _compare_lists(left, right)
     if kind in _TEMPORAL:
-        a, b = left.sort_key(), right.sort_key()
+        a, b = left.order(), right.order()
         return -1 if a < b else int(a > b)
     return None
 
@@ -229,7 +228,7 @@ def order_key(value: Any) -> tuple[Any, ...]:
         return (rank, value.srid, value.coordinates)
     if kind is Vector:
         return (rank, value.element, value.values())
-    return (rank, value.sort_key())
+    return (rank, value.order())
 
 
 def _path_ids(path: Path) -> tuple[int, ...]:
@@ -289,9 +288,9 @@ def get_property(subject: Any, key: str) -> Any:
     if kind is Node or kind is Relationship:
         return subject.get(key)
     if kind in _TEMPORAL:
-        return component(subject, key)
+        return subject.get(key)
     if kind is Duration or kind is Point:
-        return subject.component(key)
+        return subject.get(key)
     raise QueryTypeError(
         f"{type_name(subject)} has no property {key!r}", detail="InvalidArgumentType"
     )

@@ -1,0 +1,101 @@
+"""Facts about the server for SHOW and ``dbms.*``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from everwhen.model.moments import micros_text
+
+if TYPE_CHECKING:
+    from everwhen.runtime.database import Database
+    from everwhen.runtime.transaction import OpenTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What does not change while the process runs. ``settings``: name, value, description,
+    secrets already hidden."""
+
+    version: str
+    node_id: str
+    name: str
+    address: str
+    cluster_id: str
+    started_micros: int = 0
+    settings: tuple[tuple[str, str, str], ...] = field(default_factory=tuple)
+
+
+class TransactionAdministration:
+    """``exec.context.Administration`` for one caller."""
+
+    def __init__(self, database: Database, transaction: OpenTransaction) -> None:
+        self._database = database
+        self._transaction = transaction
+
+    def settings(self) -> Sequence[tuple[str, str, str]]:
+        return self._database.facts.settings
+
+    def components(self) -> Sequence[tuple[str, list[str], str]]:
+        return [("Everwhen Kernel", [self._database.facts.version], "community")]
+
+    def principal(self) -> str:
+        return self._transaction.caller.principal
+
+    def databases(self) -> Sequence[Mapping[str, Any]]:
+        facts = self._database.facts
+        return [
+            {
+                "name": "neo4j",
+                "type": "standard",
+                "aliases": [],
+                "access": "read-write",
+                "databaseID": facts.cluster_id,
+                "serverID": facts.node_id,
+                "address": facts.address,
+                "role": "primary",
+                "writer": True,
+                "requestedStatus": "online",
+                "currentStatus": "online",
+                "statusMessage": "",
+                "default": True,
+                "home": True,
+                "currentPrimariesCount": 1,
+                "currentSecondariesCount": 0,
+                "creationTime": None,
+                "lastStartTime": micros_text(facts.started_micros),
+                "lastStopTime": None,
+                "store": "record-aligned-1",
+                "lastCommittedTxn": self._database.version,
+                "replicationLag": 0,
+                "constituents": [],
+            }
+        ]
+
+    def transactions(self) -> Sequence[Mapping[str, Any]]:
+        now = self._database.clock.now_micros()
+        return [
+            {
+                "database": "neo4j",
+                "transactionId": transaction_name(each.number),
+                "currentQueryId": f"query-{each.number}" if each.text else "",
+                "connectionId": "",
+                "clientAddress": each.caller.client,
+                "username": each.caller.principal,
+                "currentQuery": each.text,
+                "startTime": micros_text(each.started_micros),
+                "status": "Running" if each.failed is None else "Failed",
+                "elapsedTime": f"PT{max(now - each.started_micros, 0) / 1e6:.3f}S",
+                "metaData": {str(k): str(v) for k, v in each.options.metadata.items()},
+                "isolation": each.options.isolation.value,
+                "readVersion": each.version,
+                "estimatedUsedHeapMemory": each.transaction.bytes_estimated,
+            }
+            for each in self._database.open_transactions()
+        ]
+
+
+def transaction_name(number: int) -> str:
+    """How SHOW and TERMINATE TRANSACTIONS name an open transaction."""
+    return f"neo4j-transaction-{number}"

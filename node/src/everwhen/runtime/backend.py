@@ -1,0 +1,64 @@
+"""What a statement running in a worker thread asks of consensus, as blocking calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from everwhen.ports import Threads
+from everwhen.runtime.consensus import Consensus, ReadMode
+from everwhen.txn.commands import Command, Reply, encode
+from everwhen.txn.replies import decode_reply
+
+
+class Backend(Protocol):
+    """Blocking twin of ``Consensus``; never called on the event loop."""
+
+    def propose(self, command: Command) -> Reply:
+        """Replicate and apply.
+
+        :raises EverwhenError: what apply, or the leader before it, answered.
+        """
+
+    def close_time(self, time_micros: int) -> None: ...
+
+    def barrier(self) -> int:
+        """The version a linearizable read that begins now must see."""
+
+    def lease_ids(self, nodes: int, relationships: int) -> tuple[int, int]: ...
+
+    def lock(self, owner: int, keys: Sequence[bytes], timeout: float) -> bool: ...
+
+    def unlock(self, owner: int) -> None: ...
+
+
+class LoopBackend:
+    """Waits for the event loop to do it (``Threads.wait_for``)."""
+
+    def __init__(self, consensus: Consensus, threads: Threads) -> None:
+        self._consensus = consensus
+        self._threads = threads
+
+    def propose(self, command: Command) -> Reply:
+        """See ``Backend.propose``."""
+        return decode_reply(self._threads.wait_for(self._consensus.propose(encode(command))))
+
+    def close_time(self, time_micros: int) -> None:
+        """See ``Consensus.close_time``."""
+        self._threads.wait_for(self._consensus.close_time(time_micros))
+
+    def barrier(self) -> int:
+        """See ``Backend.barrier``."""
+        return self._threads.wait_for(self._consensus.read_barrier(ReadMode.LINEARIZABLE))
+
+    def lease_ids(self, nodes: int, relationships: int) -> tuple[int, int]:
+        """See ``Consensus.lease_ids``."""
+        return self._threads.wait_for(self._consensus.lease_ids(nodes, relationships))
+
+    def lock(self, owner: int, keys: Sequence[bytes], timeout: float) -> bool:
+        """See ``Consensus.lock``."""
+        return self._threads.wait_for(self._consensus.lock(owner, keys, timeout))
+
+    def unlock(self, owner: int) -> None:
+        """See ``Consensus.unlock``."""
+        self._threads.wait_for(self._consensus.unlock(owner))

@@ -1,0 +1,126 @@
+"""Work nobody waits for: builds indexes, folds large transactions, flushes and compacts, ends
+idle transactions, watches headroom. Each loop does one bounded step, then looks again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from everwhen.errors import EverwhenError, TransientError
+from everwhen.limits import FOLD_KEYS_PER_STEP
+from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.store import Store
+from everwhen.ports import Threads
+from everwhen.runtime.consensus import Consensus
+from everwhen.runtime.headroom import Headroom
+from everwhen.runtime.schema import SchemaRunner
+from everwhen.runtime.service import Service
+from everwhen.txn import commands as c
+from everwhen.txn.replies import decode_reply
+
+#: seconds between two looks when there was nothing to do
+IDLE_SECONDS = 0.2
+#: bytes of log since the last flush that make a flush due, and the time that does
+FLUSH_LOG_BYTES = 64 << 20
+FLUSH_SECONDS = 60.0
+
+Report = Callable[[str, EverwhenError], None]
+
+
+class CompactableLog(Protocol):
+    """What is asked of the log."""
+
+    @property
+    def last_index(self) -> int: ...
+
+    def bytes_on_disk(self) -> int: ...
+
+    def compact(self, up_to: int) -> None: ...
+
+
+class Background:
+    """The loops of one node; ``run`` them in the node's task group."""
+
+    def __init__(
+        self,
+        service: Service,
+        schema: SchemaRunner,
+        consensus: Consensus,
+        state: RecordState,
+        store: Store,
+        log: CompactableLog,
+        threads: Threads,
+        headroom: Headroom,
+        idle_transaction_seconds: float,
+        report: Report,
+    ) -> None:
+        self._service = service
+        self._schema = schema
+        self._consensus = consensus
+        self._state = state
+        self._store = store
+        self._log = log
+        self._threads = threads
+        self._headroom = headroom
+        self._idle_seconds = idle_transaction_seconds
+        self._report = report
+        self._flushed_index = 0
+        self._flushed_bytes = 0
+        self._last_flush = 0.0
+
+    async def run(self) -> None:
+        """All loops, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for step in (self._build, self._fold, self._flush_when_due, self._look_around):
+                group.create_task(self._repeat(step))
+
+    async def _repeat(self, step: Callable[[], Awaitable[bool]]) -> None:
+        """Steps until there is nothing to do, then waits a little. A refusal that may pass (no
+        headroom, too many writes) is reported and tried again; any other error ends the node."""
+        while True:
+            try:
+                more = await step()
+            except TransientError as error:
+                self._report(step.__name__.strip("_"), error)
+                more = False
+            await asyncio.sleep(0 if more else IDLE_SECONDS)
+
+    async def _build(self) -> bool:
+        waiting = self._schema.building()
+        if not waiting:
+            return False
+        await self._threads.run("background", self._schema.step, waiting[0])
+        return True
+
+    async def _fold(self) -> bool:
+        if not self._state.current.runs:
+            return False
+        command = c.encode(c.FoldStep(c.FORMAT, FOLD_KEYS_PER_STEP))
+        decode_reply(await self._consensus.propose(command))
+        return True
+
+    async def _flush_when_due(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        grown = self._log.bytes_on_disk() - self._flushed_bytes
+        if self._log.last_index == self._flushed_index:
+            return False
+        if grown < FLUSH_LOG_BYTES and now - self._last_flush < FLUSH_SECONDS:
+            return False
+        await self.flush()
+        self._last_flush = now
+        return False
+
+    async def flush(self) -> None:
+        """Make the record durable and drop the log before it. The applied index is taken before
+        the flush: everything up to it is then certainly on disk."""
+        applied = self._state.current.head.applied_index
+        await self._threads.run("background", self._store.flush)
+        await self._threads.run("log", self._log.compact, applied)
+        self._flushed_index = applied
+        self._flushed_bytes = self._log.bytes_on_disk()
+
+    async def _look_around(self) -> bool:
+        await self._threads.run("background", self._headroom.look)
+        await self._service.end_idle(self._idle_seconds)
+        return False

@@ -1,0 +1,187 @@
+"""The database of one node, as sessions in worker threads see it.
+
+Holds what all transactions share: the record's state, ids, the plan cache, limits, the registry
+of open transactions. No asyncio here; ``service`` is the asynchronous shell around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from everwhen.errors import EverwhenError, Fault, TooManyRequests
+from everwhen.exec import ENVIRONMENT
+from everwhen.exec.build import build
+from everwhen.exec.context import ExecutionContext
+from everwhen.exec.operators import aggregate as _registers_operators  # noqa: F401
+from everwhen.exec.procedures import ProcedureDefinition
+from everwhen.limits import (
+    OPEN_TRANSACTIONS_MAX,
+    PLAN_CACHE_ENTRIES_MAX,
+    STATEMENT_MEMORY_BYTES_MAX,
+)
+from everwhen.model.graph import GraphView
+from everwhen.mvcc.graph import GraphSnapshot
+from everwhen.mvcc.state import RecordState
+from everwhen.ports import Clock, Random
+from everwhen.query.compile import Compiled, Compiler
+from everwhen.runtime.administration import ServerFacts, TransactionAdministration
+from everwhen.runtime.backend import Backend
+from everwhen.runtime.cursor import Summary
+from everwhen.runtime.environment import Deadline
+from everwhen.runtime.ids import IdAllocator
+from everwhen.runtime.requests import Caller, TransactionOptions
+from everwhen.runtime.schema import SchemaRunner
+from everwhen.runtime.statements import Observer, PreparedQuery, PreparedSchema
+from everwhen.runtime.transaction import OpenTransaction
+from everwhen.txn.commands import FORMAT, BeginChunks, Done, Leased, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseOptions:
+    """Limits of this node; see ``settings`` for their meaning."""
+
+    default_timeout: float = 0.0
+    lock_timeout: float = 10.0
+    statement_memory: int = STATEMENT_MEMORY_BYTES_MAX
+    transaction_memory: int = STATEMENT_MEMORY_BYTES_MAX
+    open_transactions_max: int = OPEN_TRANSACTIONS_MAX
+    import_folder: Path | None = None
+
+
+def _ignore(*_: Any) -> None:
+    """The observer of a database nobody watches."""
+
+
+@dataclass(slots=True)
+class _Registry:
+    """Open transactions by number."""
+
+    lock: Lock = field(default_factory=Lock)
+    open: dict[int, OpenTransaction] = field(default_factory=dict)
+    next_number: int = 1
+
+
+class Database:
+    """See the module."""
+
+    def __init__(
+        self,
+        state: RecordState,
+        backend: Backend,
+        clock: Clock,
+        random: Random,
+        nanoseconds: Callable[[], int],
+        facts: ServerFacts,
+        options: DatabaseOptions | None = None,
+        observer: Observer = _ignore,
+    ) -> None:
+        options = options or DatabaseOptions()
+        self.state = state
+        self.backend = backend
+        self.clock = clock
+        self.random = random
+        self.nanoseconds = nanoseconds
+        self.facts = facts
+        self.ids = IdAllocator(backend)
+        self.procedures: dict[str, ProcedureDefinition] = {}
+        self.default_timeout = options.default_timeout
+        self.lock_timeout = options.lock_timeout
+        self.statement_memory = options.statement_memory
+        self.transaction_memory = options.transaction_memory
+        self.import_folder = options.import_folder
+        self._open_max = options.open_transactions_max
+        self._observer = observer
+        self._registry = _Registry()
+        self._compiler = Compiler(PLAN_CACHE_ENTRIES_MAX)
+        self._schema = SchemaRunner(self)
+
+    # --- the record ---
+
+    @property
+    def version(self) -> int:
+        """The newest published version."""
+        return self.state.current.head.version
+
+    def snapshot(self, version: int) -> GraphSnapshot:
+        """The committed graph at a version."""
+        return GraphSnapshot(self.state, version)
+
+    def version_at(self, time_micros: int) -> int:
+        """The version readable at a time that is closed already."""
+        return self.snapshot(self.version).version_at(time_micros)
+
+    # --- transactions ---
+
+    def begin(self, version: int, options: TransactionOptions, caller: Caller) -> OpenTransaction:
+        """A transaction that reads at ``version`` (from a read barrier).
+
+        :raises TooManyRequests: too many are open.
+        """
+        registry = self._registry
+        with registry.lock:
+            if len(registry.open) >= self._open_max:
+                raise TooManyRequests(
+                    f"{self._open_max} transactions are open, which is the limit",
+                    hint="end some of them, or try again",
+                )
+            number = registry.next_number
+            registry.next_number += 1
+        transaction = OpenTransaction(self, number, version, options, caller)
+        with registry.lock:
+            registry.open[number] = transaction
+        return transaction
+
+    def forget(self, transaction: OpenTransaction) -> None:
+        """It ended."""
+        with self._registry.lock:
+            self._registry.open.pop(transaction.number, None)
+
+    def open_transactions(self) -> list[OpenTransaction]:
+        """All open ones, oldest first."""
+        with self._registry.lock:
+            return list(self._registry.open.values())
+
+    def administration(self, transaction: OpenTransaction) -> TransactionAdministration:
+        """What SHOW may tell this transaction's caller."""
+        return TransactionAdministration(self, transaction)
+
+    def begin_chunks(self, read_version: int, origin: Origin) -> int:
+        """Announce a transaction too large for one entry; its number in the log."""
+        reply = self.backend.lease_transaction()
+        command = BeginChunks(FORMAT, reply, read_version, origin)
+        answer = self.backend.propose(command)
+        if not isinstance(answer, (Done, Leased)):
+            raise Fault(f"BeginChunks was answered with {type(answer).__name__}")
+        return reply
+
+    # --- statements ---
+
+    def prepare(
+        self, text: str, parameters: Mapping[str, Any], view: GraphView
+    ) -> PreparedQuery | PreparedSchema:
+        """Parsed, planned and built, from the cache where possible."""
+        compiled = self._compiler.compile(text, view.catalog, view, ENVIRONMENT, self.procedures)
+        if not isinstance(compiled, Compiled):
+            return PreparedSchema(compiled, text)
+        if compiled.built is None:
+            compiled.built = build(compiled.plan.root)
+        return PreparedQuery(compiled.plan, compiled.built, self._observer, compiled.lifted)
+
+    def run_schema(self, prepared: PreparedSchema, parameters: Mapping[str, Any]) -> Summary:
+        """CREATE or DROP of an index or constraint."""
+        return self._schema.run(prepared.body, parameters)
+
+    def await_indexes(self, name: str | None, timeout: float, deadline: Deadline) -> None:
+        """See ``Environment.await_indexes``."""
+        self._schema.await_online(name, timeout, deadline)
+
+    def drop_plans(self) -> None:
+        """Forget all cached plans (test procedures changed)."""
+        self._compiler = Compiler(PLAN_CACHE_ENTRIES_MAX)
+
+
+Observed = Callable[[OpenTransaction, ExecutionContext, int, EverwhenError | None], None]

@@ -1,0 +1,205 @@
+"""A database inside this process, for tests, notebooks and tools: no ports, no files.
+
+The same service, transactions, consensus of one and apply as a served node, over a store in
+memory and a log that forgets. Calls block; the event loop runs in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from everwhen.exec.procedures import ProcedureDefinition
+from everwhen.mvcc.memory import MemoryStore
+from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.store import Store
+from everwhen.ports import Clock, Random
+from everwhen.runtime.assembly import Parts, assemble
+from everwhen.runtime.cursor import Summary
+from everwhen.runtime.database import DatabaseOptions
+from everwhen.runtime.requests import Caller, TransactionOptions
+from everwhen.runtime.service import Service
+from everwhen.runtime.session import Session
+from everwhen.runtime.system import SystemClock, SystemRandom, SystemThreads
+from everwhen.storage.frames import Entry
+
+_T = TypeVar("_T")
+
+
+class ForgetfulLog:
+    """A log that keeps nothing: what is applied is all there is."""
+
+    def __init__(self, last_index: int) -> None:
+        self.last_index = last_index
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Counts."""
+        self.last_index = entries[-1].index
+
+
+@dataclass(slots=True)
+class Result:
+    """A statement's outcome, whole."""
+
+    columns: tuple[str, ...] = ()
+    rows: list[list[Any]] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
+    bookmark: str | None = None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        return self.summary.counters.as_dict()
+
+
+class EmbeddedSession:
+    """A client of an embedded database."""
+
+    def __init__(self, owner: Embedded, session: Session) -> None:
+        self._owner = owner
+        self._session = session
+
+    def run(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        options: TransactionOptions | None = None,
+    ) -> Result:
+        """One statement, ``BEGIN``, ``COMMIT`` and ``ROLLBACK`` included.
+
+        :raises EverwhenError: as the database answers.
+        """
+        return self._owner.call(self._run(text, parameters or {}, options))
+
+    async def _run(
+        self, text: str, parameters: Mapping[str, Any], options: TransactionOptions | None
+    ) -> Result:
+        service = self._owner.service
+        execution = await self._session.run(text, parameters, options)
+        if execution is None:
+            return Result()
+        rows: list[list[Any]] = []
+        try:
+            while not execution.cursor.done:
+                rows.extend(await service.fetch(execution, 1_000))
+        finally:
+            if self._session.transaction is not execution.transaction:
+                await service.finish(execution)
+        cursor = execution.cursor
+        return Result(cursor.columns, rows, cursor.summary, execution.bookmark)
+
+    def close(self) -> None:
+        """Rolls back what is open."""
+        self._owner.call(self._session.close())
+
+
+class Embedded:
+    """See the module. Use as a context manager, or call ``close``."""
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        options: DatabaseOptions | None = None,
+        query_threads: int = 4,
+    ) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._threads = SystemThreads({"query": query_threads, "log": 1, "apply": 1})
+        self._clock = clock or SystemClock()
+        self._random = random or SystemRandom()
+        self._options = options
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._parts: Parts = self.call(self._open(store or MemoryStore()))
+        self._session = self.session()
+
+    async def _open(self, store: Store) -> Parts:
+        state = RecordState.load(store)
+        parts = assemble(
+            store,
+            ForgetfulLog(state.current.head.applied_index),
+            self._clock,
+            self._random,
+            self._threads,
+            state=state,
+            options=self._options,
+        )
+        parts.task = asyncio.create_task(parts.consensus.run())
+        return parts
+
+    @property
+    def service(self) -> Service:
+        return self._parts.service
+
+    @property
+    def store(self) -> Store:
+        return self._parts.store
+
+    @property
+    def version(self) -> int:
+        """The newest version."""
+        return self._parts.database.version
+
+    def call(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine on the database's loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def execute(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        options: TransactionOptions | None = None,
+    ) -> Result:
+        """One statement in auto-commit."""
+        return self._session.run(text, parameters, options)
+
+    def session(self, caller: Caller | None = None) -> EmbeddedSession:
+        """A further client."""
+        return EmbeddedSession(self, Session(self.service, caller or Caller("neo4j", "embedded")))
+
+    def register_procedure(self, procedure: ProcedureDefinition) -> None:
+        """Add a procedure (tests)."""
+        database = self._parts.database
+        database.procedures[procedure.name.lower()] = procedure
+        database.drop_plans()
+
+    def reset(self) -> None:
+        """An empty graph again, without schema or added procedures."""
+        self._stop()
+        self._parts = self.call(self._open(MemoryStore()))
+        self._session = self.session()
+
+    def reopen(self) -> None:
+        """Close in good order and open again over the same store."""
+        store = self._parts.store
+        self._stop()
+        self._parts = self.call(self._open(store))
+        self._session = self.session()
+
+    def _stop(self) -> None:
+        async def stop() -> None:
+            self._parts.consensus.stop()
+            if self._parts.task is not None:
+                await self._parts.task
+
+        self.call(stop())
+
+    def close(self) -> None:
+        """Stop the loop and the threads."""
+        self._stop()
+        self._threads.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def __enter__(self) -> Embedded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+

@@ -1,0 +1,119 @@
+"""What execution asks of the runtime (``exec.context.Environment``), for one transaction."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from everwhen.errors import ExternalResourceFailed, QueryCancelled, TransactionTimedOut
+from everwhen.exec.context import Administration
+from everwhen.ports import Clock, Random
+from everwhen.runtime.backend import Backend
+
+csv.field_size_limit(64 << 20)
+
+
+class Deadline:
+    """When a transaction must end, and whether somebody asked it to."""
+
+    __slots__ = ("_clock", "_ends", "_timeout", "cancelled")
+
+    def __init__(self, clock: Clock, timeout: float | None) -> None:
+        self._clock = clock
+        self._timeout = timeout
+        self._ends = None if not timeout else clock.monotonic() + timeout
+        #: why it must stop, set from any thread
+        self.cancelled: str | None = None
+
+    def check(self) -> None:
+        """Raises if it is over.
+
+        :raises QueryCancelled: somebody asked.
+        :raises TransactionTimedOut: its time is up.
+        """
+        if self.cancelled is not None:
+            raise QueryCancelled(self.cancelled)
+        if self._ends is not None and self._clock.monotonic() > self._ends:
+            raise TransactionTimedOut(
+                f"the transaction ran longer than its {self._timeout:g} s and was rolled back",
+                hint="raise the timeout, or make smaller transactions",
+            )
+
+
+class ServerEnvironment:
+    """See ``exec.context.Environment``."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        backend: Backend,
+        deadline: Deadline,
+        version_at: Callable[[int], int],
+        administration: Administration,
+        import_folder: Path | None,
+        await_indexes: Callable[[str | None, float, Deadline], None],
+        commit_batch: Callable[[], None],
+        rollback_batch: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._backend = backend
+        self._deadline = deadline
+        self._version_at = version_at
+        self._administration = administration
+        self._import_folder = import_folder
+        self._await_indexes = await_indexes
+        self.commit_batch = commit_batch
+        self.rollback_batch = rollback_batch
+
+    def now_micros(self) -> int:
+        return self._clock.now_micros()
+
+    def random(self) -> float:
+        return self._random.float()
+
+    def uuid(self) -> str:
+        return str(self._random.uuid())
+
+    def checkpoint(self) -> None:
+        self._deadline.check()
+
+    def resolve_time(self, time_micros: int) -> int:
+        self._backend.close_time(time_micros)
+        return self._version_at(time_micros)
+
+    def administration(self) -> Administration:
+        return self._administration
+
+    def await_indexes(self, name: str | None, timeout_seconds: float) -> None:
+        self._await_indexes(name, timeout_seconds, self._deadline)
+
+    def open_import_file(self, url: str) -> Iterator[str]:
+        """Only ``file:///name`` below the import folder; nothing may lead out of it."""
+        folder = self._import_folder
+        if folder is None:
+            raise ExternalResourceFailed(
+                "LOAD CSV is off: this server has no import folder",
+                hint="set import_folder (EVERWHEN_IMPORT_FOLDER)",
+            )
+        parts = urlsplit(url)
+        if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+            raise ExternalResourceFailed(
+                f"LOAD CSV reads file:/// URLs below the import folder, not {url!r}"
+            )
+        root = folder.resolve()
+        path = (root / unquote(parts.path).lstrip("/")).resolve()
+        if not path.is_relative_to(root):
+            raise ExternalResourceFailed(f"{url!r} leads out of the import folder")
+        return _lines(path, url)
+
+
+def _lines(path: Path, url: str) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from file
+    except OSError as error:
+        raise ExternalResourceFailed(f"cannot read {url!r}: {error.strerror}") from error

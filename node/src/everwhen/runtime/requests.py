@@ -1,0 +1,39 @@
+"""What a door asks for: options of a transaction, and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from everwhen.txn.transaction import Isolation
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, for the audit record."""
+
+    principal: str = ""
+    client: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOptions:
+    """How a transaction is to run.
+
+    ``at`` pins it to a past moment: ``("time", µs)`` or ``("version", n)``; it is then read-only.
+    ``own_time`` dates the commit (historical load). ``request_id`` (client, sequence) makes a
+    repeated commit have one effect. ``timeout`` in seconds, None: the server's default.
+    """
+
+    isolation: Isolation = Isolation.SNAPSHOT
+    read_only: bool = False
+    at: tuple[str, int] | None = None
+    own_time: int | None = None
+    request_id: tuple[str, int] = ("", 0)
+    timeout: float | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    #: read at least this version (bookmarks); 0: linearizable
+    after_version: int = 0
+    #: CALL { } IN TRANSACTIONS is allowed in auto-commit transactions only
+    auto_commit: bool = False

@@ -1,0 +1,179 @@
+"""The asynchronous face of the database: what doors call.
+
+Statements run in the ``query`` pool; waiting for the log happens on the event loop, so a commit
+holds no thread. An auto-commit write that meets a conflict is run again by the server until its
+deadline, its rows held back until it commits (architecture brief, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from everwhen.errors import (
+    BookmarkInvalid,
+    EverwhenError,
+    Fault,
+    ShuttingDown,
+    TransactionConflict,
+    TransactionNotFound,
+    TransactionTimedOut,
+)
+from everwhen.model.moments import micros_text
+from everwhen.ports import Threads
+from everwhen.runtime.consensus import Consensus, ReadMode
+from everwhen.runtime.cursor import Cursor
+from everwhen.runtime.database import Database
+from everwhen.runtime.gate import Gate
+from everwhen.runtime.requests import Caller, TransactionOptions
+from everwhen.runtime.transaction import OpenTransaction
+from everwhen.txn.commands import Command, Committed, encode
+from everwhen.txn.replies import decode_reply
+
+#: an auto-commit write without a deadline of its own is run again for this long (seconds)
+AUTO_RETRY_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Execution:
+    """A statement under way or done: its rows are pulled with ``Service.fetch``."""
+
+    cursor: Cursor
+    transaction: OpenTransaction
+    bookmark: str | None = None
+    commit: Committed | None = None
+
+
+class Service:
+    """One per node."""
+
+    def __init__(
+        self,
+        database: Database,
+        consensus: Consensus,
+        threads: Threads,
+        history_id: str,
+        *,
+        queries_max: int,
+        waiting_max: int,
+    ) -> None:
+        self.database = database
+        self._consensus = consensus
+        self._threads = threads
+        self._history_id = history_id
+        self._gate = Gate(queries_max, waiting_max)
+        self.stopping = False
+
+    # --- bookmarks ---
+
+    def bookmark(self, version: int) -> str:
+        """A token for "at least this version of this history"."""
+        return f"ew:{self._history_id}:{version}"
+
+    def bookmark_version(self, bookmarks: list[str]) -> int:
+        """The newest version among bookmarks, 0 for none.
+
+        :raises BookmarkInvalid: malformed, or of another history.
+        """
+        newest = 0
+        for bookmark in bookmarks:
+            kind, _, rest = bookmark.partition(":")
+            history, _, version = rest.rpartition(":")
+            if kind != "ew" or not (version.isascii() and version.isdigit()) or len(version) > 18:
+                raise BookmarkInvalid(f"{bookmark!r} is not a bookmark of this database")
+            if history != self._history_id:
+                raise BookmarkInvalid(
+                    f"the bookmark {bookmark!r} belongs to another history of this database",
+                    hint="drop bookmarks taken before a restore",
+                )
+            newest = max(newest, int(version))
+        return newest
+
+    # --- transactions ---
+
+    async def begin(self, options: TransactionOptions, caller: Caller) -> OpenTransaction:
+        """An explicit transaction; end it with ``commit`` or ``rollback``."""
+        if self.stopping:
+            raise ShuttingDown("the server is stopping")
+        version = await self._barrier(options)
+        return await self._in_thread(self.database.begin, version, options, caller)
+
+    async def _barrier(self, options: TransactionOptions) -> int:
+        mode = ReadMode.BOOKMARK if options.after_version else ReadMode.LINEARIZABLE
+        return await self._consensus.read_barrier(mode, options.after_version)
+
+    async def run(
+        self, transaction: OpenTransaction, text: str, parameters: Mapping[str, Any]
+    ) -> Execution:
+        """One statement of an explicit transaction. Writes are run whole before this returns."""
+        cursor = await self._in_thread(_run, transaction, text, parameters)
+        return Execution(cursor, transaction)
+
+    async def fetch(self, execution: Execution, count: int) -> list[list[Any]]:
+        """The next rows. A read's transaction of its own ends with its last row."""
+        cursor = execution.cursor
+        if cursor.held or cursor.done:
+            rows = cursor.fetch(count)
+        else:
+            rows = await self._in_thread(cursor.fetch, count)
+        execution.transaction.last_used = self.database.clock.monotonic()
+        return rows
+
+    async def commit(self, transaction: OpenTransaction) -> str:
+        """Commits; the bookmark of the result.
+
+        :raises TransactionConflict: nothing happened; run the transaction again.
+        """
+        try:
+            command = await self._in_thread(transaction.prepare_commit)
+            reply = await self._propose(command)
+        except EverwhenError:
+            await self.rollback(transaction)
+            raise
+        await self._in_thread(transaction.committed)
+        return self.bookmark(transaction.version if reply is None else reply.version)
+
+    async def rollback(self, transaction: OpenTransaction) -> None:
+        """Forgets the transaction; fine if it has ended."""
+        if not transaction.ended:
+            await self._in_thread(transaction.rollback)
+
+    async def auto_commit(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        options: TransactionOptions,
+        caller: Caller,
+    ) -> Execution:
+        """A statement in a transaction of its own. Reads can be fetched while they run; a write
+        has been committed when this returns."""
+        if self.stopping:
+            raise ShuttingDown("the server is stopping")
+        started = self.database.clock.monotonic()
+        while True:
+            version = await self._barrier(options)
+            try:
+                return await self._attempt(version, text, parameters, options, caller)
+            except TransactionConflict:
+                waited = self.database.clock.monotonic() - started
+                if waited > (options.timeout or AUTO_RETRY_SECONDS):
+                    raise
+
+    async def _attempt(
+    database: Database,
+    version: int,
+    options: TransactionOptions,
+    caller: Caller,
+    text: str,
+    parameters: Mapping[str, Any],
+) -> tuple[OpenTransaction, Cursor, Command | None]:
+    """Runs in a worker thread: the statement, up to the command to propose."""
+    transaction = database.begin(version, options, caller)
+    try:
+        cursor = _run(transaction, text, parameters)
+        command = transaction.prepare_commit() if cursor.writes else None
+    except BaseException:
+        transaction.rollback()
+        raise
+    return transaction, cursor, command

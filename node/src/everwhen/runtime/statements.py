@@ -1,0 +1,72 @@
+"""From text to something that runs: parsed, planned, built, cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from everwhen.errors import EverwhenError
+from everwhen.exec.context import ExecutionContext, Row, Runner
+from everwhen.query import syntax
+from everwhen.query.explain import describe
+from everwhen.query.physical import Plan
+from everwhen.runtime.cursor import Cursor, Summary
+
+if TYPE_CHECKING:
+    from everwhen.runtime.transaction import OpenTransaction
+
+#: Called once per statement when it ends: (text, nanoseconds, rows, error or None).
+Observer = Callable[["OpenTransaction", ExecutionContext, int, EverwhenError | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedQuery:
+    """A plan with its built operators. ``lifted``: literals taken out of the text."""
+
+    plan: Plan
+    run: Runner
+    observe: Observer
+    lifted: Mapping[str, Any] = field(default_factory=dict)
+
+    def explained(self) -> Cursor:
+        """The result of EXPLAIN: the plan, no rows."""
+        plan = self.plan
+        summary = Summary(plan.kind, notifications=plan.notifications, plan=describe(plan))
+        summary.kind = "r"
+        return Cursor(plan.columns, iter(()), summary)
+
+    def observed(
+        self,
+        rows: Iterator[Row],
+        ctx: ExecutionContext,
+        summary: Summary,
+        transaction: OpenTransaction,
+    ) -> Iterator[Row]:
+        """Passes rows on; at the end or on an error tells the observer and, for PROFILE, fills
+        in the plan. An error fails the transaction."""
+        count = 0
+        error: EverwhenError | None = None
+        try:
+            for row in rows:
+                count += 1
+                yield row
+        except RecursionError:
+            error = EverwhenError("the statement nests too deep")
+            transaction.failed = error
+            raise error from None
+        except EverwhenError as failure:
+            error = transaction.failed = failure
+            raise
+        finally:
+            if ctx.profile is not None:
+                summary.plan = describe(self.plan, ctx.profile.operators)
+            self.observe(transaction, ctx, count, error)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSchema:
+    """A schema command, or BEGIN, COMMIT, ROLLBACK: run by the runtime itself."""
+
+    body: syntax.Body
+    text: str

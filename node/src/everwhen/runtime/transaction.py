@@ -1,0 +1,291 @@
+"""An open transaction: runs statements, then hands its effects to consensus.
+
+Everything here runs in a worker thread, one statement at a time per transaction. The shape of a
+commit is two steps, so that waiting for the log costs no thread: ``prepare_commit`` gives the
+command of a small transaction, the caller proposes it and calls ``committed``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from everwhen.errors import (
+    AccessModeViolation,
+    EverwhenError,
+    QueryArgumentError,
+    TransactionStateError,
+)
+from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
+from everwhen.limits import TRANSACTION_METADATA_BYTES_MAX
+from everwhen.model.graph import GraphView
+from everwhen.runtime.cursor import Cursor, Summary
+from everwhen.runtime.environment import Deadline, ServerEnvironment
+from everwhen.runtime.requests import Caller, TransactionOptions
+from everwhen.runtime.statements import PreparedQuery, PreparedSchema
+from everwhen.txn.commands import Command, Origin
+from everwhen.txn.commit import abort_of, commands_of, commit_of, take_chunk
+from everwhen.txn.transaction import Isolation, Transaction
+
+if TYPE_CHECKING:
+    from everwhen.runtime.database import Database
+
+
+class OpenTransaction:
+    """One transaction of one client."""
+
+    def __init__(
+        self,
+        database: Database,
+        number: int,
+        version: int,
+        options: TransactionOptions,
+        caller: Caller,
+    ) -> None:
+        self.number = number
+        self.options = options
+        self.caller = caller
+        self.deadline = Deadline(database.clock, options.timeout or database.default_timeout)
+        self.started_micros = database.clock.now_micros()
+        self.last_used = database.clock.monotonic()
+        self.text = ""
+        self.failed: EverwhenError | None = None
+        self.ended = False
+        #: a statement of it runs right now
+        self.busy = False
+        self._database = database
+        self._hash = hashlib.blake2b(digest_size=32)
+        self._large: int | None = None
+        self._commit_in_batches = False
+        self._environment = ServerEnvironment(
+            database.clock,
+            database.random,
+            database.backend,
+            self.deadline,
+            database.version_at,
+            database.administration(self),
+            database.import_folder,
+            database.await_indexes,
+            self._commit_batch,
+            self._rollback_batch,
+        )
+        self._ctx: ExecutionContext | None = None
+        self.transaction = self._begin(version)
+
+    # --- views ---
+
+    def _begin(self, version: int) -> Transaction:
+        database, options = self._database, self.options
+        view: GraphView = database.snapshot(version)
+        if options.at is not None:
+            kind, moment = options.at
+            if kind == "time":
+                moment = self._environment.resolve_time(moment)
+            view = view.at_version(moment)
+        return Transaction(
+            view,
+            database.ids.node,
+            database.ids.relationship,
+            isolation=options.isolation,
+            read_only=options.read_only or options.at is not None,
+            lock=self._lock,
+            spill=self._spill,
+            memory_limit=database.transaction_memory,
+        )
+
+    @property
+    def version(self) -> int:
+        """The version its snapshot shows."""
+        return self.transaction.version
+
+    @property
+    def read_only(self) -> bool:
+        return self.transaction.read_only
+
+    # --- statements ---
+
+    def run(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
+        """Compile and start a statement; its rows come from the cursor.
+
+        :raises EverwhenError: the transaction is then failed and can only be rolled back.
+        """
+        if self.ended:
+            raise TransactionStateError("the transaction has ended")
+        if self.failed is not None:
+            raise TransactionStateError(
+                "an earlier statement of this transaction failed; roll it back",
+                hint=self.failed.message,
+            )
+        self.text = text
+        try:
+            self.deadline.check()
+            return self._run(text, parameters)
+        except EverwhenError as error:
+            self.failed = error
+            raise
+
+    def _run(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
+        database = self._database
+        prepared = database.prepare(text, parameters, self.transaction)
+        self._hash.update(text.encode())
+        if isinstance(prepared, PreparedSchema):
+            return self._run_schema(prepared, parameters)
+        if prepared.plan.mode == "explain":
+            return prepared.explained()
+        if "w" in prepared.plan.kind and self.read_only:
+            raise AccessModeViolation(
+                "this transaction only reads"
+                + (" at a past time" if self.options.at is not None else ""),
+                hint="begin one without READ access mode",
+            )
+        return self._start(prepared, {**parameters, **prepared.lifted})
+
+    def _start(self, prepared: PreparedQuery, parameters: Mapping[str, Any]) -> Cursor:
+        database, plan = self._database, prepared.plan
+        now = database.clock.now_micros()
+        ctx = ExecutionContext(
+            view=self.transaction,
+            writer=None if self.read_only else self.transaction,
+            parameters=parameters,
+            environment=self._environment,
+            now_statement=now,
+            now_transaction=self.started_micros,
+            memory=MemoryAccount(database.statement_memory),
+            procedures=database.procedures,
+            text=self.text,
+        )
+        if plan.mode == "profile":
+            ctx.profile = Profile(database.nanoseconds)
+        self._ctx = ctx
+        summary = Summary(
+            plan.kind, ctx.counters, plan.notifications, None, plan.mode == "profile"
+        )
+        rows = prepared.run(ctx, [None] * plan.width)
+        return Cursor(plan.columns, prepared.observed(rows, ctx, summary, self), summary, ctx)
+
+    def _run_schema(self, prepared: PreparedSchema, parameters: Mapping[str, Any]) -> Cursor:
+        """Schema commands are entries of their own: they commit at once."""
+        if self.transaction.has_writes:
+            raise TransactionStateError(
+                "schema commands cannot run in a transaction that has written data"
+            )
+        if self.read_only:
+            raise AccessModeViolation("this transaction only reads")
+        summary = self._database.run_schema(prepared, parameters)
+        return Cursor((), iter(()), summary)
+
+    # --- pessimistic locks ---
+
+    def _lock(self, keys: list[bytes]) -> None:
+        """Called by the transaction before it first writes; a wait means a newer snapshot."""
+        backend = self._database.backend
+        if backend.lock(self.number, keys, self._database.lock_timeout):
+            self.transaction.refresh(self._database.snapshot(backend.barrier()))
+
+    # --- commit ---
+
+    def origin(self) -> Origin:
+        """Who and what this commit comes from."""
+        metadata = {str(key): str(value) for key, value in self.options.metadata.items()}
+        size = sum(len(key) + len(value) for key, value in metadata.items())
+        if size > TRANSACTION_METADATA_BYTES_MAX:
+            raise QueryArgumentError(
+                f"transaction metadata of {size:,} bytes is above the limit of "
+                f"{TRANSACTION_METADATA_BYTES_MAX:,}"
+            )
+        client, sequence = self.options.request_id
+        return Origin(
+            principal=self.caller.principal,
+            client=self.caller.client,
+            tag=self.caller.tag,
+            metadata=metadata,
+            statement_hash=self._hash.digest(),
+            salt=self._database.random.bytes(16),
+            request_client=client,
+            request_sequence=sequence,
+        )
+
+    def prepare_commit(self) -> Command | None:
+        """The command to propose, None if nothing was written. Checks what only the end can
+        tell; a large transaction first sends the rest of its chunks."""
+        if self.failed is not None:
+            raise TransactionStateError(
+                "a statement of this transaction failed; it can only be rolled back",
+                hint=self.failed.message,
+            )
+        transaction = self.transaction
+        if self.read_only or not transaction.has_writes:
+            return None
+        transaction.prepare()
+        own = self.options.own_time
+        if self._large is None:
+            return commit_of(transaction, self.origin(), own_time=own)
+        self._send_chunk(transaction)
+        return commands_of(transaction, self._large, own_time=own)
+
+    def _spill(self, transaction: Transaction) -> None:
+        """The buffer is full: send what is pending as the next chunk."""
+        if self._large is None:
+            self._large = self._database.begin_chunks(transaction.version, self.origin())
+        self._send_chunk(transaction)
+
+    def _send_chunk(self, transaction: Transaction) -> None:
+        for chunk in take_chunk(transaction, self._large):
+            self._database.backend.propose(chunk)
+        self.deadline.check()
+
+    def committed(self) -> None:
+        """Its commit was answered (or there was nothing to commit)."""
+        self._end()
+
+    def rollback(self) -> None:
+        """Forget everything. Chunks already sent are aborted."""
+        if self.ended:
+            return
+        self._end()
+        if self._large is not None:
+            self._database.backend.propose(abort_of(self._large, "rolled back"))
+
+    @property
+    def needs_thread_to_end(self) -> bool:
+        """Whether ending it asks consensus for something (locks to release)."""
+        return self.options.isolation is Isolation.PESSIMISTIC
+
+    def _end(self) -> None:
+        self.ended = True
+        if self.options.isolation is Isolation.PESSIMISTIC:
+            self._database.backend.unlock(self.number)
+        self._database.forget(self)
+
+    # --- CALL { } IN TRANSACTIONS ---
+
+    def _commit_batch(self) -> None:
+        self._need_auto_commit()
+        command = self.prepare_commit()
+        if command is not None:
+            self._database.backend.propose(command)
+        self._next_batch()
+
+    def _rollback_batch(self) -> None:
+        self._need_auto_commit()
+        if self._large is not None:
+            self._database.backend.propose(abort_of(self._large, "rolled back"))
+        self._next_batch()
+
+    def _need_auto_commit(self) -> None:
+        if not self.options.auto_commit:
+            raise TransactionStateError(
+                "CALL { } IN TRANSACTIONS needs an auto-commit (implicit) transaction",
+                hint="send it outside BEGIN … COMMIT",
+            )
+
+    def _next_batch(self) -> None:
+        self._large = None
+        self.transaction = self._begin(self._database.backend.barrier())
+        if self._ctx is not None:
+            self._ctx.view = self.transaction
+            self._ctx.writer = self.transaction
+            self._ctx.views.clear()
+
+
