@@ -1,0 +1,1 @@
+"""Rules of the planner, one per file; :mod:`everwhen.query.planner` says in which order."""
