@@ -223,6 +223,13 @@ class IndexNotFound(ClientError):
     http_status = 404
 
 
+class ForbiddenOnConstraintIndex(ClientError):
+    """The index belongs to a constraint: drop that instead."""
+
+    code = "Neo.ClientError.Schema.ForbiddenOnConstraintIndex"
+    http_status = 409
+
+
 class DeleteConnectedNode(ConstraintViolation):
     """DELETE of a node that still has relationships; DETACH DELETE removes them too."""
 

@@ -16,6 +16,8 @@ from typing import Final
 
 import msgspec
 
+from everwhen.codec.origin import Origin as Origin
+
 FORMAT: Final = 1
 
 
@@ -80,20 +82,6 @@ AnyMutation = (
 )
 
 
-class Origin(msgspec.Struct, frozen=True, array_like=True):
-    """Who and what a commit came from; made before it is proposed, kept for ever (audit)."""
-
-    principal: str
-    client: str
-    tag: str
-    metadata: dict[str, str]
-    statement_hash: bytes
-    salt: bytes
-    #: request id: a client's own id and its running number; ("", 0) asks for no deduplication
-    request_client: str = ""
-    request_sequence: int = 0
-
-
 class Checks(msgspec.Struct, frozen=True, array_like=True):
     """What must still hold at commit beyond what the mutations themselves imply.
 
@@ -122,7 +110,10 @@ class Commit(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag
 
 
 class BeginChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=2):
-    """A transaction too large for one entry begins; its staging ends by commit, abort, expiry."""
+    """A transaction too large for one entry begins; its staging ends by commit, abort, expiry.
+
+    ``transaction`` is 0: apply numbers it and answers with ``Begun``.
+    """
 
     format: int
     transaction: int
@@ -263,6 +254,12 @@ class Leased(msgspec.Struct, frozen=True, array_like=True):
     first_relationship: int
 
 
+class Begun(msgspec.Struct, frozen=True, array_like=True):
+    """A large transaction is open under this number, for its chunks and its commit."""
+
+    transaction: int
+
+
 class SchemaChanged(msgspec.Struct, frozen=True, array_like=True):
     """``changed`` is false when IF [NOT] EXISTS made it a no-op."""
 
@@ -277,7 +274,7 @@ class Done(msgspec.Struct, frozen=True, array_like=True):
     more: bool = False
 
 
-Reply = Committed | Leased | SchemaChanged | Done
+Reply = Committed | Leased | Begun | SchemaChanged | Done
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Command)
@@ -293,4 +290,5 @@ def decode(payload: bytes) -> Command:
 
     :raises msgspec.ValidationError: bytes that are no command of this build.
     """
-    return _DECODER.decode(payload)
+    command: Command = _DECODER.decode(payload)
+    return command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from everwhen import errors
-from everwhen.txn.commands import Committed, Done, Leased, Reply, SchemaChanged
+from everwhen.txn.commands import Begun, Committed, Done, Leased, Reply, SchemaChanged
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=0):
@@ -33,14 +33,19 @@ class _Done(msgspec.Struct, frozen=True, array_like=True, tag=4):
     reply: Done
 
 
+class _Begun(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    reply: Begun
+
+
 _WRAPPERS: dict[type, type] = {
     Committed: _Committed,
     Leased: _Leased,
     SchemaChanged: _SchemaChanged,
     Done: _Done,
+    Begun: _Begun,
 }
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Failed | _Committed | _Leased | _SchemaChanged | _Done)
+_DECODER = msgspec.msgpack.Decoder(Failed | _Committed | _Leased | _SchemaChanged | _Done | _Begun)
 
 
 def encode_reply(reply: Reply | errors.EverwhenError) -> bytes:
@@ -60,4 +65,5 @@ def decode_reply(data: bytes) -> Reply:
     if isinstance(decoded, Failed):
         kind: type[errors.EverwhenError] = getattr(errors, decoded.name)
         raise kind(decoded.message, hint=decoded.hint, detail=decoded.detail)
-    return decoded.reply
+    reply: Reply = decoded.reply
+    return reply

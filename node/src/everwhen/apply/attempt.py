@@ -1,0 +1,427 @@
+"""One list of mutations on its way into the record: checked whole, then written whole.
+
+An attempt belongs to a commit, or to one chunk of a large transaction; then ``own`` is the record
+with that transaction's earlier chunks on top, and what it writes goes into its run. Nothing is
+written before every check has passed, so a refused commit leaves no trace.
+
+Checks, in the words of the architecture brief, section 4: a property, a label set or an entity
+written after the read version conflicts (first committer wins); a new relationship needs both its
+ends alive; a deleted node must have no relationship left; unique, existence, key and type
+constraints hold on the merged post-image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from everwhen.apply.conflicts import changed_since, end_deleted, gone, joined_since, taken_since
+from everwhen.apply.work import Work
+from everwhen.codec.keys import VERSION_MAX, index_prefix
+from everwhen.codec.values import decode_value
+from everwhen.errors import DeleteConnectedNode, EverwhenError
+from everwhen.index import maintenance
+from everwhen.index.maintenance import Edit, IndexRule
+from everwhen.model.graph import EntityKind
+from everwhen.model.schema import ConstraintDefinition
+from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.images import NodeImage, RelationshipImage
+from everwhen.txn import commands as c
+from everwhen.txn.constraints import broken, duplicate_error
+
+#: holders of one value looked at to keep the number of distinct values (an estimate)
+_HOLDERS_MAX: Final = 8
+
+Unresolved = dict[tuple[EntityKind, int], EverwhenError]
+"""Entities whose post-image is not right yet, and what is wrong."""
+
+
+class _Post:
+    """Properties after a change, for the constraint checks."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+
+    def get(self, key: str) -> Any:
+        return self._read(key)
+
+
+class Attempt:
+    """See the module. ``staged`` collects what a later chunk may still put right instead of
+    raising it (None: this is a whole commit)."""
+
+    __slots__ = (
+        "changed_nodes",
+        "created_nodes",
+        "deleted_nodes",
+        "deleted_relationships",
+        "edits",
+        "keys",
+        "labels",
+        "mutations",
+        "names",
+        "node_images",
+        "own",
+        "read_version",
+        "relationship_images",
+        "staged",
+        "work",
+    )
+
+    def __init__(
+        self,
+        work: Work,
+        names: list[str],
+        mutations: list[c.AnyMutation],
+        read_version: int,
+        own: Entities | None = None,
+        staged: Unresolved | None = None,
+    ) -> None:
+        self.work = work
+        self.names = names
+        self.mutations = mutations
+        self.read_version = read_version
+        self.own = work.entities if own is None else own
+        self.staged = staged
+        self.keys = work.tokens.keys.ids
+        self.labels = work.tokens.labels.ids
+        self.created_nodes: set[int] = set()
+        self.deleted_nodes: set[int] = set()
+        self.deleted_relationships: set[int] = set()
+        self.node_images: dict[int, NodeImage] = {}
+        self.relationship_images: dict[int, RelationshipImage] = {}
+        self.changed_nodes: dict[int, tuple[c.ChangeLabels | None, c.ChangeNode | None]] = {}
+        self.edits: list[Edit] = []
+
+    # --- checking ---
+
+    def check(self) -> None:
+        """:raises TransactionConflict: :raises ConstraintViolation: see the module."""
+        for mutation in self.mutations:
+            kind = type(mutation)
+            if kind is c.CreateNode:
+                self.created_nodes.add(mutation.id)
+            elif kind is c.DeleteNode:
+                self.deleted_nodes.add(mutation.id)
+            elif kind is c.DeleteRelationship:
+                self.deleted_relationships.add(mutation.id)
+        for mutation in self.mutations:
+            _CHECKS[type(mutation)](self, mutation)
+        for node, (relabelled, changed) in self.changed_nodes.items():
+            self._post_node(node, relabelled, changed)
+        if self.edits:
+            self._check_unique()
+
+    def _fail(self, kind: EntityKind, entity: int, error: EverwhenError) -> None:
+        if self.staged is None:
+            raise error
+        self.staged[kind, entity] = error
+
+    def _node(self, node: int) -> NodeImage:
+        """The node as it is, own staging included."""
+        image = self.node_images.get(node)
+        if image is None:
+            image = self.own.node(node)
+            if image is None:
+                raise gone("Node", node)
+            self.node_images[node] = image
+        return image
+
+    def _base_node(self, node: int, image: NodeImage) -> NodeImage | None:
+        """The node as others committed it; None if this transaction created it."""
+        return image if self.own is self.work.entities else self.work.entities.node(node)
+
+    def _relationship(self, relationship: int) -> RelationshipImage:
+        image = self.relationship_images.get(relationship)
+        if image is None:
+            image = self.own.relationship(relationship)
+            if image is None:
+                raise gone("Relationship", relationship)
+            self.relationship_images[relationship] = image
+        return image
+
+    def _base_relationship(
+        self, relationship: int, image: RelationshipImage
+    ) -> RelationshipImage | None:
+        if self.own is self.work.entities:
+            return image
+        return self.work.entities.relationship(relationship)
+
+    def _check_create_node(self, mutation: c.CreateNode) -> None:
+        rules = self.work.rules
+        if not rules.any_nodes:
+            return
+        names = self.names
+        labels = [
+            token for at in mutation.labels if (token := self.labels.get(names[at])) is not None
+        ]
+        values = {names[at]: value for at, value in mutation.properties.items()}
+        read = _reader(values, None)
+        self.edits += maintenance.edits(
+            rules.node_indexes, mutation.id, ((), labels), (_nothing, read), None
+        )
+        for label in labels:
+            self._constrain(
+                EntityKind.NODE, mutation.id, rules.node_constraints.get(label, ()), read, None
+            )
+
+    def _check_delete_node(self, mutation: c.DeleteNode) -> None:
+        node = mutation.id
+        image = self._node(node)
+        base = self._base_node(node, image)
+        if base is not None and base.last_version > self.read_version:
+            raise changed_since("Node", node)
+        for outgoing in (True, False):
+            for _, _, relationship in self.own.adjacent(node, outgoing):
+                if relationship not in self.deleted_relationships:
+                    self._still_connected(node, relationship)
+        rules = self.work.rules
+        if rules.node_indexes:
+            self.edits += maintenance.edits(
+                rules.node_indexes, node, (image.label_tokens, ()), (image.get, _nothing), None
+            )
+
+    def _still_connected(self, node: int, relationship: int) -> None:
+        image = self._relationship(relationship)
+        if image.version > self.read_version and image.version != VERSION_MAX:
+            raise joined_since(node)
+        self._fail(
+            EntityKind.NODE,
+            node,
+            DeleteConnectedNode(
+                f"Cannot delete node<{node}>, because it still has relationships. To delete "
+                "this node, you must first delete its relationships.",
+                detail="DeleteConnectedNode",
+            ),
+        )
+
+    def _check_change_labels(self, mutation: c.ChangeLabels) -> None:
+        image = self._node(mutation.id)
+        base = self._base_node(mutation.id, image)
+        if base is not None and base.labels_version > self.read_version:
+            raise changed_since("Node", mutation.id)
+        _, changed = self.changed_nodes.get(mutation.id, (None, None))
+        self.changed_nodes[mutation.id] = (mutation, changed)
+
+    def _check_change_node(self, mutation: c.ChangeNode) -> None:
+        image = self._node(mutation.id)
+        base = self._base_node(mutation.id, image)
+        if base is not None:
+            self._check_properties(base, "Node", mutation.id, mutation.properties)
+        relabelled, _ = self.changed_nodes.get(mutation.id, (None, None))
+        self.changed_nodes[mutation.id] = (relabelled, mutation)
+
+    def _check_properties(
+        self,
+        base: NodeImage | RelationshipImage,
+        kind: str,
+        entity: int,
+        properties: Mapping[int, bytes | None],
+    ) -> None:
+        limit = self.read_version
+        if base.version > limit:
+            raise changed_since(kind, entity)
+        if base.last_version <= limit:
+            return
+        for at in properties:
+            token = self.keys.get(self.names[at])
+            if token is not None and base.property_version(token) > limit:
+                raise changed_since(kind, entity, self.names[at])
+
+    def _check_create_relationship(self, mutation: c.CreateRelationship) -> None:
+        for node in {mutation.start: None, mutation.end: None}:
+            if node in self.created_nodes:
+                continue
+            if node in self.deleted_nodes:
+                raise end_deleted(node)
+            if node not in self.node_images:
+                head = self.own.node_head(node)
+                if head is None or not head[1]:
+                    raise end_deleted(node)
+        rules = self.work.rules
+        if rules.any_relationships:
+            type_ = self.work.tokens.types.ids.get(self.names[mutation.type])
+            if type_ is None:
+                return
+            values = {self.names[at]: value for at, value in mutation.properties.items()}
+            read = _reader(values, None)
+            self.edits += maintenance.edits(
+                rules.relationship_indexes, mutation.id, ((), (type_,)), (_nothing, read), None
+            )
+            constraints = rules.relationship_constraints.get(type_, ())
+            self._constrain(EntityKind.RELATIONSHIP, mutation.id, constraints, read, None)
+
+    def _check_delete_relationship(self, mutation: c.DeleteRelationship) -> None:
+        image = self._relationship(mutation.id)
+        base = self._base_relationship(mutation.id, image)
+        if base is not None and base.last_version > self.read_version:
+            raise changed_since("Relationship", mutation.id)
+        rules = self.work.rules
+        if rules.relationship_indexes:
+            self.edits += maintenance.edits(
+                rules.relationship_indexes,
+                mutation.id,
+                ((image.ends[0],), ()),
+                (image.get, _nothing),
+                None,
+            )
+
+    def _check_change_relationship(self, mutation: c.ChangeRelationship) -> None:
+        image = self._relationship(mutation.id)
+        base = self._base_relationship(mutation.id, image)
+        if base is not None:
+            self._check_properties(base, "Relationship", mutation.id, mutation.properties)
+        rules = self.work.rules
+        if rules.any_relationships:
+            type_ = image.ends[0]
+            values = {self.names[at]: value for at, value in mutation.properties.items()}
+            read = _reader(values, image.get)
+            changed = frozenset(values)
+            self.edits += maintenance.edits(
+                rules.relationship_indexes,
+                mutation.id,
+                ((type_,), (type_,)),
+                (image.get, read),
+                changed,
+            )
+            constraints = rules.relationship_constraints.get(type_, ())
+            self._constrain(EntityKind.RELATIONSHIP, mutation.id, constraints, read, changed)
+
+    # --- constraints on the post-image ---
+
+    def _post_node(
+        self, node: int, relabelled: c.ChangeLabels | None, changed: c.ChangeNode | None
+    ) -> None:
+        rules = self.work.rules
+        if not rules.any_nodes:
+            return
+        image = self.node_images[node]
+        names = self.names
+        values = (
+            {}
+            if changed is None
+            else {names[at]: value for at, value in changed.properties.items()}
+        )
+        old = image.label_tokens
+        new = set(old)
+        if relabelled is not None:
+            new.difference_update(self.labels.get(names[at], -1) for at in relabelled.removed)
+            new.update(
+                token
+                for at in relabelled.added
+                if (token := self.labels.get(names[at])) is not None
+            )
+        read = _reader(values, image.get)
+        keys = frozenset(values)
+        self.edits += maintenance.edits(
+            rules.node_indexes, node, (old, new), (image.get, read), keys
+        )
+        for label in sorted(new):
+            constraints = rules.node_constraints.get(label, ())
+            self._constrain(
+                EntityKind.NODE, node, constraints, read, keys if label in old else None
+            )
+
+    def _constrain(
+        self,
+        kind: EntityKind,
+        entity: int,
+        constraints: list[ConstraintDefinition] | tuple[()],
+        read: Callable[[str], Any],
+        changed: frozenset[str] | None,
+    ) -> None:
+        for constraint in constraints:
+            if changed is not None and changed.isdisjoint(constraint.properties):
+                continue
+            error = broken(constraint, entity, _Post(read))
+            if error is not None:
+                self._fail(kind, entity, error)
+
+    def _check_unique(self) -> None:
+        removed = {(e.rule.id, e.old, e.entity) for e in self.edits if e.old is not None}
+        added: dict[tuple[int, bytes], int] = {}
+        for edit in self.edits:
+            if edit.new is None or not edit.distinguishable:
+                continue
+            key = (edit.rule.id, edit.new)
+            other = added.setdefault(key, edit.entity)
+            if other != edit.entity:
+                self._duplicate(edit, other)
+            for stem, version, value in self.own.record.prefix(
+                index_prefix(edit.rule.id, edit.new), VERSION_MAX
+            ):
+                owner = int.from_bytes(stem[-8:], "big")
+                if not value or owner == edit.entity or (*key, owner) in removed:
+                    continue
+                if self.read_version < version < VERSION_MAX:
+                    raise taken_since(edit.rule.definition, owner)
+                self._duplicate(edit, owner)
+
+    def _duplicate(self, edit: Edit, owner: int) -> None:
+        definition = edit.rule.definition
+        error = duplicate_error(definition, owner, edit.values)
+        self._fail(EntityKind(definition.entity), edit.entity, error)
+
+    # --- what the edits do to the statistics ---
+
+    def distinct_changes(self) -> list[tuple[IndexRule, int]]:
+        """By how much the number of distinct values of each index changes; asked before
+        anything is written."""
+        moves: dict[tuple[int, bytes], tuple[IndexRule, set[int], set[int]]] = {}
+        for edit in self.edits:
+            for value, at in ((edit.old, 1), (edit.new, 2)):
+                if value is not None:
+                    move = moves.setdefault((edit.rule.id, value), (edit.rule, set(), set()))
+                    (move[1] if at == 1 else move[2]).add(edit.entity)
+        changes = []
+        for (index, value), (rule, out, into) in moves.items():
+            before, after = self._held(index, value, out) if not rule.unique else (bool(out), False)
+            change = int(after or bool(into)) - int(before)
+            if change:
+                changes.append((rule, change))
+        return changes
+
+    def _held(self, index: int, value: bytes, leaving: set[int]) -> tuple[bool, bool]:
+        """Whether anybody has the value, and whether anybody keeps it."""
+        held = False
+        for looked, (stem, _, there) in enumerate(
+            self.own.record.prefix(index_prefix(index, value), VERSION_MAX)
+        ):
+            if there:
+                held = True
+                if int.from_bytes(stem[-8:], "big") not in leaving:
+                    return True, True
+            if looked >= _HOLDERS_MAX + len(leaving):
+                return True, True
+        return held, False
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _reader(
+    values: Mapping[str, bytes | None], below: Callable[[str], Any] | None
+) -> Callable[[str], Any]:
+    """Reads a property from encoded new values, else from below."""
+
+    def read(key: str) -> Any:
+        if key in values:
+            value = values[key]
+            return None if value is None else decode_value(value)
+        return None if below is None else below(key)
+
+    return read
+
+
+_CHECKS: Final[dict[type, Callable[[Attempt, Any], None]]] = {
+    c.CreateNode: Attempt._check_create_node,
+    c.DeleteNode: Attempt._check_delete_node,
+    c.ChangeLabels: Attempt._check_change_labels,
+    c.ChangeNode: Attempt._check_change_node,
+    c.CreateRelationship: Attempt._check_create_relationship,
+    c.DeleteRelationship: Attempt._check_delete_relationship,
+    c.ChangeRelationship: Attempt._check_change_relationship,
+}

@@ -1,0 +1,190 @@
+"""The replicated state machine: log entries in, an atomic batch and replies out.
+
+Deterministic: the same entries give the same record, the same replies and the same digest on every
+node and at every replay. No clock, no randomness, no environment; nothing here depends on how
+entries were cut into batches. A reply is either a result or an error that every node computes
+alike; any other error is a fault of this machine and ends the process.
+
+Entries at or below the applied index, which stands in the same batch as the data, are skipped, so
+replaying a log after a crash has one effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from everwhen.apply.backfill import Backfill
+from everwhen.apply.chunks import Chunks
+from everwhen.apply.commits import Commits
+from everwhen.apply.schema import Schema
+from everwhen.apply.staging import Stagings
+from everwhen.apply.window import Window
+from everwhen.apply.work import Work
+from everwhen.errors import EverwhenError, FormatUnsupported
+from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.store import Store
+from everwhen.txn import commands as c
+
+Entry = tuple[int, int, bytes]
+"""Index, term and payload."""
+Outcome = c.Reply | EverwhenError
+
+_DONE: Final = c.Done()
+
+
+class Machine:
+    """Applies log entries to a store and the state over it. One thread at a time."""
+
+    __slots__ = ("_backfill", "_chunks", "_commits", "_schema", "_stagings", "_work")
+
+    def __init__(self, store: Store, state: RecordState) -> None:
+        self._work = work = Work(store, state)
+        self._stagings = Stagings.load(store, work)
+        window = Window(work.layer, work.tokens, work.version)
+        self._commits = Commits(work, window, self._stagings)
+        self._chunks = Chunks(work, self._commits)
+        self._schema = Schema(work, self._stagings)
+        self._backfill = Backfill(work, self._schema)
+
+    @property
+    def applied_index(self) -> int:
+        """The newest entry that was applied."""
+        return self._work.applied_index
+
+    @property
+    def digest(self) -> bytes:
+        """Running digest over every commit and decision."""
+        return self._work.digest
+
+    @property
+    def open_stagings(self) -> list[int]:
+        """Large transactions that began and did not end, ascending."""
+        return [staging.transaction for staging in self._stagings]
+
+    def apply(self, index: int, term: int, payload: bytes) -> Outcome:
+        """One entry, as a batch of its own."""
+        return self.apply_batch([(index, term, payload)])[0]
+
+    def apply_batch(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Apply entries in order and write them as one batch; the outcome of each.
+
+        Entries that remove keys end a batch early: what follows is written as another one, with
+        its own applied index.
+        """
+        work = self._work
+        outcomes: list[Outcome] = []
+        last = len(entries) - 1
+        written = True
+        for at, (index, term, payload) in enumerate(entries):
+            if index <= work.applied_index:
+                outcomes.append(_DONE)
+                continue
+            command = _decode(payload) if payload else None
+            alone = type(command) in _REMOVES
+            if alone and not written:
+                work.flush()
+            # nobody reads what the last small commit of a batch writes before the flush
+            work.layer.quiet = at == last and type(command) is c.Commit
+            outcome = _DONE if command is None else self._outcome(command)
+            work.layer.quiet = False
+            outcomes.append(outcome)
+            work.applied_index = index
+            work.applied_term = term
+            written = alone
+            if alone:
+                work.flush()
+        if not written:
+            work.flush()
+        return outcomes
+
+    def _outcome(self, command: c.Command) -> Outcome:
+        try:
+            reply: Outcome = _HANDLERS[type(command)](self, command)
+        except EverwhenError as error:
+            if not error.deterministic:
+                raise
+            self._work.note(b"\x00", type(error).__name__.encode())
+            return error
+        self._work.note(b"\x01", self._work.chain, msgspec.msgpack.encode(reply))
+        return reply
+
+    # --- one method per command ---
+
+    def _commit(self, command: c.Commit) -> c.Reply:
+        return self._commits.commit(command)
+
+    def _begin(self, command: c.BeginChunks) -> c.Reply:
+        return self._chunks.begin(command)
+
+    def _chunk(self, command: c.Chunk) -> c.Reply:
+        return self._chunks.chunk(command)
+
+    def _commit_chunks(self, command: c.CommitChunks) -> c.Reply:
+        return self._chunks.commit(command)
+
+    def _abort(self, command: c.AbortChunks) -> c.Reply:
+        return self._chunks.abort(command)
+
+    def _close_time(self, command: c.CloseTime) -> c.Reply:
+        self._work.closed_time = max(self._work.closed_time, command.time)
+        return _DONE
+
+    def _lease(self, command: c.LeaseIds) -> c.Reply:
+        work = self._work
+        leased = c.Leased(work.next_node, work.next_relationship)
+        work.next_node += command.nodes
+        work.next_relationship += command.relationships
+        return leased
+
+    def _create_index(self, command: c.CreateIndex) -> c.Reply:
+        return self._schema.create_index(command)
+
+    def _create_constraint(self, command: c.CreateConstraint) -> c.Reply:
+        return self._schema.create_constraint(command)
+
+    def _drop(self, command: c.DropSchema) -> c.Reply:
+        return self._schema.drop(command)
+
+    def _backfill_step(self, command: c.BackfillStep) -> c.Reply:
+        return self._backfill.step(command)
+
+    def _fold(self, command: c.FoldStep) -> c.Reply:
+        return self._chunks.fold(command.limit)
+
+
+#: commands that may remove keys or write segments: read back only after a flush
+_REMOVES: Final = frozenset(
+    {c.CommitChunks, c.AbortChunks, c.DropSchema, c.BackfillStep, c.FoldStep, c.Chunk}
+)
+
+_HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
+    c.Commit: Machine._commit,
+    c.BeginChunks: Machine._begin,
+    c.Chunk: Machine._chunk,
+    c.CommitChunks: Machine._commit_chunks,
+    c.AbortChunks: Machine._abort,
+    c.CloseTime: Machine._close_time,
+    c.LeaseIds: Machine._lease,
+    c.CreateIndex: Machine._create_index,
+    c.CreateConstraint: Machine._create_constraint,
+    c.DropSchema: Machine._drop,
+    c.BackfillStep: Machine._backfill_step,
+    c.FoldStep: Machine._fold,
+}
+
+
+def _decode(payload: bytes) -> c.Command:
+    try:
+        command = c.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise FormatUnsupported(
+            f"a log entry that this build does not understand: {error}"
+        ) from error
+    if command.format > c.FORMAT:
+        raise FormatUnsupported(
+            f"a log entry of format {command.format}; this build knows formats up to {c.FORMAT}"
+        )
+    return command
