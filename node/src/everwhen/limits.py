@@ -49,6 +49,8 @@ SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 MUTATIONS_PER_CHUNK: Final = 1_000
 #: mutations a transaction buffers before it is sent to the log in chunks
 MUTATIONS_PER_COMMIT_MAX: Final = 5_000
+#: bytes of values in one chunk, and what a transaction buffers before it is sent in chunks
+CHUNK_BYTES: Final = 4 << 20
 CONFLICT_KEYS_PER_COMMIT_MAX: Final = 10_000
 #: versions over which the last commit per conflict key is kept
 CONFLICT_WINDOW_VERSIONS: Final = 100_000

@@ -27,6 +27,8 @@ class Database:
         self.store: Store = MemoryStore() if store is None else store
         self.log: list[bytes] = []
         self.time = 1_000_000
+        #: transaction object -> number in the log of those that spilled
+        self.spilled: dict[int, int] = {}
         self.open()
 
     def open(self) -> None:
@@ -85,19 +87,29 @@ class Database:
         """Commit; the reply, or the error raised."""
         transaction.prepare()
         who = origin_of(**origin)
-        if not chunked:
-            command = commit.commit_of(transaction, who)
-            if command is not None:
-                return self.do(commit.stamp(command, self.tick()))
-        begun = self.do(commit.begin_of(transaction, who))
+        if not chunked and not transaction.is_large:
+            return self.do(commit.stamp(commit.commit_of(transaction, who), self.tick()))
+        number = self.spilled.pop(id(transaction), None)
+        if number is None:
+            number = self.do(commit.begin_of(transaction, who)).transaction
+        self._send(transaction, number)
+        return self.do(commit.stamp(commit.commands_of(transaction, number), self.tick()))
+
+    def spill(self, transaction: Transaction) -> None:
+        """The hook for ``begin``."""
+        number = self.spilled.get(id(transaction))
+        if number is None:
+            number = self.do(commit.begin_of(transaction, origin_of())).transaction
+            self.spilled[id(transaction)] = number
+        self._send(transaction, number)
+
+    def _send(self, transaction: Transaction, number: int) -> None:
         try:
-            for chunk in commit.take_chunks(transaction, begun.transaction, last=True):
+            for chunk in commit.take_chunk(transaction, number):
                 self.do(chunk)
         except EverwhenError:
-            self.do(c.AbortChunks(c.FORMAT, begun.transaction, "a chunk was refused"))
+            self.do(commit.abort_of(number, "a chunk was refused"))
             raise
-        last = commit.commit_chunks_of(transaction, begun.transaction)
-        return self.do(commit.stamp(last, self.tick()))
 
     def view(self, version: int | None = None) -> GraphSnapshot:
         return GraphSnapshot(self.state, version)

@@ -63,10 +63,7 @@ class Chunks:
         self._work = work
         self._commits = commits
 
-    def begin(self, command: c.BeginChunks) -> c.Begun | c.Committed:
-        known = self._commits.repeated(command.origin)
-        if known is not None:
-            return known
+    def begin(self, command: c.BeginChunks) -> c.Begun:
         work = self._work
         transaction = command.transaction or work.next_transaction
         if transaction < work.next_transaction:
@@ -166,7 +163,7 @@ class Chunks:
             raise staged_conflict(header.doomed)
         commits.check_time(command.time, command.own_time)
         commits.check_window(
-            header.read_version, c.Checks(list(staging.merges), list(staging.reads))
+            header.read_version, c.Checks(list(staging.merges), [*staging.reads, *command.checks.reads])
         )
         self._check_unresolved(staging)
         version = self._work.version + 1

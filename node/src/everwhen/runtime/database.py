@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from everwhen.errors import EverwhenError, Fault, TooManyRequests
+from everwhen.errors import EverwhenError, TooManyRequests
 from everwhen.exec import ENVIRONMENT
 from everwhen.exec.build import build
 from everwhen.exec.context import ExecutionContext
@@ -37,7 +37,6 @@ from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.schema import SchemaRunner
 from everwhen.runtime.statements import Observer, PreparedQuery, PreparedSchema
 from everwhen.runtime.transaction import OpenTransaction
-from everwhen.txn.commands import FORMAT, BeginChunks, Done, Leased, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,6 @@ class Database:
         backend: Backend,
         clock: Clock,
         random: Random,
-        nanoseconds: Callable[[], int],
         facts: ServerFacts,
         options: DatabaseOptions | None = None,
         observer: Observer = _ignore,
@@ -84,7 +82,6 @@ class Database:
         self.backend = backend
         self.clock = clock
         self.random = random
-        self.nanoseconds = nanoseconds
         self.facts = facts
         self.ids = IdAllocator(backend)
         self.procedures: dict[str, ProcedureDefinition] = {}
@@ -115,6 +112,10 @@ class Database:
         return self.snapshot(self.version).version_at(time_micros)
 
     # --- transactions ---
+
+    def nanoseconds(self) -> int:
+        """A monotonic clock for PROFILE."""
+        return int(self.clock.monotonic() * 1e9)
 
     def begin(self, version: int, options: TransactionOptions, caller: Caller) -> OpenTransaction:
         """A transaction that reads at ``version`` (from a read barrier).
@@ -148,15 +149,6 @@ class Database:
     def administration(self, transaction: OpenTransaction) -> TransactionAdministration:
         """What SHOW may tell this transaction's caller."""
         return TransactionAdministration(self, transaction)
-
-    def begin_chunks(self, read_version: int, origin: Origin) -> int:
-        """Announce a transaction too large for one entry; its number in the log."""
-        reply = self.backend.lease_transaction()
-        command = BeginChunks(FORMAT, reply, read_version, origin)
-        answer = self.backend.propose(command)
-        if not isinstance(answer, (Done, Leased)):
-            raise Fault(f"BeginChunks was answered with {type(answer).__name__}")
-        return reply
 
     # --- statements ---
 

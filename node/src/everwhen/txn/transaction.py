@@ -54,8 +54,8 @@ class Transaction(IndexedOverlay):
 
     ``allocate_node`` and ``allocate_relationship`` give final ids. ``lock`` is called with write
     keys (``txn.footprint``) before an entity is first written (PESSIMISTIC); it returns when they
-    are held, or raises. ``spill`` is called when more than a chunk of mutations is pending; it
-    must take them with ``txn.commit.take_chunk``. ``memory_limit`` bounds ``bytes_estimated``.
+    are held, or raises. ``spill`` is called when more is pending than one entry may carry; it
+    must take all of it with ``txn.commit.take_chunk``. ``memory_limit`` bounds ``bytes_estimated``.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class Transaction(IndexedOverlay):
         self.read_only = read_only
         self.memory_limit = memory_limit
         self.bytes_estimated = 0
+        #: the same for what is pending
+        self.pending_bytes = 0
         #: chunks already taken by ``txn.commit.take_chunk``
         self.chunks_taken = 0
         self._allocate_node = allocate_node
@@ -160,6 +162,7 @@ class Transaction(IndexedOverlay):
             self._undelegate()
         buffer.stamp += 1
         self.bytes_estimated += cost
+        self.pending_bytes += cost
         if self.bytes_estimated > self.memory_limit:
             raise MemoryLimitExceeded(
                 f"The transaction's own writes need about {self.bytes_estimated} bytes of memory; "
@@ -168,7 +171,10 @@ class Transaction(IndexedOverlay):
             )
 
     def _end_write(self) -> None:
-        if self._spill is not None and len(self._buffer.pending) > limits.MUTATIONS_PER_COMMIT_MAX:
+        if self._spill is not None and (
+            len(self._buffer.pending) > limits.MUTATIONS_PER_COMMIT_MAX
+            or self.pending_bytes > limits.CHUNK_BYTES
+        ):
             self._spill(self)
 
     def _lock_node(self, node: int) -> None:
