@@ -51,7 +51,7 @@ class Duration:
         """Seconds and nanoseconds as nanoseconds."""
         return self.seconds * NANOS_PER_SECOND + self.nanoseconds
 
-    def sort_key(self) -> tuple[int, ...]:
+    def order(self) -> tuple[int, ...]:
         """What durations are sorted by: average length, then the parts. (``<`` is null.)"""
         length = (
             self.months * SECONDS_PER_MONTH + self.days * SECONDS_PER_DAY + self.seconds,

@@ -1,42 +1,54 @@
-"""Moments as microseconds: what AT TIME takes, and how a moment is shown."""
+"""Moments of the database's own time, microseconds since 1970 UTC: ``AT TIME`` and messages."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from everwhen.errors import EverwhenError, TimeOutOfRange
+from everwhen.limits import INT_MAX, INT_MIN
+from everwhen.model.calendar import NANOS_PER_DAY
 from everwhen.model.temporal import Date, DateTime, LocalDateTime
-from everwhen.model.temporal_parse import parse_date_time
-from everwhen.model.value_text import to_text
+from everwhen.model.temporal_parse import parse_datetime
 
 
 def moment_micros(value: Any) -> int:
-    """µs since 1970 UTC of a datetime, a date or local datetime (both UTC), a text that parses
-    as one, or an integer of milliseconds since 1970.
+    """The moment that a value of ``AT TIME`` means.
+
+    A datetime; a date or local datetime, taken as UTC; a text of one of them; or an integer of
+    milliseconds since 1970 UTC, as ``timestamp()`` and ``epochMillis`` give.
 
     :raises TimeOutOfRange: none of these.
     """
-    if isinstance(value, DateTime):
-        return value.epoch_micros
-    if isinstance(value, Date):
-        return DateTime(value.days, 0, 0).epoch_micros
-    if isinstance(value, LocalDateTime):
-        return DateTime(value.days, value.nanos, 0).epoch_micros
-    if type(value) is int:
-        return value * 1_000
-    if type(value) is str:
-        try:
-            return parse_date_time(value.strip().replace(" ", "T", 1)).epoch_micros
-        except EverwhenError as error:
-            raise TimeOutOfRange(
-                f"{to_text(value)} is not a time: {error.message}",
-                hint="write it as '2025-08-09T12:00:00Z'",
-            ) from error
-    raise TimeOutOfRange(
-        f"a time must be a datetime, a text or milliseconds since 1970, got {to_text(value)}"
-    )
+    kind = type(value)
+    if kind is DateTime:
+        micros = value.epoch_micros
+    elif kind is Date:
+        micros = value.days * (NANOS_PER_DAY // 1_000)
+    elif kind is LocalDateTime:
+        micros = (value.days * NANOS_PER_DAY + value.nanos) // 1_000
+    elif kind is int:
+        micros = value * 1_000
+    elif kind is str:
+        micros = _parse(value)
+    else:
+        raise TimeOutOfRange(
+            f"a time must be a datetime, a date, a text or milliseconds since 1970, got {value!r}"
+        )
+    if not INT_MIN <= micros <= INT_MAX:
+        raise TimeOutOfRange(f"the time {value} cannot be counted in microseconds since 1970")
+    return int(micros)
+
+
+def _parse(text: str) -> int:
+    try:
+        return parse_datetime(text.strip().replace(" ", "T", 1)).epoch_micros
+    except EverwhenError as error:
+        raise TimeOutOfRange(
+            f"malformed time {text!r}: {error.message}",
+            hint="write it as 2025-08-09, 2025-08-09T12:00 or 2025-08-09T12:00:00.5+02:00",
+        ) from error
 
 
 def micros_text(micros: int) -> str:
-    """ISO 8601 in UTC."""
-    return DateTime.of_micros(micros).text()
+    """A moment as text, in UTC."""
+    return str(DateTime.of_micros(micros))

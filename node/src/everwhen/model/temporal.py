@@ -62,7 +62,7 @@ class Date:
     def __init__(self, days: int) -> None:
         self.days = days
 
-    def sort_key(self) -> tuple[int, ...]:
+    def order(self) -> tuple[int, ...]:
         """What values of this class are compared by."""
         return (self.days,)
 
@@ -87,7 +87,7 @@ class LocalTime:
     def __init__(self, nanos: int) -> None:
         self.nanos = nanos
 
-    def sort_key(self) -> tuple[int, ...]:
+    def order(self) -> tuple[int, ...]:
         """What values of this class are compared by."""
         return (self.nanos,)
 
@@ -123,7 +123,7 @@ class Time:
         shift = (offset - self.offset) * NANOS_PER_SECOND
         return Time((self.nanos + shift) % NANOS_PER_DAY, offset)
 
-    def sort_key(self) -> tuple[int, ...]:
+    def order(self) -> tuple[int, ...]:
         """What values of this class are compared by: the instant, then the local time."""
         return (self.nanos - self.offset * NANOS_PER_SECOND, self.nanos)
 
@@ -149,7 +149,7 @@ class LocalDateTime:
         self.days = days
         self.nanos = nanos
 
-    def sort_key(self) -> tuple[int, ...]:
+    def order(self) -> tuple[int, ...]:
         """What values of this class are compared by."""
         return (self.days, self.nanos)
 
@@ -237,7 +237,7 @@ class DateTime:
         """Nanoseconds since 1970 UTC."""
         return self.days * NANOS_PER_DAY + self.nanos - self.offset * NANOS_PER_SECOND
 
-    def sort_key(self) -> tuple[Any, ...]:
+    def order(self) -> tuple[Any, ...]:
         """What values of this class are compared by: instant, offset, name of the zone."""
         return (
             self.days * SECONDS_PER_DAY + self.nanos // NANOS_PER_SECOND - self.offset,
