@@ -60,7 +60,7 @@ class Estimator:
             return min(1.0, size) if size else 1.0
         distinct = max(self.statistics.index_distinct(index.name), 1)
         if equalities < len(index.properties):
-            return size / max(float(distinct) ** (equalities / len(index.properties)), 1.0)
+            return size / max(float(distinct ** (equalities / len(index.properties))), 1.0)
         return size / distinct
 
     def selectivity(self, predicate: b.Expression) -> float:

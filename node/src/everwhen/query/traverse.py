@@ -5,19 +5,21 @@ Children are found by field, so a new node class needs no code here. Fields per 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
 from typing import Any
 
 from everwhen.query import bound as b
 
+_FIELDS: dict[type, tuple[str, ...]] = {}
 
-@cache
-def _fields(kind: Hashable) -> tuple[str, ...]:
-    return (
-        tuple(f.name for f in fields(kind)) if isinstance(kind, type) and is_dataclass(kind) else ()
-    )
+
+def _fields(kind: type) -> tuple[str, ...]:
+    found = _FIELDS.get(kind)
+    if found is None:
+        found = tuple(f.name for f in fields(kind)) if is_dataclass(kind) else ()
+        _FIELDS[kind] = found
+    return found
 
 
 def children(node: Any) -> Iterator[Any]:

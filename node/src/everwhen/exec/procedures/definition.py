@@ -8,6 +8,7 @@ from typing import Any
 
 from everwhen.exec.context import ExecutionContext
 from everwhen.model.graph import GraphView
+from everwhen.query.environment import ProcedureArgument, ProcedureSignature
 
 #: Runs with the view asked for (``AT TIME`` or the transaction's own); yields one tuple per row.
 ProcedureBody = Callable[[ExecutionContext, GraphView, Sequence[Any]], Iterator[tuple[Any, ...]]]
@@ -40,8 +41,22 @@ class ProcedureDefinition:
     def signature(self) -> str:
         """As ``SHOW PROCEDURES`` prints it."""
         arguments = ", ".join(
-            f"{a.name} :: {a.type}" if a.default is REQUIRED else f"{a.name} = {a.default} :: {a.type}"
+            f"{a.name} :: {a.type}"
+            if a.default is REQUIRED
+            else f"{a.name} = {a.default} :: {a.type}"
             for a in self.arguments
         )
         results = ", ".join(f"{r.name} :: {r.type}" for r in self.results)
         return f"{self.name}({arguments})" + (f" :: ({results})" if results else "")
+
+    @property
+    def planning(self) -> ProcedureSignature:
+        """What the planner sees of it."""
+        return ProcedureSignature(
+            self.name,
+            tuple(
+                ProcedureArgument(a.name, a.type, a.default is not REQUIRED) for a in self.arguments
+            ),
+            tuple((field.name, field.type) for field in self.results),
+            self.mode,
+        )
