@@ -14,11 +14,11 @@ from typing import Any, Final
 from msgspec.msgpack import Ext
 
 from everwhen.errors import EverwhenError
-from everwhen.model.calendar import NANOS_PER_DAY
+from everwhen.model.calendar import NANOS_PER_DAY, NANOS_PER_SECOND, check_days
+from everwhen.model.duration import Duration
 from everwhen.model.spatial import NAMES, Point
-from everwhen.model.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
+from everwhen.model.temporal import Date, DateTime, LocalDateTime, LocalTime, Time
 from everwhen.model.vector import ELEMENT_TYPES, Vector
-from everwhen.model.zones import OFFSET_MAX
 
 DATE: Final = 1
 LOCAL_TIME: Final = 2
@@ -28,6 +28,9 @@ DATE_TIME: Final = 5
 DURATION: Final = 6
 POINT: Final = 7
 VECTOR: Final = 8
+
+#: seconds an offset may lie from UTC
+_OFFSET_MAX: Final = 18 * 3600
 
 _Q = Struct(">q")
 _QI = Struct(">qi")
@@ -58,7 +61,7 @@ ENCODERS: Final[dict[type, Callable[[Any], Ext]]] = {
     DateTime: lambda v: Ext(
         DATE_TIME, _QQI.pack(v.days, v.nanos, v.offset) + (v.zone or "").encode()
     ),
-    Duration: lambda v: Ext(DURATION, _QQQI.pack(v.months, v.days, v.seconds, v.nanos)),
+    Duration: lambda v: Ext(DURATION, _QQQI.pack(v.months, v.days, v.seconds, v.nanoseconds)),
     Point: _point,
     Vector: _vector,
 }
@@ -73,7 +76,7 @@ def _nanos(nanos: int) -> int:
 
 
 def _offset(offset: int) -> int:
-    if not -OFFSET_MAX <= offset <= OFFSET_MAX:
+    if not -_OFFSET_MAX <= offset <= _OFFSET_MAX:
         raise ValueError(f"an offset of {offset} seconds")
     return offset
 
@@ -85,20 +88,20 @@ def _read_time(data: memoryview) -> Time:
 
 def _read_local_date_time(data: memoryview) -> LocalDateTime:
     days, nanos = _QQ.unpack(data)
-    return LocalDateTime(days, _nanos(nanos))
+    return LocalDateTime(check_days(days), _nanos(nanos))
 
 
 def _read_date_time(data: memoryview) -> DateTime:
     days, nanos, offset = _QQI.unpack_from(data)
     zone = str(data[_QQI.size :], "utf-8")
-    return DateTime(days, _nanos(nanos), _offset(offset), zone or None)
+    return DateTime(check_days(days), _nanos(nanos), _offset(offset), zone or None)
 
 
 def _read_duration(data: memoryview) -> Duration:
     months, days, seconds, nanos = _QQQI.unpack(data)
-    if not 0 <= nanos < 1_000_000_000:
+    if not 0 <= nanos < NANOS_PER_SECOND:
         raise ValueError(f"a duration with {nanos} nanoseconds")
-    return Duration(months, days, seconds, nanos)
+    return Duration.of(months, days, seconds, nanos)
 
 
 def _read_point(data: memoryview) -> Point:
@@ -117,7 +120,7 @@ def _read_vector(data: memoryview) -> Vector:
 
 
 _DECODERS: Final[dict[int, Callable[[memoryview], Any]]] = {
-    DATE: lambda data: Date(*_Q.unpack(data)),
+    DATE: lambda data: Date(check_days(*_Q.unpack(data))),
     LOCAL_TIME: lambda data: LocalTime(_nanos(*_Q.unpack(data))),
     TIME: _read_time,
     LOCAL_DATE_TIME: _read_local_date_time,

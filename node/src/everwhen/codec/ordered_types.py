@@ -1,6 +1,6 @@
 """The part of ``codec.ordered`` that is about temporal values, points and vectors.
 
-Fields stand in the order of ``sort_key`` (or what ``model.values.order_key`` compares), each with
+Fields stand as in ``order()`` of the class (or what ``model.values.order_key`` compares), each with
 its sign folded, so that byte order is their order.
 """
 
@@ -12,17 +12,15 @@ from math import isnan
 from struct import Struct
 from typing import Any, Final
 
+from everwhen.model.duration import Duration
 from everwhen.model.spatial import Point
-from everwhen.model.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
+from everwhen.model.temporal import Date, DateTime, LocalDateTime, LocalTime, Time
 from everwhen.model.vector import Vector
 
 _F64 = Struct(">d")
 _U64 = Struct(">Q")
 _BIAS: Final = 1 << 63
 _MASK: Final = (1 << 64) - 1
-#: seconds of a duration reach beyond 64 bits: months count 2,629,746 seconds each
-_WIDE_BYTES: Final = 12
-_WIDE_BIAS: Final = 1 << (8 * _WIDE_BYTES - 1)
 
 
 class Group(IntEnum):
@@ -75,8 +73,7 @@ def fold_bytes(value: bytes) -> bytes:
 
 
 def _time(value: Time) -> bytes:
-    instant, offset = value.sort_key()
-    return bytes((Group.TIME,)) + fold_int(instant) + fold_int(offset)
+    return bytes((Group.TIME,)) + b"".join([fold_int(part) for part in value.order()])
 
 
 def _local_date_time(value: LocalDateTime) -> bytes:
@@ -84,15 +81,13 @@ def _local_date_time(value: LocalDateTime) -> bytes:
 
 
 def _date_time(value: DateTime) -> bytes:
-    second, nanos, offset, zone = value.sort_key()
+    second, nanos, offset, zone = value.order()
     numbers = fold_int(second) + fold_int(nanos) + fold_int(offset)
     return bytes((Group.DATE_TIME,)) + numbers + fold_bytes(zone.encode())
 
 
 def _duration(value: Duration) -> bytes:
-    seconds, nanos, months, days = value.sort_key()
-    wide = (seconds + _WIDE_BIAS).to_bytes(_WIDE_BYTES, "big")
-    return bytes((Group.DURATION,)) + wide + fold_int(nanos) + fold_int(months) + fold_int(days)
+    return bytes((Group.DURATION,)) + b"".join([fold_int(part) for part in value.order()])
 
 
 def _point(value: Point) -> bytes:
