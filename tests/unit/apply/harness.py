@@ -87,13 +87,14 @@ class Database:
         """Commit; the reply, or the error raised."""
         transaction.prepare()
         who = origin_of(**origin)
-        if not chunked and not transaction.is_large:
-            return self.do(commit.stamp(commit.commit_of(transaction, who), self.tick()))
+        small = None if chunked else commit.commit_of(transaction, who)
+        if small is not None:
+            return self.do(commit.stamp(small, self.tick()))
         number = self.spilled.pop(id(transaction), None)
         if number is None:
             number = self.do(commit.begin_of(transaction, who)).transaction
-        self._send(transaction, number)
-        return self.do(commit.stamp(commit.commands_of(transaction, number), self.tick()))
+        self._send(transaction, number, last=True)
+        return self.do(commit.commit_chunks_of(transaction, number, self.tick()))
 
     def spill(self, transaction: Transaction) -> None:
         """The hook for ``begin``."""
@@ -103,9 +104,9 @@ class Database:
             self.spilled[id(transaction)] = number
         self._send(transaction, number)
 
-    def _send(self, transaction: Transaction, number: int) -> None:
+    def _send(self, transaction: Transaction, number: int, *, last: bool = False) -> None:
         try:
-            for chunk in commit.take_chunk(transaction, number):
+            for chunk in commit.take_chunks(transaction, number, last=last):
                 self.do(chunk)
         except EverwhenError:
             self.do(commit.abort_of(number, "a chunk was refused"))

@@ -163,7 +163,7 @@ class Chunks:
             raise staged_conflict(header.doomed)
         commits.check_time(command.time, command.own_time)
         commits.check_window(
-            header.read_version, c.Checks(list(staging.merges), [*staging.reads, *command.checks.reads])
+            header.read_version, c.Checks(list(staging.merges), list(staging.reads))
         )
         self._check_unresolved(staging)
         version = self._work.version + 1

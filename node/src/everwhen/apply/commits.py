@@ -59,7 +59,7 @@ class Commits:
     def check_time(self, time: int, own_time: bool) -> None:
         """:raises CommitTimeClosed: an own time that is not after everything closed."""
         work = self.work
-        if time > work.time and time > work.closed_time:
+        if time > work.closed_time:
             return
         if not own_time:
             raise TransactionConflict(
@@ -97,6 +97,7 @@ class Commits:
             put(key, encode_outcome(version, time))
         work.version = version
         work.time = time
+        work.closed_time = max(work.closed_time, time)
         work.chain = record.chain
         self.window.note(version, header.merges)
         if version % _FORGET_EVERY == 0 and version > limits.REQUEST_WINDOW_VERSIONS:

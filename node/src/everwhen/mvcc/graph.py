@@ -78,7 +78,7 @@ class GraphSnapshot:
 
     @property
     def catalog(self) -> Catalog:
-        return self._published.catalog
+        return self._state.current.catalog
 
     @property
     def entities(self) -> Entities:

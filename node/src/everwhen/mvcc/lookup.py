@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from everwhen.codec import ordered
 from everwhen.codec.keys import after, index_prefix
-from everwhen.errors import IndexNotFound
+from everwhen.errors import IndexNotFound, TransactionConflict
 from everwhen.model.graph import Bound
 from everwhen.model.schema import IndexDefinition
 from everwhen.model.values import compare
+from everwhen.mvcc.versioned import Entry
 
 if TYPE_CHECKING:
     from everwhen.mvcc.graph import GraphSnapshot
@@ -100,7 +101,22 @@ def _ids(
     entries = snapshot.entities.record.scan(
         index_prefix(definition.id, start), index_prefix(definition.id, end), snapshot.version
     )
-    return (int.from_bytes(stem[-8:], "big") for stem, _, value in entries if value)
+    return _still_there(snapshot, definition, entries)
+
+
+def _still_there(
+    snapshot: GraphSnapshot, definition: IndexDefinition, entries: Iterator[Entry]
+) -> Iterator[int]:
+    """The ids; if the index was dropped meanwhile, entries may be missing, which must not look
+    like an answer."""
+    for stem, _, value in entries:
+        if value:
+            yield int.from_bytes(stem[-8:], "big")
+    found = snapshot.catalog.indexes.get(definition.name)
+    if found is None or found.id != definition.id:
+        raise TransactionConflict(
+            f"the index {definition.name!r} was dropped while it was read", hint="run it again"
+        )
 
 
 def _without_index(

@@ -141,8 +141,6 @@ class CommitChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind
     transaction: int
     chunks: int
     own_time: bool = False
-    #: read keys (SERIALIZABLE), which only the end knows
-    checks: Checks = Checks()
 
 
 class AbortChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=5):

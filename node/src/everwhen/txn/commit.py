@@ -1,8 +1,8 @@
 """From a transaction's buffer to the commands that carry it to apply.
 
 A small transaction is one ``Commit``. A larger one travels as ``BeginChunks``, ``Chunk``s and
-``CommitChunks``: its buffer *spills* while it runs (``take_chunk`` from the spill hook) whenever
-it is more than one entry should carry.
+``CommitChunks``: either it *spilled* while it ran (``take_chunks`` from the spill hook), or it
+turns out at its end to be more than one entry should carry.
 
 Mutations stand in canonical order: creations of nodes, then of relationships, label changes,
 property changes, then deletions of relationships, then of nodes; each group in the order of the
@@ -15,6 +15,7 @@ happens once, after that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -24,7 +25,7 @@ from everwhen.codec.values import encode_value
 from everwhen.model.elements import Value
 from everwhen.txn import commands as c
 from everwhen.txn.buffer import Buffer, Pending
-from everwhen.txn.transaction import Transaction
+from everwhen.txn.transaction import Isolation, Transaction
 
 _Stamped = TypeVar("_Stamped", c.Commit, c.CommitChunks)
 
@@ -45,35 +46,36 @@ class _Names:
             self.names.append(name)
         return place
 
-    def clear(self) -> None:
-        self.names.clear()
-        self.places.clear()
+
+def stamp(command: _Stamped, time: int, *, own_time: bool = False) -> _Stamped:
+    """The command with its commit time."""
+    return msgspec.structs.replace(command, time=time, own_time=own_time)
 
 
-def stamp(command: _Stamped, time: int) -> _Stamped:
-    """The command with its commit time; one with a time of its own (historical load) keeps it."""
-    return command if command.own_time else msgspec.structs.replace(command, time=time)
-
-
-def commit_of(
-    transaction: Transaction, origin: c.Origin, *, own_time: int | None = None
-) -> c.Commit:
-    """The whole of a transaction that is not large, as one command.
+def commit_of(transaction: Transaction, origin: c.Origin, time: int = 0) -> c.Commit | None:
+    """The whole transaction as one command; None if it is too large for one.
 
     Call ``transaction.prepare()`` first.
     """
     pending = transaction.pending
+    if transaction.is_large or len(pending) > limits.MUTATIONS_PER_COMMIT_MAX:
+        return None
     names = _Names()
-    mutations = [one for one, _ in _mutations(transaction.drafts, pending, names)]
+    mutations: list[c.AnyMutation] = []
+    size = 0
+    for mutation, weight in _mutations(transaction.drafts, pending, names):
+        mutations.append(mutation)
+        size += weight
+        if size > limits.CHUNK_BYTES:
+            return None
     return c.Commit(
         c.FORMAT,
-        own_time or 0,
+        time,
         transaction.version,
         names.names,
         mutations,
         c.Checks(list(pending.merges), transaction.read_keys()),
         origin,
-        own_time is not None,
     )
 
 
@@ -82,10 +84,11 @@ def begin_of(transaction: Transaction, origin: c.Origin) -> c.BeginChunks:
     return c.BeginChunks(c.FORMAT, 0, transaction.version, origin)
 
 
-def take_chunk(transaction: Transaction, number: int) -> Iterator[c.Chunk]:
+def take_chunks(transaction: Transaction, number: int, *, last: bool = False) -> Iterator[c.Chunk]:
     """What is pending, as chunks of the large transaction ``number``; then nothing is pending.
 
-    The iterator must be used up before the transaction goes on.
+    ``last``: the transaction ends, so the read keys travel with the last chunk. The iterator must
+    be used up before the transaction goes on.
     """
     pending, buffer = transaction.pending, transaction.drafts
     buffer.pending = Pending()
@@ -94,48 +97,39 @@ def take_chunk(transaction: Transaction, number: int) -> Iterator[c.Chunk]:
     names = _Names()
     mutations: list[c.AnyMutation] = []
     size = 0
-    # names are collected as the mutations are made, so that each chunk has a table of its own
-    for mutation, weight in _mutations(buffer, pending, names):
-        mutations.append(mutation)
-        size += weight
-        if len(mutations) >= limits.MUTATIONS_PER_CHUNK or size > limits.CHUNK_BYTES:
-            yield _chunk(transaction, number, names, mutations, merges)
-            merges, mutations, size = [], [], 0
-            names.clear()
-    if mutations or merges:
-        yield _chunk(transaction, number, names, mutations, merges)
-
-
-def _chunk(
-    transaction: Transaction,
-    number: int,
-    names: _Names,
-    mutations: list[c.AnyMutation],
-    merges: list[bytes],
-) -> c.Chunk:
-    at = transaction.chunks_taken
-    transaction.chunks_taken = at + 1
-    checks = c.Checks(merges, [])
-    return c.Chunk(c.FORMAT, number, at, list(names.names), mutations, [], checks)
-
-
-def commands_of(
-    transaction: Transaction, number: int, *, own_time: int | None = None
-) -> c.CommitChunks:
-    """The command that publishes a large transaction all of whose chunks were taken."""
-    return c.CommitChunks(
-        c.FORMAT,
-        own_time or 0,
-        number,
-        transaction.chunks_taken,
-        own_time is not None,
-        c.Checks([], transaction.read_keys()),
-    )
+    source = _mutations(buffer, pending, names)
+    while True:
+        # names are collected while the mutations are made, so each chunk has a table of its own
+        for mutation, weight in islice(source, limits.MUTATIONS_PER_CHUNK):
+            mutations.append(mutation)
+            size += weight
+            if size > limits.CHUNK_BYTES:
+                break
+        reads: list[bytes] = []
+        ended = size <= limits.CHUNK_BYTES and len(mutations) < limits.MUTATIONS_PER_CHUNK
+        if ended and last and transaction.isolation is Isolation.SERIALIZABLE:
+            reads = transaction.read_keys()
+        if mutations or merges or reads:
+            at = transaction.chunks_taken
+            transaction.chunks_taken = at + 1
+            yield c.Chunk(
+                c.FORMAT, number, at, list(names.names), mutations, [], c.Checks(merges, reads)
+            )
+        if ended:
+            return
+        merges, mutations, size = [], [], 0
+        names.names.clear()
+        names.places.clear()
 
 
 def abort_of(number: int, reason: str) -> c.AbortChunks:
     """The command that forgets a large transaction."""
     return c.AbortChunks(c.FORMAT, number, reason)
+
+
+def commit_chunks_of(transaction: Transaction, number: int, time: int = 0) -> c.CommitChunks:
+    """The command that publishes a large transaction all of whose chunks were taken."""
+    return c.CommitChunks(c.FORMAT, time, number, transaction.chunks_taken)
 
 
 # --- mutations ------------------------------------------------------------------------------

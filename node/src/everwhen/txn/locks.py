@@ -1,18 +1,20 @@
 """Write locks for PESSIMISTIC transactions: who holds which key, who waits for whom.
 
 Pure: nothing here waits or knows the time. The caller asks, is told to wait, and is handed the
-owners that may go on whenever one releases. Locks are exclusive and queue in the order asked; an
-owner waits for one key at a time. Asked right after an owner began to wait, :meth:`deadlocked`
-finds every circle of waiting, because the last one to join it is the one that asks.
+owners that may go on whenever one releases. Locks are exclusive and queue in the order asked.
+A request that would close a circle of waiting is refused at once, so no deadlock ever stands.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
+
+from everwhen.errors import DeadlockDetected
 
 
-class LockTable:
-    """See the module."""
+class Locks:
+    """The table. An owner waits for at most one request (a batch of keys) at a time."""
 
     __slots__ = ("_held", "_holder", "_queues", "_waiting")
 
@@ -22,81 +24,95 @@ class LockTable:
         self._held: dict[int, dict[bytes, None]] = {}
         #: key -> owners waiting for it, first come first
         self._queues: dict[bytes, deque[int]] = {}
-        #: owner -> the key it waits for
-        self._waiting: dict[int, bytes] = {}
+        #: owner -> keys of its request that it does not hold yet
+        self._waiting: dict[int, dict[bytes, None]] = {}
 
-    def acquire(self, owner: int, key: bytes) -> bool:
-        """Ask for ``key``: True if the owner holds it now, False if it waits from here on."""
+    def acquire(self, owner: int, keys: Sequence[bytes]) -> bool:
+        """Ask for all of ``keys``: True if the owner holds them now, False if it must wait.
+
+        What is free is taken at once; the rest is queued for.
+
+        :raises DeadlockDetected: waiting would close a circle; the owner then waits for nothing,
+            and keeps what it held before.
+        """
         if owner in self._waiting:
             raise ValueError(f"owner {owner} is waiting already")
-        holder = self._holder.get(key)
-        if holder == owner:
+        wanted = [key for key in dict.fromkeys(keys) if self._holder.get(key) != owner]
+        blocked = [key for key in wanted if key in self._holder]
+        if blocked and self._closes_circle(owner, blocked):
+            raise DeadlockDetected(
+                "Two transactions wait for each other's locks; this one was chosen to end",
+                hint="Run the transaction again",
+            )
+        held = self._held.setdefault(owner, {})
+        for key in wanted:
+            if key not in self._holder:
+                self._holder[key] = owner
+                held[key] = None
+        if not blocked:
             return True
-        if holder is None:
-            self._grant(owner, key)
-            return True
-        self._queues.setdefault(key, deque()).append(owner)
-        self._waiting[owner] = key
+        self._waiting[owner] = dict.fromkeys(blocked)
+        for key in blocked:
+            self._queues.setdefault(key, deque()).append(owner)
         return False
 
-    def _grant(self, owner: int, key: bytes) -> None:
-        self._holder[key] = owner
-        self._held.setdefault(owner, {})[key] = None
-
-    def deadlocked(self, owner: int) -> bool:
-        """Whether someone ``owner`` waits for waits, in the end, for ``owner``."""
+    def _closes_circle(self, owner: int, keys: Iterable[bytes]) -> bool:
+        """Whether someone the owner would wait for waits, in the end, for the owner."""
         seen: set[int] = set()
-        open_ = self._ahead(owner)
+        open_ = [other for key in keys for other in self._ahead(key, None)]
         while open_:
             other = open_.pop()
             if other == owner:
                 return True
-            if other not in seen:
-                seen.add(other)
-                open_.extend(self._ahead(other))
+            if other in seen:
+                continue
+            seen.add(other)
+            for key in self._waiting.get(other, ()):
+                open_.extend(self._ahead(key, other))
         return False
 
-    def _ahead(self, owner: int) -> list[int]:
-        """Who must release before ``owner`` gets what it waits for: the holder of the key, and
-        those in the queue before."""
-        key = self._waiting.get(owner)
-        if key is None:
-            return []
+    def _ahead(self, key: bytes, owner: int | None) -> list[int]:
+        """Who must release ``key`` before ``owner`` gets it: the holder and the queue before."""
         ahead = [self._holder[key]]
-        for other in self._queues[key]:
+        for other in self._queues.get(key, ()):
             if other == owner:
                 break
             ahead.append(other)
         return ahead
 
-    def cancel(self, owner: int) -> list[int]:
-        """Stop waiting (deadlock, timeout) and keep what is held. The result, owners that may go
-        on now, is always empty: a place in a queue blocks nobody that the holder does not."""
-        key = self._waiting.pop(owner, None)
-        if key is not None:
+    def release(self, owner: int) -> list[int]:
+        """Give up everything ``owner`` holds or waits for; the owners whose requests are
+        complete now, in the order they were granted."""
+        for key in self._waiting.pop(owner, ()):
             queue = self._queues[key]
             queue.remove(owner)
             if not queue:
                 del self._queues[key]
-        return []
-
-    def release(self, owner: int) -> list[int]:
-        """Give up everything ``owner`` holds or waits for; the owners that got what they waited
-        for, in the order they got it."""
-        self.cancel(owner)
         granted: list[int] = []
         for key in self._held.pop(owner, ()):
             del self._holder[key]
-            queue = self._queues.get(key)
-            if queue is None:
+            queue = self._queues.get(key, deque())
+            if not queue:
                 continue
             follower = queue.popleft()
             if not queue:
                 del self._queues[key]
-            del self._waiting[follower]
-            self._grant(follower, key)
-            granted.append(follower)
+            self._holder[key] = follower
+            self._held.setdefault(follower, {})[key] = None
+            waiting = self._waiting[follower]
+            del waiting[key]
+            if not waiting:
+                del self._waiting[follower]
+                granted.append(follower)
         return granted
+
+    def give_up(self, owner: int) -> None:
+        """Stop waiting (timeout, cancellation) and keep what is held."""
+        for key in self._waiting.pop(owner, ()):
+            queue = self._queues[key]
+            queue.remove(owner)
+            if not queue:
+                del self._queues[key]
 
     def holds(self, owner: int, key: bytes) -> bool:
         return self._holder.get(key) == owner
