@@ -1,4 +1,8 @@
-"""``+ - * / % ^`` on values: 64-bit integers that never wrap, IEEE floats, text, lists, time."""
+"""``+ - * / % ^ ||``: 64-bit integers that never wrap, IEEE floats, text, lists, time.
+
+Null on either side gives null. Two integers give an integer (``/`` cuts toward zero), a float on
+either side gives a float, ``^`` always does.
+"""
 
 from __future__ import annotations
 
@@ -7,55 +11,70 @@ from typing import Any, Final
 
 from everwhen.errors import ArithmeticFailure, QueryTypeError
 from everwhen.limits import INT_MAX, INT_MIN
+from everwhen.model.spatial import Point
 from everwhen.model.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
+from everwhen.model.temporal_math import plus as temporal_plus
 from everwhen.model.value_text import float_text, to_text, type_name
 
 _MOMENTS: Final = frozenset({Date, DateTime, LocalDateTime, LocalTime, Time})
 _NUMBERS: Final = frozenset({int, float})
+#: what may stand beside text in ``+``
+_PRINTABLE: Final = _MOMENTS | {str, int, float, bool, Duration, Point}
 
 
-def _integer(value: int, what: str) -> int:
-    if INT_MIN <= value <= INT_MAX:
-        return value
-    raise ArithmeticFailure(f"integer overflow: {what} does not fit into 64 bits")
+def _overflow(left: Any, operator: str, right: Any) -> ArithmeticFailure:
+    return ArithmeticFailure(f"integer overflow: {left} {operator} {right} needs more than 64 bits")
 
 
-def _wrong(operator: str, left: Any, right: Any) -> QueryTypeError:
+def _wrong(left: Any, operator: str, right: Any) -> QueryTypeError:
     return QueryTypeError(
         f"{type_name(left)} {operator} {type_name(right)} is not defined: "
-        f"{to_text(left)[:60]} {operator} {to_text(right)[:60]}",
+        f"{_short(left)} {operator} {_short(right)}",
         detail="InvalidArgumentType",
     )
 
 
-def _as_text(value: Any) -> str:
-    return float_text(value) if type(value) is float else str(value)
+def _short(value: Any) -> str:
+    text = to_text(value)
+    return text if len(text) <= 60 else text[:60] + "…"
+
+
+def plain_text(value: Any) -> str:
+    """A value as ``toString`` and ``+`` with text print it."""
+    kind = type(value)
+    if kind is bool:
+        return "true" if value else "false"
+    return float_text(value) if kind is float else str(value)
 
 
 def add(left: Any, right: Any) -> Any:
-    """``left + right``: numbers, text with text or numbers, lists with anything, time."""
+    """``left + right``: numbers, text with what prints, lists with anything, time."""
     kind, other = type(left), type(right)
     if kind is int and other is int:
-        return _integer(left + right, f"{left} + {right}")
+        total = left + right
+        if INT_MIN <= total <= INT_MAX:
+            return total
+        raise _overflow(left, "+", right)
+    if kind is str and other is str:
+        return left + right
     if left is None or right is None:
         return None
     if kind in _NUMBERS and other in _NUMBERS:
-        return left + right
+        return float(left) + float(right)
     if kind is list:
-        return left + (right if other is list else [right])
+        return left + right if other is list else [*left, right]
     if other is list:
         return [left, *right]
-    if kind is str and (other is str or other in _NUMBERS):
-        return left + _as_text(right)
-    if other is str and kind in _NUMBERS:
-        return _as_text(left) + right
-    if kind in _MOMENTS and other is Duration:
-        return left.plus(right)
+    if (kind is str or other is str) and kind in _PRINTABLE and other in _PRINTABLE:
+        return plain_text(left) + plain_text(right)
+    if other is Duration:
+        if kind in _MOMENTS:
+            return temporal_plus(left, right)
+        if kind is Duration:
+            return left.plus(right)
     if kind is Duration and other in _MOMENTS:
-        return right.plus(left)
-    if kind is Duration and other is Duration:
-        return left.plus(right)
-    raise _wrong("+", left, right)
+        return temporal_plus(right, left)
+    raise _wrong(left, "+", right)
 
 
 def concatenate(left: Any, right: Any) -> Any:
@@ -64,54 +83,70 @@ def concatenate(left: Any, right: Any) -> Any:
         return None
     if type(left) is type(right) and type(left) in (str, list):
         return left + right
-    raise _wrong("||", left, right)
+    raise _wrong(left, "||", right)
 
 
 def subtract(left: Any, right: Any) -> Any:
     """``left - right``."""
     kind, other = type(left), type(right)
     if kind is int and other is int:
-        return _integer(left - right, f"{left} - {right}")
+        total = left - right
+        if INT_MIN <= total <= INT_MAX:
+            return total
+        raise _overflow(left, "-", right)
     if left is None or right is None:
         return None
     if kind in _NUMBERS and other in _NUMBERS:
-        return left - right
-    if other is Duration and (kind in _MOMENTS or kind is Duration):
-        return left.plus(right, -1)
-    raise _wrong("-", left, right)
+        return float(left) - float(right)
+    if other is Duration:
+        if kind in _MOMENTS:
+            return temporal_plus(left, right.negated())
+        if kind is Duration:
+            return left.plus(right.negated())
+    raise _wrong(left, "-", right)
 
 
 def multiply(left: Any, right: Any) -> Any:
     """``left * right``."""
     kind, other = type(left), type(right)
     if kind is int and other is int:
-        return _integer(left * right, f"{left} * {right}")
+        product = left * right
+        if INT_MIN <= product <= INT_MAX:
+            return product
+        raise _overflow(left, "*", right)
     if left is None or right is None:
         return None
     if kind in _NUMBERS and other in _NUMBERS:
-        return left * right
+        return float(left) * float(right)
     if kind is Duration and other in _NUMBERS:
         return left.times(right)
     if other is Duration and kind in _NUMBERS:
         return right.times(left)
-    raise _wrong("*", left, right)
+    raise _wrong(left, "*", right)
 
 
 def divide(left: Any, right: Any) -> Any:
-    """``left / right``: integers are cut toward zero; floats follow IEEE."""
+    """``left / right``: integers are cut toward zero, floats follow IEEE.
+
+    :raises ArithmeticFailure: an integer divided by the integer zero.
+    """
     kind, other = type(left), type(right)
-    if left is None or right is None:
-        return None
     if kind is int and other is int:
         if right == 0:
-            raise ArithmeticFailure("division by zero")
+            raise ArithmeticFailure(f"division by zero: {left} / 0")
         quotient = abs(left) // abs(right)
-        return _integer(quotient if (left < 0) == (right < 0) else -quotient, f"{left} / {right}")
+        if (left < 0) is not (right < 0):
+            return -quotient
+        if quotient > INT_MAX:
+            raise _overflow(left, "/", right)
+        return quotient
+    if left is None or right is None:
+        return None
     if kind in _NUMBERS and other in _NUMBERS:
         return _divide_floats(float(left), float(right))
     if kind is Duration and other in _NUMBERS:
-        return left.divided(right)
-    raise _wrong("/", left, right)
+        return left.divided_by(right)
+    raise _wrong(left, "/", right)
 
 
 def _divide_floats(left: float, right: float) -> float:
@@ -123,20 +158,24 @@ def _divide_floats(left: float, right: float) -> float:
 
 
 def modulo(left: Any, right: Any) -> Any:
-    """``left % right``, with the sign of ``left``."""
+    """``left % right``, with the sign of ``left``.
+
+    :raises ArithmeticFailure: an integer divided by the integer zero.
+    """
     kind, other = type(left), type(right)
-    if left is None or right is None:
-        return None
     if kind is int and other is int:
         if right == 0:
-            raise ArithmeticFailure("division by zero")
+            raise ArithmeticFailure(f"division by zero: {left} % 0")
         rest = abs(left) % abs(right)
-        return rest if left >= 0 else -rest
+        return -rest if left < 0 else rest
+    if left is None or right is None:
+        return None
     if kind in _NUMBERS and other in _NUMBERS:
-        if right == 0 or math.isinf(left):
+        dividend, divisor = float(left), float(right)
+        if divisor == 0 or math.isinf(dividend):
             return math.nan
-        return math.fmod(left, right)
-    raise _wrong("%", left, right)
+        return math.fmod(dividend, divisor)
+    raise _wrong(left, "%", right)
 
 
 def power(left: Any, right: Any) -> Any:
@@ -144,36 +183,47 @@ def power(left: Any, right: Any) -> Any:
     if left is None or right is None:
         return None
     if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
-        raise _wrong("^", left, right)
+        raise _wrong(left, "^", right)
     base, exponent = float(left), float(right)
+    if abs(base) == 1 and not math.isfinite(exponent):
+        return math.nan  # as java.lang.Math.pow; C says 1
+    if base == 1 and math.isnan(exponent):
+        return math.nan
+    odd = exponent % 2 == 1 if math.isfinite(exponent) else False
     try:
         return math.pow(base, exponent)
     except OverflowError:
-        odd = exponent.is_integer() and int(exponent) % 2 == 1
         return -math.inf if base < 0 and odd else math.inf
-    except ValueError:
-        return math.inf if base == 0 else math.nan
+    except ValueError:  # zero to a negative power, or a negative base to a fraction
+        if base != 0:
+            return math.nan
+        return math.copysign(math.inf, base) if odd else math.inf
 
 
 def negate(value: Any) -> Any:
     """``-value``."""
+    kind = type(value)
+    if kind is int:
+        if value == INT_MIN:
+            raise ArithmeticFailure(f"integer overflow: -({value}) needs more than 64 bits")
+        return -value
+    if kind is float:
+        return -value
     if value is None:
         return None
-    if type(value) is int:
-        return _integer(-value, f"-({value})")
-    if type(value) is float:
-        return -value
-    if type(value) is Duration:
-        return value.times(-1)
+    if kind is Duration:
+        return value.negated()
     raise QueryTypeError(
-        f"- needs a number or duration, got {type_name(value)}", detail="InvalidArgumentType"
+        f"- needs a number or a duration, got {type_name(value)}: {_short(value)}",
+        detail="InvalidArgumentType",
     )
 
 
 def plus(value: Any) -> Any:
     """``+value``."""
-    if value is None or type(value) in _NUMBERS:
+    if value is None or type(value) in _NUMBERS or type(value) is Duration:
         return value
     raise QueryTypeError(
-        f"+ needs a number, got {type_name(value)}", detail="InvalidArgumentType"
+        f"+ needs a number or a duration, got {type_name(value)}: {_short(value)}",
+        detail="InvalidArgumentType",
     )

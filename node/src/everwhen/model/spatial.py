@@ -1,4 +1,8 @@
-"""Points: two or three coordinates in one of four reference systems."""
+"""Points: Cartesian or geographic (WGS 84), in two or three dimensions.
+
+Distances on the sphere use the haversine formula with the radius Neo4j uses (6,378,140 m) and,
+in three dimensions, the mean of the heights (Neo4j manual, "Spatial functions").
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,29 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from everwhen.errors import QueryArgumentError
+from everwhen.errors import QueryArgumentError, QueryTypeError
+
+EARTH_RADIUS: Final = 6_378_140.0
 
 WGS_84: Final = 4326
 WGS_84_3D: Final = 4979
 CARTESIAN: Final = 7203
 CARTESIAN_3D: Final = 9157
+
+#: srid -> name of the coordinate reference system
 NAMES: Final = {
     WGS_84: "wgs-84",
     WGS_84_3D: "wgs-84-3d",
     CARTESIAN: "cartesian",
     CARTESIAN_3D: "cartesian-3d",
 }
-_EARTH_RADIUS_METRES: Final = 6_378_140.0
+_SRIDS: Final = {name: srid for srid, name in NAMES.items()}
+_DEEP: Final = frozenset({WGS_84_3D, CARTESIAN_3D})
+_GEOGRAPHIC: Final = frozenset({WGS_84, WGS_84_3D})
 
 
 class Point:
-    """Immutable by convention. Equal when system and coordinates are."""
+    """``srid`` is a key of :data:`NAMES`; ``coordinates`` are x, y and maybe z."""
 
     __slots__ = ("coordinates", "srid")
 
@@ -31,48 +41,61 @@ class Point:
         self.coordinates = coordinates
 
     @property
-    def is_geographic(self) -> bool:
-        return self.srid in (WGS_84, WGS_84_3D)
+    def crs(self) -> str:
+        """Name of the coordinate reference system."""
+        return NAMES[self.srid]
+
+    @property
+    def geographic(self) -> bool:
+        return self.srid in _GEOGRAPHIC
+
+    def order(self) -> tuple[Any, ...]:
+        """What points are sorted by: system, then x, y, z. (``<`` is null.)"""
+        return (self.srid, self.coordinates)
 
     def component(self, name: str) -> Any:
-        """``x``, ``longitude``, ``crs``, ``srid`` …
+        """``x y z srid crs`` and, of geographic points, ``longitude latitude height``.
 
-        :raises QueryArgumentError: there is none of that name.
+        :raises QueryArgumentError: no such component.
         """
-        names = ("x", "y", "z")
-        if self.is_geographic and name in ("longitude", "latitude", "height"):
-            names = ("longitude", "latitude", "height")
-        if name in names[: len(self.coordinates)]:
-            return self.coordinates[names.index(name)]
-        if name == "crs":
-            return NAMES[self.srid]
         if name == "srid":
             return self.srid
-        raise QueryArgumentError(f"a {NAMES[self.srid]} point has no component {name!r}")
+        if name == "crs":
+            return self.crs
+        place = _PLACES.get(name) if self.geographic else _CARTESIAN_PLACES.get(name)
+        if place is None or place >= len(self.coordinates):
+            raise QueryArgumentError(
+                f"a {self.crs} point has no component {name!r}", detail="InvalidArgumentValue"
+            )
+        return self.coordinates[place]
 
     def distance(self, other: Point) -> float | None:
-        """Metres along the earth (haversine) or units in the plane; None across systems."""
+        """Metres, or units of the plane; None between different systems."""
         if self.srid != other.srid:
             return None
-        if not self.is_geographic:
+        if not self.geographic:
             return math.dist(self.coordinates, other.coordinates)
-        lon1, lat1, lon2, lat2 = map(
-            math.radians, (*self.coordinates[:2], *other.coordinates[:2])
-        )
-        half = math.sin((lat2 - lat1) / 2) ** 2
-        half += math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-        along = 2 * math.asin(math.sqrt(min(1.0, half)))
         if len(self.coordinates) == 2:
-            return along * _EARTH_RADIUS_METRES
-        height = (self.coordinates[2] + other.coordinates[2]) / 2
-        rise = self.coordinates[2] - other.coordinates[2]
-        return math.hypot(along * (_EARTH_RADIUS_METRES + height), rise)
+            return _haversine(self.coordinates, other.coordinates, 0.0)
+        low, high = self.coordinates[2], other.coordinates[2]
+        ground = _haversine(self.coordinates, other.coordinates, (low + high) / 2)
+        return math.hypot(ground, high - low)
 
-    def text(self) -> str:
-        """As a call of ``point``."""
-        labels = ("longitude", "latitude", "height") if self.is_geographic else ("x", "y", "z")
-        parts = [f"{n}: {c!r}" for n, c in zip(labels, self.coordinates, strict=False)]
-        return f"point({{srid: {self.srid}, {', '.join(parts)}}})"
+    def within(self, low: Point, high: Point) -> bool | None:
+        """Inside the box of two corners; None where systems differ.
+
+        A geographic box whose west lies east of its east crosses the 180th meridian.
+        """
+        if not self.srid == low.srid == high.srid:
+            return None
+        for place, value in enumerate(self.coordinates):
+            start, end = low.coordinates[place], high.coordinates[place]
+            if place == 0 and self.geographic and start > end:
+                if end < value < start:
+                    return False
+            elif not start <= value <= end:
+                return False
+        return True
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -82,50 +105,87 @@ class Point:
         )
 
     def __hash__(self) -> int:
-        return hash((self.srid, self.coordinates))
+        return hash((Point, self.srid, self.coordinates))
+
+    def __str__(self) -> str:
+        parts = [f"{n}: {value!r}" for n, value in zip("xyz", self.coordinates, strict=False)]
+        return f"point({{{', '.join(parts)}, crs: '{self.crs}'}})"
 
     def __repr__(self) -> str:
-        return self.text()
+        return f"Point({self})"
 
 
-def _number(fields: Mapping[str, Any], *names: str) -> float | None:
-    for name in names:
-        if name in fields:
-            value = fields[name]
-            if type(value) not in (int, float):
-                raise QueryArgumentError(f"the coordinate {name} must be a number")
-            return float(value)
-    return None
+_CARTESIAN_PLACES: Final = {"x": 0, "y": 1, "z": 2}
+_PLACES: Final = {**_CARTESIAN_PLACES, "longitude": 0, "latitude": 1, "height": 2}
 
 
-def point_from(fields: Mapping[str, Any]) -> Point | None:
-    """``point({…})``; None if a coordinate is null.
+def _haversine(a: tuple[float, ...], b: tuple[float, ...], height: float) -> float:
+    longitude = math.radians(b[0] - a[0])
+    start, end = math.radians(a[1]), math.radians(b[1])
+    half = math.sin((end - start) / 2) ** 2
+    half += math.cos(start) * math.cos(end) * math.sin(longitude / 2) ** 2
+    return 2 * (EARTH_RADIUS + height) * math.asin(min(1.0, math.sqrt(half)))
 
-    :raises QueryArgumentError: coordinates are missing, or do not fit the system.
+
+def point_from(components: Mapping[str, Any]) -> Point | None:
+    """``point({x: 1, y: 2})``, ``point({longitude: 12, latitude: 56, height: 9})``; null if a
+    coordinate is null.
+
+    :raises QueryArgumentError: coordinates are missing, out of range, or do not fit the system.
+    :raises QueryTypeError: a coordinate is no number.
     """
-    if any(fields[key] is None for key in fields):
+    named = "longitude" in components or "latitude" in components
+    first, second = ("longitude", "latitude") if named else ("x", "y")
+    if first not in components or second not in components:
+        raise _invalid("a point needs x and y, or longitude and latitude")
+    third = "height" if "height" in components else "z"
+    keys = [first, second, third] if third in components else [first, second]
+    wanted = [components[key] for key in (*keys, "crs", "srid") if key in components]
+    if None in wanted:
         return None
-    geographic = "longitude" in fields or "latitude" in fields
-    x = _number(fields, "x", "longitude")
-    y = _number(fields, "y", "latitude")
-    z = _number(fields, "z", "height")
-    if x is None or y is None:
-        raise QueryArgumentError("a point needs x and y, or longitude and latitude")
-    srid = fields.get("srid")
-    if srid is None and "crs" in fields:
-        known = {name: number for number, name in NAMES.items()}
-        srid = known.get(str(fields["crs"]).lower())
-        if srid is None:
-            raise QueryArgumentError(f"unknown reference system {fields['crs']!r}")
-    if srid is None:
-        flat, deep = (WGS_84, WGS_84_3D) if geographic else (CARTESIAN, CARTESIAN_3D)
-        srid = flat if z is None else deep
-    if srid not in NAMES:
-        raise QueryArgumentError(f"unknown srid {srid!r}")
-    if (srid in (WGS_84_3D, CARTESIAN_3D)) != (z is not None):
-        raise QueryArgumentError(f"{NAMES[srid]} does not fit the number of coordinates")
-    if srid in (WGS_84, WGS_84_3D):
-        if not -90 <= y <= 90:
-            raise QueryArgumentError(f"latitude must lie between -90 and 90, got {y}")
-        x = (x + 180) % 360 - 180 if not -180 <= x <= 180 else x
-    return Point(srid, (x, y) if z is None else (x, y, z))
+    srid = _srid_of(components, len(keys), named)
+    coordinates = [_coordinate(key, components[key]) for key in keys]
+    if srid in _GEOGRAPHIC:
+        if not -90 <= coordinates[1] <= 90:
+            raise _invalid(f"latitude must be between -90 and 90, got {coordinates[1]}")
+        if not -180 <= coordinates[0] <= 180:
+            coordinates[0] = (coordinates[0] + 180) % 360 - 180
+    return Point(srid, tuple(coordinates))
+
+
+def _invalid(message: str, hint: str | None = None) -> QueryArgumentError:
+    return QueryArgumentError(message, hint=hint, detail="InvalidArgumentValue")
+
+
+def _coordinate(key: str, value: Any) -> float:
+    if type(value) is not int and type(value) is not float:
+        raise QueryTypeError(
+            f"the coordinate {key} of a point must be a number, got {value!r}",
+            detail="InvalidArgumentType",
+        )
+    if not math.isfinite(value):
+        raise _invalid(f"the coordinate {key} of a point must be finite")
+    return float(value) + 0.0  # makes -0.0 into 0.0: equal points are equal bytes
+
+
+def _srid_of(components: Mapping[str, Any], count: int, named: bool) -> int:
+    given = components.get("srid")
+    if "crs" in components:
+        name = components["crs"]
+        by_name = _SRIDS.get(name.lower()) if type(name) is str else None
+        if by_name is None:
+            hint = f"use {', '.join(_SRIDS)}"
+            raise _invalid(f"unknown coordinate reference system {name!r}", hint)
+        if given is not None and given != by_name:
+            raise _invalid(f"srid {given} is not {name}")
+        given = by_name
+    if given is None:
+        geographic = named or "height" in components
+        return (CARTESIAN, CARTESIAN_3D, WGS_84, WGS_84_3D)[geographic * 2 + count - 2]
+    if type(given) is not int or given not in NAMES:
+        raise _invalid(f"unknown SRID {given!r}")
+    if named and given not in _GEOGRAPHIC:
+        raise _invalid(f"longitude and latitude do not belong to {NAMES[given]}")
+    if (given in _DEEP) is not (count == 3):
+        raise _invalid(f"a {NAMES[given]} point does not have {count} coordinates")
+    return given

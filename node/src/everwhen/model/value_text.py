@@ -1,8 +1,13 @@
-"""Names of types, and values as Cypher text (for errors, the shell, canonical keys)."""
+"""Values as NGQL text: for errors, the shell, canonical keys; and the names of their types.
+
+Floats are printed as Java prints them (``1.0``, ``1.0E10``), which is what ``toString`` of
+openCypher's reference implementation shows and drivers expect.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 from everwhen.model.elements import Node, Path, Relationship
@@ -10,7 +15,8 @@ from everwhen.model.spatial import Point
 from everwhen.model.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
 from everwhen.model.vector import Vector
 
-_NAMES: Final[dict[type, str]] = {
+#: class -> name of the type, as GQL spells it
+TYPE_NAMES: Final[dict[type, str]] = {
     type(None): "NULL",
     bool: "BOOLEAN",
     int: "INTEGER",
@@ -45,91 +51,77 @@ _ESCAPES: Final = str.maketrans(
 
 
 def type_name(value: Any) -> str:
-    """The type as GQL names it."""
-    return _NAMES.get(type(value), type(value).__name__.upper())
+    """The name of a value's type: ``INTEGER``, ``ZONED DATETIME``, ``NULL``."""
+    return TYPE_NAMES.get(type(value), type(value).__name__)
 
 
 def float_text(value: float) -> str:
-    """As ``toString`` prints it: ``1.0``, ``1.0E10``, ``NaN``, ``Infinity``."""
+    """``1.0``, ``1.0E10``, ``1.5E-7``, ``NaN``, ``Infinity``: the shortest that reads back."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    text = repr(value)
-    if "e" not in text:
-        if abs(value) >= 1e7 and text.endswith(".0") or 0 < abs(value) < 1e-3:
-            return _scientific(text)
-        return text
-    return _scientific(text)
-
-
-def _scientific(text: str) -> str:
-    """Java's form: one digit before the point, ``E`` and the exponent."""
-    sign = "-" if text.startswith("-") else ""
-    mantissa, _, exponent = text.lstrip("-").partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    power = int(exponent or 0)
-    digits = whole + fraction
-    power += len(whole) - 1
-    stripped = digits.lstrip("0")
-    power -= len(digits) - len(stripped)
-    stripped = stripped.rstrip("0") or "0"
-    return f"{sign}{stripped[0]}.{stripped[1:] or '0'}E{power}"
+    magnitude = abs(value)
+    if magnitude == 0 or 1e-3 <= magnitude < 1e7:
+        return repr(value)
+    mantissa, _, exponent = repr(value).partition("e")
+    sign = "-" if mantissa[0] == "-" else ""
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).lstrip("0")
+    power = int(exponent or 0) + len(whole) - 1 - (len(whole + fraction) - len(digits))
+    return f"{sign}{digits[0]}.{digits[1:].rstrip('0') or '0'}E{power}"
 
 
 def quoted(name: str) -> str:
-    """A name as it may stand in a query."""
+    """A name as it may stand in a query: in backticks unless it is a plain identifier."""
     return name if name.isidentifier() else "`" + name.replace("`", "``") + "`"
 
 
 def to_text(value: Any) -> str:
-    """The value as a Cypher literal or constructor call."""
-    if value is None:
-        return "null"
-    if value is True or value is False:
-        return "true" if value else "false"
+    """A value as the literal or the call that makes it."""
     kind = type(value)
     if kind is int:
         return str(value)
+    if kind is str:
+        return f"'{value.translate(_ESCAPES)}'"
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
     if kind is float:
         return float_text(value)
-    if kind is str:
-        return "'" + value.translate(_ESCAPES) + "'"
     if kind is list:
-        return "[" + ", ".join([to_text(item) for item in value]) + "]"
+        return f"[{', '.join([to_text(item) for item in value])}]"
     if kind is dict:
         return _map_text(value)
     if kind is Node:
-        labels = "".join(f":{quoted(label)}" for label in value.labels)
-        return f"({labels}{_tail(value.properties, bool(labels))})"
+        labels = "".join([f":{quoted(label)}" for label in value.labels])
+        return f"({_spaced(labels, value.properties)})"
     if kind is Relationship:
-        return f"[:{quoted(value.type)}{_tail(value.properties, spaced=True)}]"
+        return f"[{_spaced(':' + quoted(value.type), value.properties)}]"
     if kind is Path:
         return _path_text(value)
     if kind in _CALLS:
         return f"{_CALLS[kind]}('{value}')"
     if kind is bytes:
         return f"bytes('{value.hex()}')"
-    return str(value.text())
+    return str(value)
 
 
-def _map_text(value: Any) -> str:
-    return "{" + ", ".join(f"{quoted(key)}: {to_text(item)}" for key, item in value.items()) + "}"
+def _map_text(value: Mapping[str, Any]) -> str:
+    return f"{{{', '.join([f'{quoted(key)}: {to_text(item)}' for key, item in value.items()])}}}"
 
 
-def _tail(properties: Any, spaced: bool) -> str:
+def _spaced(head: str, properties: Mapping[str, Any]) -> str:
     if not properties:
-        return ""
-    return (" " if spaced else "") + _map_text(properties)
+        return head
+    return f"{head} {_map_text(properties)}" if head else _map_text(properties)
 
 
 def _path_text(path: Path) -> str:
     out = [to_text(path.nodes[0])]
-    for before, relationship, node in zip(
-        path.nodes, path.relationships, path.nodes[1:], strict=False
-    ):
-        arrow = to_text(relationship)
-        forward = relationship.start == before.id
-        out.append(f"-{arrow}->" if forward else f"<-{arrow}-")
-        out.append(to_text(node))
-    return "".join(out)
+    for position, relationship in enumerate(path.relationships):
+        forward = relationship.start == path.nodes[position].id
+        out.append(f"-{to_text(relationship)}->" if forward else f"<-{to_text(relationship)}-")
+        out.append(to_text(path.nodes[position + 1]))
+    return f"<{''.join(out)}>"
