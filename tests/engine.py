@@ -184,7 +184,8 @@ def canonical(value: Neutral, ignore_list_order: bool = False) -> tuple[Any, ...
         case int():
             return ("integer", value)
         case float():
-            return ("float", "NaN") if math.isnan(value) else ("float", repr(value))
+            # adding zero makes 0.0 of -0.0, which are one value (TCK, Literals5)
+            return ("float", "NaN") if math.isnan(value) else ("float", repr(value + 0.0))
         case str():
             return ("string", value)
         case TextValue():

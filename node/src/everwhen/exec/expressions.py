@@ -16,6 +16,7 @@ from everwhen.errors import ParameterMissing, QueryArgumentError, QueryTypeError
 from everwhen.exec.context import Evaluator, ExecutionContext, Row
 from everwhen.exec.functions import FUNCTIONS
 from everwhen.exec.labels import compile_labels
+from everwhen.model import arithmetic
 from everwhen.model import values as v
 from everwhen.model.elements import Node, Path, Relationship
 from everwhen.model.types import matches_type
@@ -183,8 +184,8 @@ def _path(e: b.PathValue) -> Evaluator:
 def _unary(e: b.Unary) -> Evaluator:
     operand = compile_expression(e.operand)
     if e.operator == "-":
-        return lambda row, ctx: v.negate(operand(row, ctx))
-    return lambda row, ctx: v.plus(operand(row, ctx))
+        return lambda row, ctx: arithmetic.negate(operand(row, ctx))
+    return lambda row, ctx: arithmetic.plus(operand(row, ctx))
 
 
 @lru_cache(maxsize=256)
@@ -252,12 +253,12 @@ def _xor(left: Any, right: Any) -> bool | None:
 
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "+": v.add,
-    "-": v.subtract,
-    "*": v.multiply,
-    "/": v.divide,
-    "%": v.modulo,
-    "^": v.power,
+    "+": arithmetic.add,
+    "-": arithmetic.subtract,
+    "*": arithmetic.multiply,
+    "/": arithmetic.divide,
+    "%": arithmetic.modulo,
+    "^": arithmetic.power,
     "=": v.equals,
     "<>": _unequal,
     "<": _less,
@@ -269,7 +270,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "STARTS_WITH": _starts_with,
     "ENDS_WITH": _ends_with,
     "CONTAINS": _contains,
-    "||": v.concatenate,
+    "||": arithmetic.concatenate,
     "XOR": _xor,
 }
 
