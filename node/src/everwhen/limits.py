@@ -88,3 +88,6 @@ FOLD_KEYS_PER_STEP: Final = 4_000
 
 # --- this node ---
 OPEN_TRANSACTIONS_MAX: Final = 1_000
+
+#: seconds a thread may keep the interpreter lock (research/raft.md, decision 9)
+SWITCH_INTERVAL_SECONDS: Final = 0.0005

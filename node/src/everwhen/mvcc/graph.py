@@ -20,6 +20,7 @@ from everwhen.mvcc import lookup, times
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.state import Published, RecordState
+from everwhen.mvcc.tokens import TokenTable
 from everwhen.mvcc.versioned import Versioned
 
 #: labelled nodes looked at together; reading ahead pays if their ids lie about as dense as this
@@ -326,6 +327,19 @@ class GraphSnapshot:
     def index_distinct(self, index_name: str) -> int:
         index = self.catalog.indexes.get(index_name)
         return self._count(Counter.INDEX_DISTINCT, None if index is None else index.id)
+
+    def label_names(self) -> list[str]:
+        return self._in_use(self._tokens.labels, Counter.NODES_WITH_LABEL)
+
+    def relationship_type_names(self) -> list[str]:
+        return self._in_use(self._tokens.types, Counter.RELATIONSHIPS_OF_TYPE)
+
+    def property_key_names(self) -> list[str]:
+        return sorted(self._tokens.keys.names)
+
+    def _in_use(self, table: TokenTable, counter: Counter) -> list[str]:
+        get = self._state.counters.get
+        return sorted(name for token, name in enumerate(table.names) if get(counter, token))
 
     def _count(self, counter: Counter, token: int | None) -> int:
         return 0 if token is None else self._state.counters.get(counter, token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -65,7 +64,6 @@ def assemble(
     last_stamp: int = 0,
     history_id: str = "1",
     refuse_growth: Callable[[], str | None] = lambda: None,
-    nanoseconds: Callable[[], int] = time.perf_counter_ns,
     observer: Observer | None = None,
     queries_max: int = 64,
     waiting_max: int = 10_000,
@@ -89,7 +87,7 @@ def assemble(
     )
     backend = LoopBackend(consensus, threads)
     extra = {} if observer is None else {"observer": observer}
-    database = Database(state, backend, clock, random, nanoseconds, facts, options, **extra)
+    database = Database(state, backend, clock, random, facts, options, **extra)
     service = Service(
         database,
         consensus,

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from everwhen.codec.keys import meta_key
+from everwhen.codec.records import META_HEAD, decode_head
 from everwhen.errors import EverwhenError, TransientError
 from everwhen.limits import FOLD_KEYS_PER_STEP
 from everwhen.mvcc.state import RecordState
@@ -34,6 +36,7 @@ class CompactableLog(Protocol):
     @property
     def last_index(self) -> int: ...
 
+    @property
     def bytes_on_disk(self) -> int: ...
 
     def compact(self, up_to: int) -> None: ...
@@ -102,7 +105,7 @@ class Background:
 
     async def _flush_when_due(self) -> bool:
         now = asyncio.get_running_loop().time()
-        grown = self._log.bytes_on_disk() - self._flushed_bytes
+        grown = self._log.bytes_on_disk - self._flushed_bytes
         if self._log.last_index == self._flushed_index:
             return False
         if grown < FLUSH_LOG_BYTES and now - self._last_flush < FLUSH_SECONDS:
@@ -112,13 +115,15 @@ class Background:
         return False
 
     async def flush(self) -> None:
-        """Make the record durable and drop the log before it. The applied index is taken before
-        the flush: everything up to it is then certainly on disk."""
-        applied = self._state.current.head.applied_index
+        """Make the record durable, then drop the log up to the applied index read back from
+        disk: whatever else the flush did or did not do, that much is certainly there."""
+        index = self._log.last_index
         await self._threads.run("background", self._store.flush)
-        await self._threads.run("log", self._log.compact, applied)
-        self._flushed_index = applied
-        self._flushed_bytes = self._log.bytes_on_disk()
+        raw = await self._threads.run("background", self._store.persisted, meta_key(META_HEAD))
+        if raw is not None:
+            await self._threads.run("log", self._log.compact, decode_head(raw).applied_index)
+        self._flushed_index = index
+        self._flushed_bytes = self._log.bytes_on_disk
 
     async def _look_around(self) -> bool:
         await self._threads.run("background", self._headroom.look)

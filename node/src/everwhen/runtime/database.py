@@ -13,9 +13,9 @@ from threading import Lock
 from typing import Any
 
 from everwhen.errors import EverwhenError, TooManyRequests
-from everwhen.exec import ENVIRONMENT
 from everwhen.exec.build import build
 from everwhen.exec.context import ExecutionContext
+from everwhen.exec.environment import ENVIRONMENT
 from everwhen.exec.operators import aggregate as _registers_operators  # noqa: F401
 from everwhen.exec.procedures import ProcedureDefinition
 from everwhen.limits import (
@@ -94,7 +94,7 @@ class Database:
         self._observer = observer
         self._registry = _Registry()
         self._compiler = Compiler(PLAN_CACHE_ENTRIES_MAX)
-        self._schema = SchemaRunner(self)
+        self.schema = SchemaRunner(self)
 
     # --- the record ---
 
@@ -165,11 +165,11 @@ class Database:
 
     def run_schema(self, prepared: PreparedSchema, parameters: Mapping[str, Any]) -> Summary:
         """CREATE or DROP of an index or constraint."""
-        return self._schema.run(prepared.body, parameters)
+        return self.schema.run(prepared.body, parameters)
 
     def await_indexes(self, name: str | None, timeout: float, deadline: Deadline) -> None:
         """See ``Environment.await_indexes``."""
-        self._schema.await_online(name, timeout, deadline)
+        self.schema.await_online(name, timeout, deadline)
 
     def drop_plans(self) -> None:
         """Forget all cached plans (test procedures changed)."""

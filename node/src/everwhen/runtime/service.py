@@ -7,9 +7,9 @@ deadline, its rows held back until it commits (architecture brief, section 4).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from everwhen.errors import (
     BookmarkInvalid,
@@ -20,7 +20,6 @@ from everwhen.errors import (
     TransactionNotFound,
     TransactionTimedOut,
 )
-from everwhen.model.moments import micros_text
 from everwhen.ports import Threads
 from everwhen.runtime.consensus import Consensus, ReadMode
 from everwhen.runtime.cursor import Cursor
@@ -30,6 +29,9 @@ from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.transaction import OpenTransaction
 from everwhen.txn.commands import Command, Committed, encode
 from everwhen.txn.replies import decode_reply
+
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
 
 #: an auto-commit write without a deadline of its own is run again for this long (seconds)
 AUTO_RETRY_SECONDS = 30.0
@@ -120,6 +122,10 @@ class Service:
         execution.transaction.last_used = self.database.clock.monotonic()
         return rows
 
+    async def exhaust(self, execution: Execution) -> None:
+        """Runs a statement to its end and holds its rows, within the statement's memory."""
+        await self._in_thread(execution.cursor.run_to_end)
+
     async def commit(self, transaction: OpenTransaction) -> str:
         """Commits; the bookmark of the result.
 
@@ -161,6 +167,93 @@ class Service:
                     raise
 
     async def _attempt(
+        self,
+        version: int,
+        text: str,
+        parameters: Mapping[str, Any],
+        options: TransactionOptions,
+        caller: Caller,
+    ) -> Execution:
+        """One try of an auto-commit statement, in a transaction of its own."""
+        transaction, cursor, command = await self._in_thread(
+            _attempt, self.database, version, options, caller, text, parameters
+        )
+        if not cursor.writes:
+            return Execution(cursor, transaction, self.bookmark(transaction.version))
+        try:
+            reply = await self._propose(command)
+        except BaseException:
+            await self.rollback(transaction)
+            raise
+        if transaction.needs_thread_to_end:
+            await self._in_thread(transaction.committed)
+        else:
+            transaction.committed()
+        shown = self.database.version if reply is None else reply.version
+        return Execution(cursor, transaction, self.bookmark(shown), reply)
+
+    async def finish(self, execution: Execution) -> None:
+        """The door has all rows it wants of an auto-commit statement."""
+        if not execution.transaction.ended:
+            execution.cursor.close()
+            await self.rollback(execution.transaction)
+
+    async def _propose(self, command: Command | None) -> Committed | None:
+        if command is None:
+            return None
+        reply = decode_reply(await self._consensus.propose(encode(command)))
+        if not isinstance(reply, Committed):
+            raise Fault(f"a commit was answered with {type(reply).__name__}")
+        return reply
+
+    async def _in_thread(
+        self, call: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+    ) -> _Result:
+        async with self._gate:
+            return await self._threads.run("query", call, *arguments)
+
+    # --- looking after what is open ---
+
+    def find(self, number: int) -> OpenTransaction:
+        """An open transaction by number.
+
+        :raises TransactionNotFound: it ended, timed out, or never was.
+        """
+        for transaction in self.database.open_transactions():
+            if transaction.number == number:
+                return transaction
+        raise TransactionNotFound(
+            f"there is no open transaction {number}",
+            hint="it was committed, rolled back, timed out, or never began",
+        )
+
+    async def end_idle(self, idle_seconds: float) -> int:
+        """Rolls back explicit transactions nobody used for so long; how many."""
+        now = self.database.clock.monotonic()
+        ended = 0
+        for transaction in self.database.open_transactions():
+            idle = now - transaction.last_used
+            if transaction.busy or transaction.options.auto_commit or idle < idle_seconds:
+                continue
+            transaction.failed = TransactionTimedOut(f"idle for more than {idle_seconds:g} s")
+            await self.rollback(transaction)
+            ended += 1
+        return ended
+
+
+def _run(transaction: OpenTransaction, text: str, parameters: Mapping[str, Any]) -> Cursor:
+    """Runs in a worker thread: writes run to their end, reads are started."""
+    transaction.busy = True
+    try:
+        cursor = transaction.run(text, parameters)
+        if cursor.writes:
+            cursor.run_to_end()
+    finally:
+        transaction.busy = False
+    return cursor
+
+
+def _attempt(
     database: Database,
     version: int,
     options: TransactionOptions,

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from everwhen.errors import TransactionStateError
-from everwhen.exec.constant import evaluate_constant
+from everwhen.errors import QueryTypeError, TransactionStateError
 from everwhen.model.moments import moment_micros
 from everwhen.query import syntax
 from everwhen.query.parser import parse
+from everwhen.query.pretty import pretty
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.service import Execution, Service
 from everwhen.runtime.transaction import OpenTransaction
@@ -70,7 +70,7 @@ class Session:
         if isinstance(control, syntax.Begin):
             if self.transaction is not None:
                 raise TransactionStateError("a transaction is open already; end it first")
-            options = begin_options(control, parameters, self._options, self._service)
+            options = await self._begin_options(control, parameters)
             self.transaction = await self._service.begin(options, self._caller)
             return
         transaction, self.transaction = self.transaction, None
@@ -81,33 +81,34 @@ class Session:
         else:
             await self._service.rollback(transaction)
 
+    async def _begin_options(
+        self, begin: syntax.Begin, parameters: Mapping[str, Any]
+    ) -> TransactionOptions:
+        """The options a ``BEGIN`` asks for; its time is evaluated as a statement of its own."""
+        at = self._options.at
+        if begin.time is not None:
+            text = f"RETURN {pretty(begin.time.start)} AS moment"
+            options = TransactionOptions(auto_commit=True)
+            execution = await self._service.auto_commit(text, parameters, options, self._caller)
+            try:
+                [[value]] = await self._service.fetch(execution, 2)
+            finally:
+                await self._service.finish(execution)
+            if begin.time.kind == "version":
+                if type(value) is not int:
+                    raise QueryTypeError("BEGIN AT VERSION needs an integer")
+                at = ("version", value)
+            else:
+                at = ("time", moment_micros(value))
+        return replace(
+            self._options,
+            isolation=Isolation[begin.isolation],
+            read_only=begin.read_only or self._options.read_only,
+            at=at,
+        )
+
     async def close(self) -> None:
         """Rolls back what is open."""
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             await self._service.rollback(transaction)
-
-
-def begin_options(
-    begin: syntax.Begin,
-    parameters: Mapping[str, Any],
-    base: TransactionOptions,
-    service: Service,
-) -> TransactionOptions:
-    """The options a ``BEGIN`` asks for."""
-    at = base.at
-    if begin.time is not None:
-        now = service.database.clock.now_micros()
-        value = evaluate_constant(begin.time.start, parameters, now)
-        if begin.time.kind == "version":
-            at = ("version", value)
-        else:
-            at = ("time", moment_micros(value))
-    return replace(
-        base,
-        isolation=Isolation[begin.isolation],
-        read_only=begin.read_only or base.read_only,
-        at=at,
-    )
-
-

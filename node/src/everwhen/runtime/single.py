@@ -116,7 +116,7 @@ class SingleConsensus:
         self._stopping = False
         self._log_ended = False
         self._next_index = log.last_index + 1
-        self._locks = LockService(clock)
+        self._locks = LockService()
 
     # --- the port ---
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from everwhen.errors import (
     AccessModeViolation,
     EverwhenError,
+    Fault,
     QueryArgumentError,
     TransactionStateError,
 )
@@ -24,8 +25,8 @@ from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.environment import Deadline, ServerEnvironment
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.statements import PreparedQuery, PreparedSchema
-from everwhen.txn.commands import Command, Origin
-from everwhen.txn.commit import abort_of, commands_of, commit_of, take_chunk
+from everwhen.txn.commands import FORMAT, AbortChunks, Begun, Command, Origin
+from everwhen.txn.commit import begin_of, commit_chunks_of, commit_of, stamp, take_chunks
 from everwhen.txn.transaction import Isolation, Transaction
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ class OpenTransaction:
         self._database = database
         self._hash = hashlib.blake2b(digest_size=32)
         self._large: int | None = None
-        self._commit_in_batches = False
         self._environment = ServerEnvironment(
             database.clock,
             database.random,
@@ -215,28 +215,42 @@ class OpenTransaction:
                 hint=self.failed.message,
             )
         transaction = self.transaction
+        own = self.options.own_time
         if self.read_only or not transaction.has_writes:
             return None
         transaction.prepare()
-        own = self.options.own_time
-        if self._large is None:
-            return commit_of(transaction, self.origin(), own_time=own)
-        self._send_chunk(transaction)
-        return commands_of(transaction, self._large, own_time=own)
+        small = commit_of(transaction, self.origin()) if self._large is None else None
+        if small is not None:
+            return small if own is None else stamp(small, own, own_time=True)
+        number = self._send_chunks(transaction, last=True)
+        whole = commit_chunks_of(transaction, number)
+        return whole if own is None else stamp(whole, own, own_time=True)
 
     def _spill(self, transaction: Transaction) -> None:
-        """The buffer is full: send what is pending as the next chunk."""
-        if self._large is None:
-            self._large = self._database.begin_chunks(transaction.version, self.origin())
-        self._send_chunk(transaction)
+        """The buffer is full: send what is pending."""
+        self._send_chunks(transaction)
 
-    def _send_chunk(self, transaction: Transaction) -> None:
-        for chunk in take_chunk(transaction, self._large):
-            self._database.backend.propose(chunk)
-        self.deadline.check()
+    def _send_chunks(self, transaction: Transaction, *, last: bool = False) -> int:
+        """Sends what is pending as chunks, after announcing the large transaction."""
+        backend = self._database.backend
+        if self._large is None:
+            begun = backend.propose(begin_of(transaction, self.origin()))
+            if not isinstance(begun, Begun):
+                raise Fault(f"BeginChunks was answered with {type(begun).__name__}")
+            self._large = begun.transaction
+        for chunk in take_chunks(transaction, self._large, last=last):
+            backend.propose(chunk)
+            self.deadline.check()
+        return self._large
+
+    def _abort_chunks(self) -> None:
+        if self._large is not None:
+            self._database.backend.propose(AbortChunks(FORMAT, self._large, "rolled back"))
+            self._large = None
 
     def committed(self) -> None:
         """Its commit was answered (or there was nothing to commit)."""
+        self._large = None
         self._end()
 
     def rollback(self) -> None:
@@ -244,8 +258,7 @@ class OpenTransaction:
         if self.ended:
             return
         self._end()
-        if self._large is not None:
-            self._database.backend.propose(abort_of(self._large, "rolled back"))
+        self._abort_chunks()
 
     @property
     def needs_thread_to_end(self) -> bool:
@@ -269,8 +282,7 @@ class OpenTransaction:
 
     def _rollback_batch(self) -> None:
         self._need_auto_commit()
-        if self._large is not None:
-            self._database.backend.propose(abort_of(self._large, "rolled back"))
+        self._abort_chunks()
         self._next_batch()
 
     def _need_auto_commit(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from everwhen.exec.context import ExecutionContext
 from everwhen.model.graph import GraphView
 from everwhen.query.environment import ProcedureArgument, ProcedureSignature
+from everwhen.query.environment import ProcedureArgument, ProcedureSignature
 
 #: Runs with the view asked for (``AT TIME`` or the transaction's own); yields one tuple per row.
 ProcedureBody = Callable[[ExecutionContext, GraphView, Sequence[Any]], Iterator[tuple[Any, ...]]]
@@ -36,6 +37,19 @@ class ProcedureDefinition:
     description: str
     body: ProcedureBody
     mode: str = "READ"
+
+    @property
+    def planning(self) -> ProcedureSignature:
+        """What planning must know of it."""
+        return ProcedureSignature(
+            self.name,
+            tuple(
+                ProcedureArgument(field.name, field.type, field.default is not REQUIRED)
+                for field in self.arguments
+            ),
+            tuple((field.name, field.type) for field in self.results),
+            self.mode,
+        )
 
     @property
     def signature(self) -> str:

@@ -1,0 +1,81 @@
+"""``everwhen serve``: one node over one data directory."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from everwhen.errors import SettingsInvalid
+from everwhen.server.logging import configure
+from everwhen.server.run import serve
+from everwhen.settings import Settings, load
+
+
+def add_parser(subparsers: Any) -> None:
+    """The command's arguments; every other setting has a flag ``--set group.name=value``."""
+    parser = subparsers.add_parser(
+        "serve", help="run a node", description="Run a node until SIGTERM or Ctrl-C."
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of the record and the log")
+    parser.add_argument("--name", help="name of this node")
+    parser.add_argument("--http", metavar="HOST:PORT", help="address of the HTTP door")
+    parser.add_argument("--auth", choices=("none", "basic"), help="none: loopback only")
+    parser.add_argument("--import-folder", metavar="DIR", help="folder LOAD CSV may read")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    parser.add_argument(
+        "--set",
+        metavar="GROUP.NAME=VALUE",
+        action="append",
+        default=[],
+        help="any setting, for instance limits.statement_timeout_s=30",
+    )
+    parser.set_defaults(run=run)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Defaults < file < environment < flags.
+
+    :raises SettingsInvalid: names the setting and where it came from.
+    """
+    flags: dict[str, object] = {}
+    if options.data_dir is not None:
+        flags["node.data_dir"] = options.data_dir
+    if options.name is not None:
+        flags["node.name"] = options.name
+    if options.http is not None:
+        host, separator, port = options.http.rpartition(":")
+        if not separator or not port.isdigit():
+            raise SettingsInvalid(f"--http needs HOST:PORT, got {options.http!r}")
+        flags["http.host"] = host.strip("[]")
+        flags["http.port"] = int(port)
+    if options.auth is not None:
+        flags["http.auth"] = options.auth
+    if options.import_folder is not None:
+        flags["imports.dir"] = options.import_folder
+    for item in options.set:
+        name, separator, value = item.partition("=")
+        if not separator:
+            raise SettingsInvalid(f"--set needs GROUP.NAME=VALUE, got {item!r}")
+        flags[name] = value
+    return load(file=_file(options.config), environment=os.environ, flags=flags)
+
+
+def _file(flag: str | None) -> tuple[str, str] | None:
+    name = flag or os.environ.get("EVERWHEN_CONFIG")
+    if not name:
+        return None
+    try:
+        return name, Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsInvalid(f"cannot read {name}: {error.strerror}") from error
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to stop; 1 if the node broke."""
+    settings = settings_of(options)
+    configure(settings.log.level, settings.log.format)
+    print(settings.as_toml(), file=sys.stderr)
+    return serve(settings)

@@ -1,0 +1,110 @@
+"""Discovery, health, status, metrics, the OpenAPI document."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+from aiohttp import web
+
+from everwhen.model.moments import micros_text
+from everwhen.mvcc.graph import GraphSnapshot
+from everwhen.server.http import door_of
+from everwhen.server.http.answers import json_response
+from everwhen.version import VERSION
+
+#: what stock drivers check when they connect over HTTP
+NEO4J_VERSION = "5.26.0"
+
+
+async def discovery(request: web.Request) -> web.StreamResponse:
+    """Where things are; drivers read ``neo4j_version`` and ``query``."""
+    base = f"{request.scheme}://{request.host}"
+    return json_response(
+        {
+            "query": f"{base}/db/{{databaseName}}/query/v2",
+            "neo4j_version": NEO4J_VERSION,
+            "neo4j_edition": "community",
+            "everwhen_version": VERSION,
+            "status": f"{base}/v1/status",
+            "openapi": f"{base}/openapi.json",
+        }
+    )
+
+
+async def livez(request: web.Request) -> web.StreamResponse:
+    """The event loop answers and the disk has not failed; nothing about load or quorum."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.StreamResponse:
+    """Whether requests should be sent here."""
+    if door_of(request).ready():
+        return web.Response(text="ok\n")
+    return web.Response(status=503, text="starting or stopping\n")
+
+
+async def metrics(request: web.Request) -> web.StreamResponse:
+    """Prometheus' text format."""
+    content, content_type = door_of(request).metrics.page()
+    return web.Response(body=content, headers={"Content-Type": content_type})
+
+
+def status_of(request: web.Request) -> dict[str, Any]:
+    """The facts of ``/v1/status`` (architecture brief, section 7)."""
+    door = door_of(request)
+    node = door.node
+    parts = node.parts
+    state = parts.state.current
+    head = state.head
+    facts = parts.database.facts
+    view = GraphSnapshot(parts.state, head.version)
+    meta = node.directory.meta.value
+    return {
+        "version": VERSION,
+        "clusterId": facts.cluster_id,
+        "nodeId": facts.node_id,
+        "name": facts.name,
+        "role": "leader",
+        "term": meta.term,
+        "leader": {"nodeId": facts.node_id, "name": facts.name, "http": facts.address},
+        "lastIndex": node.directory.log.last_index,
+        "commitIndex": node.directory.log.last_index,
+        "appliedIndex": head.applied_index,
+        "appliedVersion": head.version,
+        "appliedTime": micros_text(head.time) if head.version else None,
+        "closedTime": micros_text(head.closed_time) if head.closed_time else None,
+        "oldestReadableTime": micros_text(head.oldest_time) if head.version else None,
+        "members": [
+            {
+                "nodeId": facts.node_id,
+                "name": facts.name,
+                "addresses": {"http": facts.address},
+                "role": "leader",
+                "matchIndex": node.directory.log.last_index,
+                "lag": 0,
+                "healthy": True,
+            }
+        ],
+        "counts": {
+            "nodes": view.node_count(),
+            "relationships": view.relationship_count(),
+        },
+        "digest": head.digest.hex(),
+        "diskFree": node.headroom.disk_free,
+        "memoryFree": node.headroom.memory_free,
+        "logBytes": node.directory.log.bytes_on_disk,
+        "writesRefused": node.headroom.refusal(),
+        "openTransactions": len(parts.database.open_transactions()),
+    }
+
+
+async def status(request: web.Request) -> web.StreamResponse:
+    """What this node is and does."""
+    return json_response(status_of(request))
+
+
+async def openapi(request: web.Request) -> web.StreamResponse:
+    """The OpenAPI document of this door."""
+    text = resources.files("everwhen.server.http").joinpath("openapi.json").read_bytes()
+    return web.Response(body=text, headers={"Content-Type": "application/json"})

@@ -1,0 +1,240 @@
+"""Runs a node with its doors until a signal: the one place where everything meets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from everwhen.errors import EverwhenError, Fault, SettingsInvalid
+from everwhen.exec.context import ExecutionContext
+from everwhen.limits import SWITCH_INTERVAL_SECONDS
+from everwhen.runtime.database import DatabaseOptions
+from everwhen.runtime.headroom import Marks
+from everwhen.runtime.memory import memory_free
+from everwhen.runtime.node import Node, NodeOptions, Ports
+from everwhen.runtime.system import SystemClock, SystemDisk, SystemRandom, SystemThreads
+from everwhen.runtime.transaction import OpenTransaction
+from everwhen.server.http.app import Door, HttpOptions, build_app
+from everwhen.server.http.transactions import Registry
+from everwhen.server.logging import logger
+from everwhen.server.metrics import Metrics
+from everwhen.settings import Settings
+from everwhen.storage.rocks import RocksStore
+
+#: seconds between two looks at how late the event loop is
+_LAG_SECONDS = 0.05
+
+
+def serve(settings: Settings) -> int:
+    """Runs until SIGTERM or SIGINT; the exit code."""
+    # threads that hold the interpreter lock keep the fsync thread from answering; see
+    # research/raft.md decision 9
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    log = logger("node")
+    try:
+        return asyncio.run(_serve(settings))
+    except Fault as error:
+        log.critical("node_failed", error=type(error).__name__, message=str(error))
+        return 1
+    except SettingsInvalid as error:
+        log.critical("settings_invalid", message=str(error))
+        return 2
+    except OSError as error:
+        log.critical("cannot_start", message=str(error))
+        return 1
+
+
+def _password(settings: Settings) -> str | None:
+    """The password asked for, None for no authentication.
+
+    :raises SettingsInvalid: ``basic`` without a password.
+    """
+    http = settings.http
+    if http.auth == "none":
+        return None
+    if http.password is not None:
+        return http.password
+    if http.password_file is None:
+        raise SettingsInvalid("`http.auth` is basic, but there is no password or password_file")
+    try:
+        first = http.password_file.read_text(encoding="utf-8").splitlines()[:1]
+    except OSError as error:
+        raise SettingsInvalid(
+            f"cannot read http.password_file {http.password_file}: {error.strerror}"
+        ) from error
+    if not first or not first[0]:
+        raise SettingsInvalid(f"http.password_file {http.password_file} is empty")
+    return first[0]
+
+
+class _Observer:
+    """Counts statements and logs slow ones."""
+
+    def __init__(self, metrics: Metrics, slow_seconds: float) -> None:
+        self._metrics = metrics
+        self._slow_seconds = slow_seconds
+        self._log = logger("query")
+
+    def __call__(
+        self,
+        transaction: OpenTransaction,
+        ctx: ExecutionContext,
+        rows: int,
+        error: EverwhenError | None,
+    ) -> None:
+        seconds = (ctx.environment.now_micros() - ctx.now_statement) / 1e6
+        slow = seconds >= self._slow_seconds
+        outcome = "ok" if error is None else error.code.split(".")[1]
+        self._metrics.statement(outcome, max(seconds, 0.0), slow=slow)
+        if slow:
+            self._log.warning(
+                "slow_query",
+                seconds=round(seconds, 3),
+                rows=rows,
+                memory_peak=ctx.memory.peak,
+                principal=transaction.caller.principal,
+                client=transaction.caller.client,
+                statement=ctx.text[:2_000],
+            )
+
+
+def _node_options(settings: Settings) -> NodeOptions:
+    bounds = settings.limits
+    return NodeOptions(
+        data_dir=Path(settings.node.data_dir),
+        name=settings.node.name,
+        address=f"{settings.http.host}:{settings.http.port}",
+        holder=f"everwhen, process {os.getpid()}",
+        database=DatabaseOptions(
+            default_timeout=bounds.statement_timeout_s,
+            lock_timeout=bounds.lock_timeout_s,
+            statement_memory=bounds.statement_memory_bytes,
+            transaction_memory=bounds.transaction_memory_bytes,
+            open_transactions_max=bounds.transactions_open_max,
+            import_folder=settings.imports.dir,
+        ),
+        marks=Marks(settings.headroom.disk_low_bytes, settings.headroom.memory_low_bytes),
+        idle_transaction_seconds=bounds.transaction_idle_s,
+        queries_max=bounds.query_workers,
+        queries_waiting_max=bounds.queries_waiting_max,
+        settings=tuple(settings.listing()),
+    )
+
+
+async def _serve(settings: Settings) -> int:
+    log = logger("node")
+    password = _password(settings)
+    metrics = Metrics()
+    threads = SystemThreads(
+        {"query": settings.limits.query_workers, "log": 1, "apply": 1, "background": 2}
+    )
+    ports = Ports(
+        SystemClock(),
+        SystemRandom(),
+        SystemDisk(),
+        threads,
+        lambda path, create: RocksStore(path, create=create),
+        memory_free,
+    )
+    observer = _Observer(metrics, settings.log.slow_query_s)
+
+    def report(what: str, error: EverwhenError) -> None:
+        log.warning("background_refused", work=what, message=str(error))
+
+    node = await asyncio.to_thread(
+        Node.open, _node_options(settings), ports, report, observer
+    )
+    try:
+        return await _run(settings, node, metrics, password)
+    finally:
+        await asyncio.to_thread(node.close)
+        threads.close()
+        log.info("node_stopped")
+
+
+async def _run(settings: Settings, node: Node, metrics: Metrics, password: str | None) -> int:
+    log = logger("node")
+    opening = node.directory.opening
+    log.info(
+        "node_opened",
+        created=opening.created,
+        replayed=node.replayed,
+        version=node.parts.database.version,
+        ballast_given_up=opening.ballast_given_up,
+    )
+    if opening.torn is not None:
+        log.warning("log_tail_cut", torn=str(opening.torn))
+    ready, stop = asyncio.Event(), asyncio.Event()
+    fault: list[Fault] = []
+
+    def fatal(error: Fault) -> None:
+        fault.append(error)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics.watch(lambda: _gauges(node))
+    door = Door(
+        node,
+        metrics,
+        HttpOptions(
+            settings.http.user,
+            password,
+            settings.http.body_bytes_max,
+            settings.http.connections_max,
+        ),
+        lambda: ready.is_set() and not stop.is_set(),
+        fatal,
+        Registry(settings.limits.transaction_idle_s),
+    )
+    runner = web.AppRunner(build_app(door), access_log=None, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.http.host, settings.http.port)
+    node_task = asyncio.ensure_future(node.run(ready, stop))
+    lag_task = asyncio.ensure_future(_watch_lag(metrics))
+    try:
+        await site.start()
+        port = _port(runner)
+        log.info("http_listening", host=settings.http.host, port=port)
+        await asyncio.wait([node_task], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.set()
+        lag_task.cancel()
+        await runner.cleanup()
+        await asyncio.gather(node_task, return_exceptions=True)
+    node_task.result()
+    if fault:
+        raise fault[0]
+    return 0
+
+
+def _port(runner: web.AppRunner) -> int:
+    """The port in use; the one asked for may have been 0."""
+    return int(runner.addresses[0][1])
+
+
+def _gauges(node: Node) -> dict[str, float]:
+    state = node.parts.state.current.head
+    return {
+        "everwhen_transactions_open": len(node.parts.database.open_transactions()),
+        "everwhen_version": state.version,
+        "everwhen_log_last_index": node.directory.log.last_index,
+        "everwhen_log_applied_index": state.applied_index,
+        "everwhen_nodes": node.parts.database.snapshot(state.version).node_count(),
+        "everwhen_relationships": node.parts.database.snapshot(state.version).relationship_count(),
+        "everwhen_disk_free_bytes": node.headroom.disk_free,
+    }
+
+
+async def _watch_lag(metrics: Metrics) -> None:
+    """How late timers fire tells how long something held the loop."""
+    loop = asyncio.get_running_loop()
+    while True:
+        asked = loop.time()
+        await asyncio.sleep(_LAG_SECONDS)
+        metrics.loop_lag(max(loop.time() - asked - _LAG_SECONDS, 0.0))
