@@ -215,6 +215,10 @@ class Binder(CallBinder):
         plan, columns = self.project(
             plan, clause.projection, clause.where, returns=False, at=clause.at
         )
+        for column, at in zip(columns[::-1], _places(clause), strict=False):
+            hidden = self.scope.constant.get(column.name)
+            if hidden is not None and hidden.slot != column.slot:
+                raise self.already_bound(s.Variable(column.name, at=at))
         self.scope = self.scope.replaced(columns)
         return plan
 
@@ -270,6 +274,11 @@ class Binder(CallBinder):
             self.notifications,
             tuple(self.names_used),
         )
+
+
+def _places(clause: s.With) -> list[int]:
+    """Where the items of WITH stand, the last one first."""
+    return [item.at for item in clause.projection.items[::-1]]
 
 
 _CLAUSES: Final[dict[type, Callable[[Any, p.Operator, Any], p.Operator]]] = {

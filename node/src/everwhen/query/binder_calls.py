@@ -8,6 +8,7 @@ from everwhen.query import logical as lg
 from everwhen.query import physical as p
 from everwhen.query import static_types as t
 from everwhen.query import syntax as s
+from everwhen.query.binder_expressions import counted
 from everwhen.query.binder_updates import UpdateBinder
 from everwhen.query.diagnostics import caret, position, suggest
 from everwhen.query.environment import ProcedureSignature
@@ -83,7 +84,7 @@ class CallBinder(UpdateBinder):
         if not needed <= len(given) <= len(declared):
             raise self.fail(
                 clause.at,
-                f"`{clause.name}` takes {len(declared)} arguments, not {len(given)}",
+                f"`{clause.name}` takes {counted(needed, len(declared))}, not {len(given)}",
                 "InvalidNumberOfArguments",
             )
         found = []

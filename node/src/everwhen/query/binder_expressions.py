@@ -228,12 +228,9 @@ class ExpressionBinder(BinderCore):
             )
         count, most = len(e.arguments), signature.maximum
         if count < signature.minimum or (most is not None and count > most):
-            wanted = str(signature.minimum) if signature.minimum == most else "other"
             raise self.fail(
                 e.at,
-                f"Function '{e.name}' takes {wanted} arguments, not {count}"
-                if wanted != "other"
-                else f"Function '{e.name}' does not take {count} arguments",
+                f"Function '{e.name}' takes {counted(signature.minimum, most)}, not {count}",
                 "InvalidNumberOfArguments",
             )
         if signature.aggregate:
@@ -468,6 +465,15 @@ class _Within:
 
 class ClosedAggregates(Aggregates):
     """Inside a comprehension: grouping keys can be read, nothing can be aggregated."""
+
+
+def counted(least: int, most: int | None) -> str:
+    """``1 argument``, ``1 to 3 arguments``, ``at least 2 arguments``."""
+    if most is None:
+        return f"at least {least} argument{'s' * (least != 1)}"
+    if least == most:
+        return f"{least} argument{'s' * (least != 1)}"
+    return f"{least} to {most} arguments"
 
 
 def shown(e: s.Expression) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from everwhen.model.graph import Direction
-from everwhen.query.bound import Aggregation, Expression, LabelExpression
+from everwhen.query.bound import Aggregation, Expression
 
 
 @dataclass(slots=True, kw_only=True)

@@ -163,6 +163,11 @@ def _index_access(
         elif not equal and wanted.exists is None:
             return None
         break
+    implied += [
+        found.exists
+        for found in (_wanted(predicates, slot, key) for key in index.properties)
+        if found.exists is not None
+    ]
     rows = ctx.estimator.index_rows(index, len(equal)) * (5.0 if in_list is not None else 1.0)
     if seek.prefix is not None:
         rows *= PREFIX

@@ -50,7 +50,8 @@ def _join(
 ) -> Partial | None:
     unknown = order.introduced - partial.solved
     wanted = slots_of(right)
-    if slots_of(left) & unknown or not wanted or not wanted <= unknown:
+    needed = slots_of(left)
+    if not needed or needed & unknown or not wanted or not wanted <= unknown:
         return None
     piece = _piece(partial, wanted, unknown)
     if piece is None or not wanted <= frozenset(piece.introduced):
