@@ -274,16 +274,15 @@ def _check_joint(path: Path, header: SegmentHeader, found: FoundLog) -> None:
         )
     if header.voids_before:
         return
+    # A segment that a crash left empty may name an entry that compaction has dropped since. Only
+    # frames replace entries, and none of them reaches below the first one kept.
     known = found.index.term(header.first_index - 1)
-    # a replacement may reach below the first entry that compaction left
     if header.first_index > found.index.base_index and known != header.previous_term:
         raise CorruptData(
             f"{path} continues entry {header.first_index - 1} of term {header.previous_term}, "
             f"but the log ends at {found.index.last_index} and has term {known} there",
             hint=_RESTORE,
         )
-    if header.first_index <= found.index.base_index:
-        found.index.restart(header.first_index - 1, header.previous_term)
 
 
 def _replay(frame: Frame, at: int, path: Path, header: SegmentHeader, found: FoundLog) -> None:

@@ -107,14 +107,14 @@ class SegmentedLog:
         found = read_log(disk, folder, meta.value)
         self = cls(disk, folder, meta, random, found, segment_bytes)
         with _Guard(self, "opening the log"):
-            for segment in found.segments:
-                self._adopt(segment, is_last=segment is found.segments[-1])
-            if not found.segments:
-                self._begin_segment(1, 0, voids_before=False)
             for path in found.leftovers:
                 disk.remove(path)
             if found.leftovers:
                 disk.sync_directory(folder)
+            for segment in found.segments:
+                self._adopt(segment, is_last=segment is found.segments[-1])
+            if not found.segments:
+                self._begin_segment(1, 0, voids_before=False)
         self.note_synced()
         return self
 
@@ -207,8 +207,7 @@ class SegmentedLog:
         first = entries[0].index
         with _Guard(self, "appending to the log"):
             segment = self._newest()
-            is_full = segment.end > HEADER_BYTES and segment.end + size > self._segment_bytes
-            if is_full or first < segment.header.first_index:
+            if self._needs_roll(segment, first, size):
                 segment = self._roll(first)
             number = self._last_frame + 1
             data, checksum = encode_frame(entries, number, self._last_checksum, segment.header.salt)
@@ -269,26 +268,29 @@ class SegmentedLog:
 
         The caller knows that everything up to there is durable in the record.
         """
-        sequences = sorted(self._segments)
-        keep = 0
-        while keep + 1 < len(sequences) and self._live_end(sequences[keep]) <= up_to:
-            keep += 1
-        if keep == 0:
+        first_kept = self._first_kept(up_to)
+        dropped = [self._segments[each] for each in sorted(self._segments) if each < first_kept]
+        if not dropped:
             return
         with _Guard(self, "compacting the log"):
-            kept = self._segments[sequences[keep]].header
+            kept = self._segments[first_kept].header
             # first the decision, durably: files below it are leftovers from here on
-            self._update_meta(first_segment=kept.sequence)
+            self._update_meta(first_segment=first_kept)
             with self._lock:
                 self._index.cut_before(kept.first_index - 1, kept.previous_term)
-                dropped = [self._segments.pop(sequence) for sequence in sequences[:keep]]
+                for each in dropped:
+                    del self._segments[each.header.sequence]
             self._remove(dropped)
 
-    def _live_end(self, sequence: int) -> int:
-        """The index of the last entry that stands in this segment or an older one."""
+    def _first_kept(self, up_to: int) -> int:
+        """The newest segment with live entries before which no entry is above ``up_to``; or 0."""
         index = self._index
-        at = bisect_left(index.places, (sequence + 1) << 32)
-        return index.firsts[at] - 1 if at < len(index.firsts) else index.last_index
+        kept = 0
+        at = 0
+        while at < len(index.places) and index.firsts[at] - 1 <= up_to:
+            kept = index.places[at] >> 32
+            at = bisect_left(index.places, (kept + 1) << 32)
+        return kept
 
     def reset(self, index: int, term: int) -> None:
         """Forget all entries and go on after ``index``: a snapshot covers everything up to it."""
@@ -326,6 +328,18 @@ class SegmentedLog:
 
     def _newest(self) -> _Segment:
         return self._segments[max(self._segments)]
+
+    def _needs_roll(self, segment: _Segment, first: int, size: int) -> bool:
+        """Whether entries from ``first`` on go into a new segment.
+
+        A segment's header names the first entry in it and the term before that, which compaction
+        relies on. So an empty segment that a crash left behind stays empty if the next entry is
+        another one, and a replacement never reaches below the first entry of its segment.
+        """
+        begins_at = segment.header.first_index
+        if segment.end == HEADER_BYTES:
+            return first != begins_at
+        return first < begins_at or segment.end + size > self._segment_bytes
 
     def _roll(self, first: int) -> _Segment:
         """Begin a new segment at entry ``first``."""

@@ -47,6 +47,7 @@ _DROP_ITERATORS_EVERY: Final = 8 << 20
 #: level-0 files after which RocksDB would slow down or stop; compaction catches up by itself
 _NEVER: Final = 1 << 20
 _KEY_DIGITS: Final = 24
+_READ_ONLY: Final = AccessType.read_only(error_if_log_file_exist=False)
 
 
 def _options(cache_bytes: int, memtable_bytes: int, *, create: bool) -> Options:
@@ -98,12 +99,15 @@ class RocksStore:
         create: bool = False,
         cache_bytes: int = 256 << 20,
         memtable_bytes: int = 128 << 20,
+        read_only: bool = False,
     ) -> None:
+        """``read_only`` sees what was flushed, changes nothing and refuses writes."""
         self._path = path
         try:
             self._db = Rdict(
                 str(path),
                 options=_options(cache_bytes, memtable_bytes, create=create),
+                access_type=_READ_ONLY if read_only else AccessType.read_write(),
             )
         except Exception as error:
             raise _fault(f"opening the record in {path}", error) from error
@@ -243,7 +247,7 @@ class RocksStore:
             other = Rdict(
                 str(self._path),
                 options=_options(1 << 20, 1 << 20, create=False),
-                access_type=AccessType.read_only(error_if_log_file_exist=False),
+                access_type=_READ_ONLY,
             )
             try:
                 value: bytes | None = other.get(key)
