@@ -6,6 +6,7 @@ The difference between two naive graphs is written as apply would: as keys, as a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,8 +15,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from everwhen.codec import keys, ordered, records, segments
+from everwhen.codec import journal, keys, ordered, records, segments
 from everwhen.codec.columns import column_of
+from everwhen.codec.origin import Origin
 from everwhen.codec.values import encode_value
 from everwhen.model.schema import Catalog, IndexDefinition
 from everwhen.mvcc.memory import MemoryStore
@@ -45,6 +47,7 @@ class Builder:
     state: RecordState = field(init=False)
     graphs: list[NaiveGraph] = field(default_factory=lambda: [NaiveGraph()])
     _pairs: list[tuple[bytes, bytes]] = field(default_factory=list)
+    _sizes: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.state = RecordState.load(self.store)
@@ -62,12 +65,28 @@ class Builder:
         refs: list[SegmentRef] = self._segments(old, graph, version, batch) if bulk else []
         self._nodes(old, graph, batch, bulk)
         self._relationships(old, graph, batch, bulk)
+        for index in self.indexes:
+            there = self.state.counters.get(keys.Counter.INDEX_ENTRIES, index.id)
+            change = self._sizes[index.id] - there
+            self.state.counters.add(keys.Counter.INDEX_ENTRIES, index.id, change, batch)
         runs = self.state.current.runs
         if form in (Form.KEYS, Form.SEGMENTS):
             batch.put_all((keys.at_version(stem, version), value) for stem, value in self._pairs)
         else:
             runs = (*runs, *self._run(version, form, batch))
+        record = journal.seal(
+            version=version,
+            time=version * 1000,
+            own_time=False,
+            read_version=version - 1,
+            origin=Origin("", "", "", {}, b"", b"salt"),
+            counts=journal.Counts(),
+            merges=[],
+            previous=head.chain,
+        )
+        batch.put(keys.journal_key(version), journal.encode_record(record))
         new_head = records.RecordHead(
+            chain=record.chain,
             version=version,
             time=version * 1000,
             closed_time=version * 1000,
@@ -160,6 +179,7 @@ class Builder:
     def _index(
         self, index: IndexDefinition, entity: int, left: bytes | None, right: bytes | None
     ) -> None:
+        self._sizes[index.id] += (right is not None) - (left is not None)
         if left != right:
             if left is not None:
                 self._put(keys.index_stem(index.id, left, entity), keys.TOMBSTONE)

@@ -10,6 +10,7 @@ import pytest
 from everwhen.model.schema import IndexDefinition
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.verify import verify
 from tests.unit.mvcc.builder import Builder, Form
 from tests.unit.mvcc.compare import check
 from tests.unit.mvcc.naive import NaiveGraph, NaiveNode, NaiveRelationship
@@ -109,3 +110,6 @@ def test_every_version_reads_as_it_was(seed: int) -> None:
     for version, past in enumerate(builder.graphs):
         check(GraphSnapshot(builder.state, version), past, IDS)
         check(GraphSnapshot(reopened, version), past, IDS)
+    report = verify(builder.store)
+    assert report.problems == []
+    assert report.checked["commits"] == len(builder.graphs) - 1

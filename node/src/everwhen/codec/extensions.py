@@ -38,8 +38,9 @@ _QQ = Struct(">qq")
 _QQI = Struct(">qqi")
 _QQQI = Struct(">qqqi")
 _POINT = {2: Struct(">idd"), 3: Struct(">iddd")}
-_ELEMENTS: Final = tuple(ELEMENT_TYPES)
-_SIZES: Final = tuple(Struct(f">{code}").size for code in ELEMENT_TYPES.values())
+#: the first byte of a vector's payload is a position here: only ever appended to
+_ELEMENTS: Final = ("INTEGER8", "INTEGER16", "INTEGER32", "INTEGER64", "FLOAT32", "FLOAT64")
+_SIZES: Final = tuple(Struct(f">{ELEMENT_TYPES[element]}").size for element in _ELEMENTS)
 
 # --- encode ---------------------------------------------------------------------------------
 

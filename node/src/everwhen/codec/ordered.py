@@ -40,7 +40,8 @@ _LIST: Final = bytes((Group.LIST,))
 _FALSE: Final = bytes((Group.BOOLEAN, 0))
 _TRUE: Final = bytes((Group.BOOLEAN, 1))
 _NULL: Final = bytes((Group.NULL,))
-_NAN: Final = _NUMBER + b"\xff" * 8
+#: the encoding of NaN
+NAN: Final = _NUMBER + b"\xff" * 8
 
 
 def encode(value: Any) -> bytes:
@@ -131,7 +132,7 @@ Limit = tuple[Any, bool]
 """A value and whether it belongs to the range itself."""
 
 #: values above every number that can be compared (NaN compares with nothing)
-_NUMBERS_END: Final = _NAN
+_NUMBERS_END: Final = NAN
 _GROUP_OF: Final[dict[type, Group]] = {
     bool: Group.BOOLEAN,
     int: Group.NUMBER,

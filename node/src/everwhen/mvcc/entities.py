@@ -216,7 +216,8 @@ class Entities:
         entries = self.record.scan(label_stem(label, low), end, self.version)
         refs = self._segments.nodes(self.version, label) if self._segments else []
         if refs:
-            entries = merged([self._label_rows(ref, label, low) for ref in refs] + [entries])
+            # a key of the same version comes from the same transaction, later
+            entries = merged([entries, *(self._label_rows(ref, label, low) for ref in refs)])
         unpack = _U64.unpack_from
         for stem, _, value in entries:
             if value:
@@ -243,7 +244,7 @@ class Entities:
             refs = self._segments.at_node(node, outgoing, self.version, type_)
             if refs:
                 rows = [self._adjacent_rows(ref, node, outgoing, other) for ref in refs]
-                entries = merged([*rows, entries])
+                entries = merged([entries, *rows])
         unpack = _ADJACENT.unpack_from
         for stem, _, value in entries:
             if value:
