@@ -13,7 +13,7 @@ from aiohttp import web
 from everwhen.errors import EverwhenError, Fault, RequestTooLarge, TooManyRequests, Unauthorized
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
-from everwhen.server.http import admin, bulk, query, transactions
+from everwhen.server.http import admin, query, transactions
 from everwhen.server.http.answers import error_response
 from everwhen.server.http.media import NotAcceptable
 from everwhen.server.logging import logger
@@ -70,7 +70,6 @@ def build_app(door: Door) -> web.Application:
             web.post("/db/{database}/query/v2/tx/{transaction}", transactions.run),
             web.post("/db/{database}/query/v2/tx/{transaction}/commit", transactions.commit),
             web.delete("/db/{database}/query/v2/tx/{transaction}", transactions.rollback),
-            *bulk.routes(),
         ]
     )
     return app

@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from everwhen.model.duration import parse_duration
 from everwhen.model.spatial import Point, point_from
-from everwhen.model.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
+from everwhen.model.temporal import Date, DateTime, LocalDateTime, LocalTime, Time
+from everwhen.model.temporal_parse import (
+    parse_date,
+    parse_datetime,
+    parse_local_datetime,
+    parse_local_time,
+    parse_time,
+)
+
+__all__ = ["parse_duration", "parse_point", "parse_temporal"]
 
 _POINT: Final = re.compile(r"SRID=(\d+);\s*POINT\s*Z?\s*\(([^()]*)\)", re.IGNORECASE)
 
@@ -25,3 +35,27 @@ def parse_point(text: str) -> Point:
     if point is None:
         raise ValueError("a coordinate is missing")
     return point
+
+
+#: typed JSON name -> parser
+_TEMPORAL: Final = {
+    "Date": parse_date,
+    "LocalTime": parse_local_time,
+    "Time": parse_time,
+    "LocalDateTime": parse_local_datetime,
+    "OffsetDateTime": parse_datetime,
+    "ZonedDateTime": parse_datetime,
+}
+
+
+def parse_temporal(
+    kind: Any, text: str
+) -> Date | LocalTime | Time | LocalDateTime | DateTime:
+    """A temporal value of a typed parameter.
+
+    :raises ValueError: unknown type.
+    """
+    parser = _TEMPORAL.get(kind)
+    if parser is None:
+        raise ValueError(f"unknown $type {kind!r}")
+    return parser(text)
