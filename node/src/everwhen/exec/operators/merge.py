@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from everwhen.errors import QueryArgumentError
+from everwhen.errors import SemanticError
 from everwhen.exec.build import build, builds
 from everwhen.exec.context import Evaluator, ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_expression
@@ -38,12 +38,12 @@ class _Part:
     def values(self, row: Row, ctx: ExecutionContext) -> dict[str, Any]:
         """The pattern's properties; a null would never match, so it is an error.
 
-        :raises QueryArgumentError: a null property.
+        :raises SemanticError: a null property.
         """
         found = {} if self.properties is None else property_map(self.properties(row, ctx))
         for key, value in found.items():
             if value is None:
-                raise QueryArgumentError(
+                raise SemanticError(
                     f"MERGE cannot use a null value for the property {key!r}: "
                     "null never matches, so it would always create",
                     detail="MergeReadOwnWrites",

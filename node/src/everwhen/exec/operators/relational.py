@@ -7,7 +7,7 @@ from functools import cmp_to_key
 from heapq import nsmallest
 from typing import Any
 
-from everwhen.errors import QueryArgumentError, QueryTypeError
+from everwhen.errors import SemanticError
 from everwhen.exec.build import build, builds
 from everwhen.exec.context import Evaluator, ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_expression, compile_predicate
@@ -81,11 +81,11 @@ def _count_of(evaluate: Evaluator, what: str) -> Evaluator:
     def run(row: Row, ctx: ExecutionContext) -> int:
         value = evaluate(row, ctx)
         if type(value) is not int:
-            raise QueryTypeError(
+            raise SemanticError(
                 f"{what} needs an integer, got {v.to_text(value)}", detail="InvalidArgumentType"
             )
         if value < 0:
-            raise QueryArgumentError(
+            raise SemanticError(
                 f"{what} needs a non-negative integer, got {value}",
                 detail="NegativeIntegerArgument",
             )
