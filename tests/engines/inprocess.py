@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -34,11 +35,20 @@ class InProcess:
     can_register_procedures = True
 
     def __init__(self) -> None:
-        options = DatabaseOptions(default_timeout=DEADLINE, import_folder=IMPORT_FOLDER)
-        self.database = Embedded(options=options)
+        self.database = self._fresh()
+
+    @staticmethod
+    def _fresh() -> Embedded:
+        return Embedded(
+            options=DatabaseOptions(default_timeout=DEADLINE, import_folder=IMPORT_FOLDER)
+        )
 
     def reset(self) -> None:
-        self.database.reset()
+        """An empty database; a new one if the last case broke it (its error was reported)."""
+        try:
+            self.database.reset()
+        except Exception:
+            self.database = self._fresh()
 
     def run(
         self, query: str, parameters: Mapping[str, Neutral] | None = None, at: int | None = None
@@ -70,7 +80,8 @@ class InProcess:
         )
 
     def close(self) -> None:
-        self.database.close()
+        with contextlib.suppress(Exception):  # broken by the last case, whose error was reported
+            self.database.close()
 
 
 class InProcessSession:
