@@ -40,6 +40,8 @@ class CachedPlan:
 
     plan: p.Plan
     built: Any = None
+    #: how many names the graph knew, if some of the statement's were unknown
+    names: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -124,11 +126,11 @@ class Compiler:
         """
         stamp = (catalog.version, *_size(statistics))
         found = self._texts.get((text, stamp))
-        if found is not None:
+        if found is not None and _fresh(found.entry, statistics):
             return found
         lifted = lift_literals(text)
         entry = self._plans.get((lifted.key, stamp))
-        if entry is None:
+        if entry is None or not _fresh(entry, statistics):
             around = _WithProcedures(environment, procedures) if procedures else environment
             made = _plan(text, lifted, catalog, statistics, around)
             if not isinstance(made, tuple):
@@ -136,12 +138,27 @@ class Compiler:
             entry, lifted_values = CachedPlan(made[0]), made[1]
             if lifted_values is None:
                 return Compiled(entry, {})
-            if not entry.plan.notifications:  # names unknown today may be known tomorrow
-                self._plans.put((lifted.key, stamp), entry)
+            if entry.plan.notifications:
+                entry.names = _names(statistics)
+            self._plans.put((lifted.key, stamp), entry)
         compiled = Compiled(entry, lifted.parameters)
-        if len(text) <= TEXT_CHARS_CACHED and not entry.plan.notifications:
+        if len(text) <= TEXT_CHARS_CACHED:
             self._texts.put((text, stamp), compiled)
         return compiled
+
+
+def _names(statistics: Statistics) -> tuple[int, ...]:
+    """Names are only ever added, so counts tell whether there are new ones."""
+    return (
+        len(statistics.label_names()),
+        len(statistics.relationship_type_names()),
+        len(statistics.property_key_names()),
+    )
+
+
+def _fresh(entry: CachedPlan, statistics: Statistics) -> bool:
+    """Names that were unknown when it was planned may be known now."""
+    return not entry.plan.notifications or entry.names == _names(statistics)
 
 
 def _size(statistics: Statistics) -> tuple[int, int]:

@@ -32,7 +32,7 @@ def _flat(value: Any) -> Iterator[Any]:
     if isinstance(value, (tuple, list)):
         for item in value:
             yield from _flat(item)
-    elif is_dataclass(value):
+    elif _fields(type(value)):
         yield value
 
 
@@ -100,7 +100,7 @@ def _rewrite_value(value: Any, change: Callable[[Any], Any]) -> Any:
         items = [_rewrite_value(item, change) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else tuple(items)
-    return rewrite(value, change) if is_dataclass(value) else value
+    return rewrite(value, change) if _fields(type(value)) else value
 
 
 def conjuncts(predicate: b.Expression) -> list[b.Expression]:

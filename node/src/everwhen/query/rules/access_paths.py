@@ -8,7 +8,7 @@ with a value whose type is not known beforehand keeps its filter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,15 +40,17 @@ def node_accesses(
     child: p.Operator,
     slot: int,
     predicates: Sequence[b.Expression],
-    available: frozenset[int],
     unknown: frozenset[int],
+    needs: Mapping[int, frozenset[int]],
     view: int | None,
 ) -> Iterator[Access]:
     """Every way to find the node in ``slot``.
 
     ``unknown``: slots of the pattern without a value yet; a seek's values may not use them.
+    ``needs``: slots of the pattern that a predicate (by its ``id``) uses.
     """
-    usable = [x for x in predicates if not slots_of(x) & unknown - {slot}]
+    others = unknown - {slot}
+    usable = [x for x in predicates if not needs[id(x)] & others]
     labels = [x for x in usable if _label_of(x, slot) is not None]
     yield from _id_seeks(child, slot, usable, view)
     for has_label in labels:
@@ -267,10 +269,12 @@ def relationship_index_access(
     type_: str,
     predicates: Sequence[b.Expression],
     unknown: frozenset[int],
+    needs: Mapping[int, frozenset[int]],
     view: int | None,
 ) -> Access | None:
     """The best index seek for a relationship of one type, if any."""
-    usable = [x for x in predicates if not slots_of(x) & unknown - {slot}]
+    others = unknown - {slot}
+    usable = [x for x in predicates if not needs[id(x)] & others]
     best: Access | None = None
     for index in ctx.catalog.online_indexes("RELATIONSHIP", type_):
         found = _index_access(ctx, child, slot, index, usable, view)

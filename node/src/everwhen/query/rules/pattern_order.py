@@ -185,8 +185,8 @@ class PatternOrder:
                 partial.operator,
                 slot,
                 partial.predicates,
-                partial.solved,
                 self._unknown(partial),
+                self.needs,
                 self.view,
             )
         )
@@ -443,6 +443,7 @@ class PatternOrder:
             type_,
             partial.predicates,
             self._unknown(partial),
+            self.needs,
             self.view,
         )
         if found is not None and isinstance(found.operator, p.IndexSeek):
