@@ -73,7 +73,7 @@ def within(value: Any, lower: Any, upper: Any) -> bool:
     for bound, wanted in ((lower, 1), (upper, -1)):
         if bound is not None:
             order = compare(value, bound[0])
-            if order is None or (order == 0 and not bound[1]) or sign(order, 0) == -wanted:
+            if order is None or isnan(order) or (order == 0 and not bound[1]) or sign(order, 0) == -wanted:
                 return False
     return True
 

@@ -41,7 +41,7 @@ def test_times_find_the_commit_at_or_before() -> None:
     view = GraphSnapshot(builder.state)
     assert [view.version_at(time) for time in (1000, 1999, 2000, 3000, 10**15)] == [1, 1, 2, 3, 3]
     for early in (999, 0, -(2**63), 2**80):
-        with pytest.raises(TimeOutOfRange, match="1970-01-01T00:00:00.001000Z"):
+        with pytest.raises(TimeOutOfRange, match=r"1970-01-01T00:00:00\.001000Z"):
             view.version_at(early)
 
 
@@ -151,7 +151,7 @@ def test_a_snapshot_older_than_an_index_answers_without_it() -> None:
 def test_lists_compare_only_where_less_than_does() -> None:
     builder = Builder(indexes=(IndexDefinition(1, "one", "NODE", "A", ("a",)),))
     labels = frozenset("A")
-    lists = ([1, 2], [1, "x"], [2], [1, 5], ["y"])
+    lists = ([1, 2], [1, "x"], [2], [1, 5], ["y"], [float("nan")], [1, float("nan")])
     graph = NaiveGraph({key: NaiveNode(labels, {"a": value}) for key, value in enumerate(lists)})
     builder.commit(graph)
     view = GraphSnapshot(builder.state)

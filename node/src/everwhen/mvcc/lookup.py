@@ -8,6 +8,7 @@ order, found the long way.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from everwhen.codec import ordered
@@ -63,9 +64,14 @@ def between(
         return (
             entity
             for entity in ids
-            if all(compare(read(entity, key), bound.value) is not None for bound in bounds)
+            if all(_comparable(read(entity, key), bound.value) for bound in bounds)
         )
     return ids
+
+
+def _comparable(left: Any, right: Any) -> bool:
+    order = compare(left, right)
+    return order is not None and not isnan(order)
 
 
 def starting(snapshot: GraphSnapshot, name: str, prefix: Sequence[Any], text: str) -> Iterator[int]:
