@@ -15,7 +15,6 @@ from everwhen.model.graph import Bound, Direction
 from everwhen.txn import commands as c
 from everwhen.txn import commit, footprint
 from everwhen.txn.transaction import Isolation
-
 from tests.unit.apply.harness import Database, origin_of
 
 

@@ -116,6 +116,8 @@ class History:
         for theirs in self.writes[one.version + 1 :]:
             for mine in one.written:
                 for other in theirs:
+                    if other[0] == "end" and other[2] not in self.versions[-1].relationships:
+                        continue  # the relationship came and went
                     if clashes(mine, other):
                         found.add((mine, other))
         return found
@@ -160,22 +162,24 @@ class History:
         elif kind == "create_relationship":
             made = transaction.create_relationship(*op[1:5])
             op = (*op, made.id)
-            written.add(("end", op[1]))
-            written.add(("end", op[3]))
+            written.update({("end", op[1], made.id), ("end", op[3], made.id)})
         elif kind == "set_node":
             found = transaction.node(op[1])
             assert found is not None
-            if transaction.set_property(found, op[2], op[3]):
-                written.add(("np", op[1], op[2]))
+            if not transaction.set_property(found, op[2], op[3]):
+                return
+            written.add(("np", op[1], op[2]))
         elif kind == "set_relationship":
             relationship = transaction.relationship(op[1])
             assert isinstance(relationship, Relationship)
-            if transaction.set_property(relationship, op[2], op[3]):
-                written.add(("rp", op[1], op[2]))
+            if not transaction.set_property(relationship, op[2], op[3]):
+                return
+            written.add(("rp", op[1], op[2]))
         elif kind == "label":
             change = transaction.add_labels if op[3] else transaction.remove_labels
-            if change(op[1], [op[2]]):
-                written.add(("nl", op[1]))
+            if not change(op[1], [op[2]]):
+                return
+            written ^= {("nl", op[1], op[2])}  # back to what it was: as if never touched
         elif kind == "delete_node":
             for left in one.graph.at(op[1]):
                 self.apply(one, ("delete_relationship", left))
@@ -183,6 +187,7 @@ class History:
             written.add(("nd", op[1]))
         else:
             assert transaction.delete_relationship(op[1])
+            written -= {one for one in written if one[0] == "end" and one[2] == op[1]}
             written.add(("rd", op[1]))
         one.ops.append(op)
         play(one.graph, op)
@@ -234,7 +239,9 @@ def clashes(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
     if mine[1] != theirs[1]:
         return False
     kinds = {mine[0], theirs[0]}
-    if kinds <= {"np", "rp", "nl"} and len(kinds) == 1:
+    if kinds == {"nl"}:
+        return True
+    if kinds in ({"np"}, {"rp"}):
         return mine == theirs
     if "nd" in kinds:
         return kinds <= {"nd", "np", "nl", "end"}

@@ -113,7 +113,7 @@ class Chunks:
             key = (int(counter), token)
             counts[key] = counts.get(key, 0) + by
 
-        effects = Effects(attempt, work.run_putter(run), count)
+        effects = Effects(attempt, work.run_putter(run), count, run)
         effects.write()
         digests = bulk.write(count, header.origin.salt)
         piece = journal.encode_piece(journal.Piece(effects.changes, digests))

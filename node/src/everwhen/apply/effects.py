@@ -25,17 +25,22 @@ from everwhen.codec.journal import (
 from everwhen.codec.journal import Counts as Tally
 from everwhen.codec.keys import (
     PRESENT,
-    SUB_HEAD,
     SUB_LABELS,
     SUB_PROPERTY,
     TOMBSTONE,
+    VERSION_MAX,
     Counter,
+    after,
     in_stem,
     index_stem,
     label_stem,
+    node_prefix,
     node_stem,
     out_stem,
+    relationship_prefix,
     relationship_stem,
+    run_key,
+    run_prefix,
 )
 from everwhen.codec.records import encode_labels, encode_node_head, encode_relationship_head
 from everwhen.codec.values import encode_value
@@ -48,12 +53,23 @@ Count = Callable[[Counter, int, int], None]
 class Effects:
     """Writes one attempt; ``changes`` and ``tally`` are for the journal afterwards."""
 
-    __slots__ = ("_attempt", "_count", "_labels_after", "_put", "_work", "changes", "numbers")
+    __slots__ = (
+        "_attempt",
+        "_count",
+        "_labels_after",
+        "_put",
+        "_run",
+        "_work",
+        "changes",
+        "numbers",
+    )
 
-    def __init__(self, attempt: Attempt, put: Put, count: Count) -> None:
+    def __init__(self, attempt: Attempt, put: Put, count: Count, run: int | None = None) -> None:
         self._attempt = attempt
         self._work: Work = attempt.work
         self._put = put
+        #: the run that is written to, None for the main keys
+        self._run = run
         self._count = count
         self._labels_after: dict[int, list[int]] = {}
         self.changes: list[AnyChange] = []
@@ -69,7 +85,7 @@ class Effects:
         for edit in attempt.edits:
             index = edit.rule.id
             if edit.old is not None:
-                put(index_stem(index, edit.old, edit.entity), TOMBSTONE)
+                self._bury(index_stem(index, edit.old, edit.entity))
                 self._count(Counter.INDEX_ENTRIES, index, -1)
             if edit.new is not None:
                 put(index_stem(index, edit.new, edit.entity), PRESENT)
@@ -80,6 +96,23 @@ class Effects:
     @property
     def tally(self) -> Tally:
         return Tally(*self.numbers)
+
+    def _bury(self, stem: bytes) -> None:
+        """A tombstone; in a run, what the run itself brought simply goes."""
+        if self._run is not None and self._work.record.newest(stem) is None:
+            self._work.layer.delete(run_key(self._run, stem))
+        else:
+            self._put(stem, TOMBSTONE)
+
+    def _bury_entity(
+        self, stem: bytes, prefix: bytes, image: NodeImage | RelationshipImage
+    ) -> None:
+        """The tombstone of an entity; one whose head stands in the run leaves no key at all."""
+        if self._run is not None and image.version == VERSION_MAX and image._row is None:
+            start = run_prefix(self._run, prefix)
+            self._work.layer.delete_range(start, after(start))
+        else:
+            self._put(stem, TOMBSTONE)
 
     # --- names ---
 
@@ -134,10 +167,10 @@ class Effects:
         node = mutation.id
         image = self._attempt.node_images[node]
         labels = image.label_tokens
-        self._put(node_stem(node), TOMBSTONE)
+        self._bury_entity(node_stem(node), node_prefix(node), image)
         self._count(Counter.NODES, 0, -1)
         for label in labels:
-            self._put(label_stem(label, node), TOMBSTONE)
+            self._bury(label_stem(label, node))
             self._count(Counter.NODES_WITH_LABEL, label, -1)
         self.numbers[1] += 1
         self.changes.append(NodeDeleted(node, list(labels), self._all_values(image)))
@@ -156,7 +189,7 @@ class Effects:
             put(label_stem(label, node), PRESENT)
             self._count(Counter.NODES_WITH_LABEL, label, 1)
         for label in removed:
-            put(label_stem(label, node), TOMBSTONE)
+            self._bury(label_stem(label, node))
             self._count(Counter.NODES_WITH_LABEL, label, -1)
         self.numbers[5] += len(added)
         self.numbers[6] += len(removed)
@@ -196,10 +229,10 @@ class Effects:
         one = mutation.id
         image = self._attempt.relationship_images[one]
         type_, start, end = image.ends
-        put = self._put
-        put(relationship_stem(one, SUB_HEAD), TOMBSTONE)
-        put(out_stem(start, type_, end, one), TOMBSTONE)
-        put(in_stem(end, type_, start, one), TOMBSTONE)
+        prefix = relationship_prefix(one)
+        self._bury_entity(relationship_stem(one), prefix, image)
+        self._bury(out_stem(start, type_, end, one))
+        self._bury(in_stem(end, type_, start, one))
         self._count(Counter.RELATIONSHIPS, 0, -1)
         self._count(Counter.RELATIONSHIPS_OF_TYPE, type_, -1)
         self.numbers[3] += 1

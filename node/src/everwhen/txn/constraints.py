@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from everwhen.codec.ordered import is_equal_to_something
 from everwhen.errors import ConstraintViolation
 from everwhen.model.elements import Value
 from everwhen.model.graph import EntityKind
@@ -143,7 +144,7 @@ class ConstraintChecks:
                 if properties is None:
                     properties = self._transaction.own_properties(kind, entity)
                 values = [properties.get(key) for key in index.properties]
-                if all(value is not None for value in values):
+                if all(map(is_equal_to_something, values)):
                     self._one(index, entity, values)
 
     def _one(self, index: IndexDefinition, entity: int, values: list[Value]) -> None:
