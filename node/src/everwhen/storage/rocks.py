@@ -47,6 +47,7 @@ _DROP_ITERATORS_EVERY: Final = 8 << 20
 #: level-0 files after which RocksDB would slow down or stop; compaction catches up by itself
 _NEVER: Final = 1 << 20
 _KEY_DIGITS: Final = 24
+_READ_BACK_ATTEMPTS: Final = 100
 _READ_ONLY: Final = AccessType.read_only(error_if_log_file_exist=False)
 
 
@@ -243,18 +244,26 @@ class RocksStore:
 
         Opens the files again, so it takes milliseconds: for the log's compaction, not for reads.
         """
-        try:
-            other = Rdict(
-                str(self._path),
-                options=_options(1 << 20, 1 << 20, create=False),
-                access_type=_READ_ONLY,
-            )
+        for attempt in range(_READ_BACK_ATTEMPTS):
             try:
-                value: bytes | None = other.get(key)
-            finally:
-                other.close()
-        except Exception as error:
-            raise _fault(f"reading back {self._path}", error) from error
+                return self._read_back(key)
+            except Exception as error:
+                # a compaction may remove files between reading their list and opening them
+                if "No such file" in str(error) and attempt + 1 < _READ_BACK_ATTEMPTS:
+                    continue
+                raise _fault(f"reading back {self._path}", error) from error
+        raise AssertionError("the last attempt raises or returns")
+
+    def _read_back(self, key: bytes) -> bytes | None:
+        other = Rdict(
+            str(self._path),
+            options=_options(1 << 20, 1 << 20, create=False),
+            access_type=_READ_ONLY,
+        )
+        try:
+            value: bytes | None = other.get(key)
+        finally:
+            other.close()
         return value
 
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:

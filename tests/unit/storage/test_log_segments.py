@@ -1,0 +1,422 @@
+"""The log: damage in every byte, full disks, misuse, and readers beside the writer."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from everwhen.errors import CorruptData, DiskFailed, FormatUnsupported
+from everwhen.storage import frames
+from everwhen.storage.frames import FRAME_MAGIC, HEADER_BYTES, encode_frame
+from everwhen.storage.log_recovery import read_log
+from everwhen.storage.log_segments import Entry, SegmentedLog
+from everwhen.storage.meta import Meta, MetaFile
+from tests.unit.storage.log_world import FOLDER, META, World, batch
+
+
+def world(seed: int = 1, segment_bytes: int = 1_500) -> World:
+    return World(seed, segment_bytes)
+
+
+def filled(noted: bool) -> World:
+    """Three segments of small frames; ``noted``: the meta file knows that all of it is synced."""
+    made = world(segment_bytes=850)
+    for number in range(8):
+        made.log.append(batch(made.log.last_index + 1, 1 + number // 3, [40, 1], number))
+    if noted:
+        made.log.note_synced()
+    return made
+
+
+def paths(of: World) -> list[Path]:
+    return [FOLDER / name for name in of.disk.names(FOLDER)]
+
+
+# --- damage ---
+
+
+def used_bytes(of: World) -> list[tuple[Path, int]]:
+    """Where each segment ends."""
+    found = read_log(of.disk, FOLDER, of.meta.value)
+    return [(segment.path, segment.end) for segment in found.segments]
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "not-noted"])
+def test_no_byte_can_rot_unnoticed(noted: bool) -> None:
+    """Each byte in turn: damage is refused, or nothing was lost; the last frame is the exception
+    that the module names, as long as the meta file has not noted it."""
+    made = filled(noted)
+    whole = made.content()
+    ends = used_bytes(made)
+    assert len(ends) == 3
+    harmless = refused = cut = 0
+    messages: set[str] = set()
+    for path, end in ends:
+        for offset in range(end):
+            made.disk.rot(path, offset, 0x10)
+            try:
+                found = read_log(made.disk, FOLDER, made.meta.value)
+            except (CorruptData, FormatUnsupported) as error:
+                messages.add(re.sub(r".*/log/?|\d+", "", str(error)))
+                refused += path.name in str(error) or "the log ends at frame" in str(error)
+            else:
+                if found.last_frame == 8:
+                    assert found.index.last_index == whole.last
+                    assert offset < HEADER_BYTES  # padding of a header
+                    harmless += 1
+                else:
+                    assert found.last_frame == 7
+                    assert found.torn is not None
+                    assert (found.torn.path, path) == (ends[-1][0], ends[-1][0])
+                    cut += 1
+            made.disk.rot(path, offset, 0x10)
+    assert refused > 1_000
+    assert refused + harmless + cut == sum(end for _, end in ends)
+    assert len(messages) >= 4
+    assert 0 < harmless < 3 * HEADER_BYTES
+    last_frame_bytes = 40 + 2 * 13 + 40 + len("7:16:")
+    assert cut == (0 if noted else last_frame_bytes)
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "not-noted"])
+def test_no_end_of_a_file_can_be_lost_unnoticed(noted: bool) -> None:
+    made = filled(noted)
+    for path, end in used_bytes(made):
+        is_last = path == paths(made)[-1]
+        file = made.disk.open(path)
+        content = file.pread(file.size(), 0)
+        for length in range(0, end, 7):
+            file.truncate(length)
+            try:
+                found = read_log(made.disk, FOLDER, made.meta.value)
+            except CorruptData:
+                pass
+            else:
+                # only whole frames at the very end can vanish without a trace
+                assert is_last
+                assert not noted
+                assert found.last_frame < 8
+            file.pwrite(content, 0)
+
+
+def test_a_torn_tail_is_cut_and_reported() -> None:
+    made = filled(noted=False)
+    path, end = used_bytes(made)[-1]
+    file = made.disk.open(path)
+    entries = batch(made.log.last_index + 1, 9, [300])
+    data, _ = encode_frame(entries, 9, made.log._last_checksum, salt_of(made, path))
+    file.pwrite(data[:200], end)
+    made.open()
+    torn = made.log.torn
+    assert torn is not None
+    assert (torn.path, torn.offset, torn.bytes) == (path, end, 200)
+    assert made.log.last_index == 16
+    made.log.append(batch(17, 9, [5]))
+    made.open()
+    assert (made.log.torn, made.log.last_index) == (None, 17)
+
+
+def salt_of(of: World, path: Path) -> int:
+    segment = next(each for each in of.log._segments.values() if each.file.path == path)
+    return segment.header.salt
+
+
+def test_a_lost_write_in_the_middle_is_refused_with_file_and_offset() -> None:
+    made = world(segment_bytes=100_000)
+    offsets = []
+    for number in range(5):
+        offsets.append(made.log._newest().end)
+        made.log.append(batch(number + 1, 1, [100]))
+    path = paths(made)[0]
+    made.disk.open(path).pwrite(bytes(offsets[3] - offsets[2]), offsets[2])
+    with pytest.raises(CorruptData, match=rf"{path}: damaged at offset {offsets[2]}, frame 3"):
+        made.open()
+
+
+def test_a_missing_segment_is_refused() -> None:
+    for number, message in [(0, "segment 1 is missing"), (1, "segment 2 is missing")]:
+        made = filled(noted=True)
+        made.disk.remove(paths(made)[number])
+        with pytest.raises(CorruptData, match=message):
+            made.open()
+    made = filled(noted=True)
+    made.disk.remove(paths(made)[2])
+    with pytest.raises(CorruptData, match="the log ends at frame"):
+        made.open()
+
+
+def test_a_commit_beyond_the_log_is_refused() -> None:
+    made = world()
+    made.log.append(batch(1, 1, [5, 5, 5]))
+    made.meta.save(replace(made.meta.value, commit=4))
+    with pytest.raises(CorruptData, match="entry 4 had been committed"):
+        made.open()
+
+
+def test_files_of_others_are_refused() -> None:
+    made = filled(noted=True)
+    other = UUID(int=5)
+    MetaFile.open(made.disk, META).save(replace(made.meta.value, cluster_id=other))
+    with pytest.raises(CorruptData, match="belongs to cluster"):
+        made.open()
+    made = filled(noted=True)
+    last = paths(made)[-1]
+    made.disk.rename(last, last.with_name(last.name.replace("3-", "3-0")))
+    with pytest.raises(CorruptData, match="was renamed"):
+        made.open()
+
+
+def test_a_segment_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "FORMAT", 2)
+    made = world()
+    made.log.append(batch(1, 1, [5]))
+    monkeypatch.undo()
+    with pytest.raises(FormatUnsupported, match="log format 2"):
+        made.open()
+
+
+def test_leftovers_of_a_compaction_or_of_a_half_made_segment_are_thrown_away() -> None:
+    made = filled(noted=True)
+    first = paths(made)[0]
+    file = made.disk.open(first)
+    content = file.pread(file.size(), 0)
+    made.log.compact(16)
+    assert not made.disk.exists(first)
+    made.disk.open(first, create=True).pwrite(content, 0)
+    made.disk.open(FOLDER / "0000000004-00000000000000000099.log.new", create=True)
+    made.open()
+    assert not made.disk.exists(first)
+    assert len(paths(made)) == 1
+    assert made.log.last_index == 16
+
+
+def test_what_a_client_stores_cannot_pose_as_a_frame() -> None:
+    """A torn write whose payload holds the bytes of later frames is still a torn write."""
+    other = world(seed=2)
+    other.log.append(batch(1, 1, [10]))
+    other.log.append(batch(2, 1, [10]))
+    other_path = paths(other)[0]
+    forged = other.disk.open(other_path).pread(HEADER_BYTES * 2, HEADER_BYTES)
+    made = world(segment_bytes=50_000)
+    made.log.append([Entry(1, 1, 0, b"seed")])
+    path, end = used_bytes(made)[0]
+    made.log.append([Entry(2, 1, 0, forged * 3)])
+    made.disk.rot(path, end + 45)
+    made.meta.save(replace(made.meta.value, synced_frame=1))
+    made.open()
+    assert made.log.torn is not None
+    assert made.log.last_index == 1
+
+
+def test_a_torn_tail_full_of_frame_starts_is_judged_quickly() -> None:
+    made = world(segment_bytes=8 << 20)
+    made.log.append([Entry(1, 1, 0, b"seed")])
+    path, end = used_bytes(made)[0]
+    made.disk.open(path).pwrite(FRAME_MAGIC * (1 << 18), end)
+    started = time.monotonic()
+    made.open()
+    assert time.monotonic() - started < 5.0
+    assert made.log.last_index == 1
+
+
+# --- full disks and failing ones ---
+
+
+def append_for_ever(to: World) -> None:
+    while True:
+        to.log.append(batch(to.log.last_index + 1, 1, [300]))
+
+
+def test_a_full_disk_ends_the_log_and_leaves_it_readable() -> None:
+    made = world(segment_bytes=2_000)
+    made.disk.capacity = 20_000
+    with pytest.raises(DiskFailed, match="the volume is full"):
+        append_for_ever(made)
+    acknowledged = made.log.last_index
+    assert acknowledged > 5
+    with pytest.raises(DiskFailed):
+        made.log.append(batch(acknowledged + 1, 1, [1]))
+    made.disk = made.disk.crash()
+    made.disk.capacity = 100_000
+    made.open()
+    assert made.log.last_index == acknowledged
+    made.log.append(batch(acknowledged + 1, 1, [300]))
+
+
+def test_a_failed_sync_is_never_reported_as_success() -> None:
+    made = world()
+    made.disk.fail_syncs()
+    with pytest.raises(DiskFailed, match="the process ends now"):
+        made.log.append(batch(1, 1, [5]))
+    assert made.log.last_index == 0
+    for call in (
+        lambda: made.log.append(batch(1, 1, [5])),
+        made.log.note_synced,
+        lambda: made.log.reset(5, 1),
+    ):
+        with pytest.raises(DiskFailed):
+            call()
+    made.log.close()
+
+
+def test_a_failed_save_of_the_meta_file_ends_the_log_too() -> None:
+    made = world()
+    made.log.append(batch(1, 1, [5]))
+    made.disk.fail_syncs()
+    with pytest.raises(DiskFailed, match="saving"):
+        made.log.save_hard_state(term=1, vote=1, commit=1)
+    with pytest.raises(DiskFailed, match="saving"):
+        made.log.append(batch(2, 1, [5]))
+
+
+def test_a_read_error_is_a_fault() -> None:
+    made = world()
+    made.log.append(batch(1, 1, [5]))
+    made.disk.fail_reads(paths(made)[0])
+    with pytest.raises(DiskFailed, match="read failed"):
+        list(made.log.entries(1, 2))
+
+
+def test_rot_while_running_is_found_when_read() -> None:
+    made = world()
+    made.log.append(batch(1, 1, [5]))
+    made.disk.rot(paths(made)[0], HEADER_BYTES + 50)
+    with pytest.raises(CorruptData, match=f"offset {HEADER_BYTES}"):
+        list(made.log.entries(1, 2))
+
+
+# --- use ---
+
+
+def test_reading_ranges_across_batches_replacements_and_segments() -> None:
+    made = world(segment_bytes=1_000)
+    made.log.append(batch(1, 1, [100, 200, 300]))
+    made.log.append(batch(4, 1, [400, 5_000]))
+    made.log.append(batch(3, 2, [7, 8, 9], mark=9))
+    assert [(entry.index, entry.term) for entry in made.log.entries(1, 6)] == [
+        (1, 1),
+        (2, 1),
+        (3, 2),
+        (4, 2),
+        (5, 2),
+    ]
+    assert [len(entry.payload) for entry in made.log.entries(2, 4)] == [200, 7]
+    assert list(made.log.entries(3, 3)) == []
+    assert [made.log.term(index) for index in (0, 1, 3, 5, 6)] == [0, 1, 2, 2, None]
+
+
+def test_reading_what_is_not_there() -> None:
+    made = filled(noted=True)
+    made.log.compact(made.log.last_index)
+    first = made.log.first_index
+    assert first > 1
+    assert made.log.term(first - 1) is not None
+    assert made.log.term(first - 2) is None
+    for low, high in [(first - 1, first + 1), (first, made.log.last_index + 2)]:
+        with pytest.raises(LookupError, match=f"the log has {first} to"):
+            list(made.log.entries(low, high))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda log: log.append(batch(5, 1, [1])),
+        lambda log: log.append(batch(0, 1, [1])),
+        lambda log: log.append([Entry(4, 1, 0, b""), Entry(6, 1, 0, b"")]),
+        lambda log: log.append([Entry(4, 2, 0, b""), Entry(5, 1, 0, b"")]),
+        lambda log: log.append([Entry(4, 0, 0, b"")]),
+        lambda log: log.append([Entry(4, 1, 256, b"")]),
+        lambda log: log.append(batch(2, 5, [1])),
+        lambda log: log.save_hard_state(term=0, vote=0, commit=2),
+        lambda log: log.save_hard_state(term=1, vote=2, commit=2),
+        lambda log: log.save_hard_state(term=1, vote=1, commit=1),
+        lambda log: log.save_hard_state(term=1, vote=1, commit=4),
+        lambda log: log.reset(1, 1),
+    ],
+)
+def test_misuse_is_refused_and_does_no_harm(call: Callable[[SegmentedLog], None]) -> None:
+    """Gaps, falling terms, replacing what is committed, a second vote, a commit going back."""
+    made = world()
+    made.log.append(batch(1, 1, [1, 1, 1]))
+    made.log.save_hard_state(term=1, vote=1, commit=2)
+    with pytest.raises(ValueError, match=r"\d"):
+        call(made.log)
+    made.log.append(batch(4, 1, [1]))
+    assert made.log.last_index == 4
+
+
+def test_an_empty_batch_is_nothing() -> None:
+    made = world()
+    before = made.disk.operations
+    made.log.append([])
+    assert made.disk.operations == before
+
+
+def test_one_batch_is_one_write_and_one_sync() -> None:
+    made = world(segment_bytes=1 << 20)
+    before = made.disk.operations
+    made.log.append(batch(1, 1, [100] * 64))
+    assert made.disk.operations == before + 2
+
+
+def test_compaction_keeps_what_is_above() -> None:
+    made = filled(noted=False)
+    made.log.compact(0)
+    assert made.log.first_index == 1
+    made.log.compact(7)
+    assert 1 < made.log.first_index <= 8
+    made.open()
+    assert 1 < made.log.first_index <= 8
+    assert [entry.index for entry in made.log.entries(8, 17)] == list(range(8, 17))
+
+
+def test_readers_beside_the_writer() -> None:
+    made = world(segment_bytes=4_000)
+    wrong: list[object] = []
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            low, high = made.log.first_index, made.log.last_index + 1
+            try:
+                found = [entry.index for entry in made.log.entries(low, high)]
+            except LookupError:
+                continue  # compaction went past ``low`` meanwhile
+            if found != list(range(low, high)):
+                wrong.append((low, high, found))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(400):
+        made.log.append(batch(made.log.last_index + 1, 1, [50] * 3))
+        if number % 50 == 49:
+            made.log.compact(made.log.last_index - 100)
+    over.set()
+    for reader in readers:
+        reader.join()
+    assert wrong == []
+
+
+def test_a_reset_forgets_and_goes_on() -> None:
+    made = filled(noted=True)
+    made.log.reset(100, 7)
+    for _ in range(2):
+        assert (made.log.first_index, made.log.last_index) == (101, 100)
+        assert made.log.term(100) == 7
+        made.open()
+    made.log.append(batch(101, 7, [5]))
+    made.open()
+    assert [entry.index for entry in made.log.entries(101, 102)] == [101]
+
+
+def test_the_meta_file_says_where_it_belongs() -> None:
+    made = world()
+    assert made.meta.value == Meta(UUID(int=0xE0E0), node_id=1)
