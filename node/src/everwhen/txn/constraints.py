@@ -148,6 +148,7 @@ class ConstraintChecks:
                     self._one(index, entity, values)
 
     def _one(self, index: IndexDefinition, entity: int, values: list[Value]) -> None:
+        self._transaction.lock_value(index, values)
         owner = self._transaction.visible_owner(index, values, entity)
         if owner is not None:
             raise duplicate_error(index, owner, values)

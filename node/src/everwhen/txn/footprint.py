@@ -53,6 +53,16 @@ def relationship_key(relationship: int) -> bytes:
     return b"r" + relationship.to_bytes(8, "big")
 
 
+def pattern_lock_key(pattern: bytes) -> bytes:
+    """Lock of a MERGE pattern (PESSIMISTIC only; never a conflict key)."""
+    return b"lock pattern " + pattern
+
+
+def unique_lock_key(index: int, values: bytes) -> bytes:
+    """Lock of a value under a unique index (PESSIMISTIC only; never a conflict key)."""
+    return b"lock unique %d " % index + values
+
+
 def adjacency_key(node: int, direction: bytes, type_: str = "") -> bytes:
     return b"a" + direction + node.to_bytes(8, "big") + type_.encode()
 

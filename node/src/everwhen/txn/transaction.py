@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from enum import Enum
+from hashlib import blake2b
 from itertools import chain
 from typing import Final
 
@@ -187,6 +188,12 @@ class Transaction(IndexedOverlay):
         ):
             self._lock([footprint.node_key(node)])
 
+    def lock_value(self, index: IndexDefinition, values: Sequence[Value]) -> None:
+        """PESSIMISTIC: take the lock of a value under a unique index."""
+        if self._lock is not None:
+            encoded = b"".join(ordered.encode(value) for value in values)
+            self._lock([footprint.unique_lock_key(index.id, encoded)])
+
     def _lock_relationship(self, relationship: int) -> None:
         buffer = self._buffer
         if (
@@ -234,6 +241,9 @@ class Transaction(IndexedOverlay):
         for node in (start, end):
             if not self._has_node(node):
                 raise deleted_error("Node", node)
+        if self._lock is not None:
+            own = self._buffer.created_nodes
+            self._lock([footprint.node_key(node) for node in (start, end) if node not in own])
         self._begin_write(_ENTITY_BYTES + size)
         identity = self._allocate_relationship()
         buffer = self._buffer
@@ -397,7 +407,10 @@ class Transaction(IndexedOverlay):
         return True
 
     def note_merge(self, key: bytes) -> None:
-        self._buffer.pending.merges[key] = None
+        if self._lock is not None:
+            self._lock([footprint.pattern_lock_key(key)])
+        # the key may be as long as the values it was made of
+        self._buffer.pending.merges[blake2b(key, digest_size=16).digest()] = None
 
     # --- the end ---
 
