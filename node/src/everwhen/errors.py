@@ -249,7 +249,7 @@ class TransactionNotFound(ClientError):
 class TransactionStateError(ClientError):
     """COMMIT without BEGIN, BEGIN inside a transaction, use after an error."""
 
-    code = "Neo.ClientError.Transaction.TransactionAccessedConcurrently"
+    code = "Neo.ClientError.Transaction.TransactionMarkedAsFailed"
     http_status = 409
 
 
@@ -263,7 +263,7 @@ class TransactionTimedOut(ClientError):
 class QueryCancelled(ClientError):
     """The client (or RESET, or a closed connection) asked to stop."""
 
-    code = "Neo.ClientError.Transaction.TransactionMarkedAsFailed"
+    code = "Neo.ClientError.Transaction.Terminated"
     http_status = 409
 
 

@@ -108,8 +108,13 @@ class Service:
     async def run(
         self, transaction: OpenTransaction, text: str, parameters: Mapping[str, Any]
     ) -> Execution:
-        """One statement of an explicit transaction. Writes are run whole before this returns."""
-        cursor = await self._in_thread(_run, transaction, text, parameters)
+        """One statement of an explicit transaction. Writes are run whole before this returns.
+        A statement that fails rolls the transaction back at once, so that it holds no locks."""
+        try:
+            cursor = await self._in_thread(transaction.execute, text, parameters)
+        except BaseException:
+            await self.rollback(transaction)
+            raise
         return Execution(cursor, transaction)
 
     async def fetch(self, execution: Execution, count: int) -> list[list[Any]]:
@@ -241,18 +246,6 @@ class Service:
         return ended
 
 
-def _run(transaction: OpenTransaction, text: str, parameters: Mapping[str, Any]) -> Cursor:
-    """Runs in a worker thread: writes run to their end, reads are started."""
-    transaction.busy = True
-    try:
-        cursor = transaction.run(text, parameters)
-        if cursor.writes:
-            cursor.run_to_end()
-    finally:
-        transaction.busy = False
-    return cursor
-
-
 def _attempt(
     database: Database,
     version: int,
@@ -264,7 +257,7 @@ def _attempt(
     """Runs in a worker thread: the statement, up to the command to propose."""
     transaction = database.begin(version, options, caller)
     try:
-        cursor = _run(transaction, text, parameters)
+        cursor = transaction.execute(text, parameters)
         command = transaction.prepare_commit() if cursor.writes else None
     except BaseException:
         transaction.rollback()

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from everwhen.runtime.database import Database
 
 
+class _RunAgain(Exception):
+    """A PESSIMISTIC statement must be run again on a fresh snapshot."""
+
+
 class OpenTransaction:
     """One transaction of one client."""
 
@@ -58,6 +62,9 @@ class OpenTransaction:
         self._database = database
         self._hash = hashlib.blake2b(digest_size=32)
         self._large: int | None = None
+        self._locked: set[bytes] = set()
+        #: a statement has ended, so its client has seen this snapshot
+        self._observed = False
         self._environment = ServerEnvironment(
             database.clock,
             database.random,
@@ -110,13 +117,13 @@ class OpenTransaction:
 
         :raises EverwhenError: the transaction is then failed and can only be rolled back.
         """
-        if self.ended:
-            raise TransactionStateError("the transaction has ended")
         if self.failed is not None:
             raise TransactionStateError(
-                "an earlier statement of this transaction failed; roll it back",
+                "an earlier statement of this transaction failed, which rolled it back",
                 hint=self.failed.message,
             )
+        if self.ended:
+            raise TransactionStateError("the transaction has ended")
         self.text = text
         try:
             self.deadline.check()
@@ -124,6 +131,39 @@ class OpenTransaction:
         except EverwhenError as error:
             self.failed = error
             raise
+
+    def execute(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
+        """Like ``run``, but a statement that writes is run to its end, its rows held.
+
+        PESSIMISTIC: a statement that took a lock on something newer than its snapshot is undone
+        and run again on a fresh one. Each time it holds more locks, so it comes to an end.
+        """
+        self.busy = True
+        try:
+            if self.options.isolation is not Isolation.PESSIMISTIC:
+                return self._execute(text, parameters)
+            while True:
+                savepoint = self.transaction.savepoint()
+                try:
+                    cursor = self._execute(text, parameters)
+                    self._observed = True
+                    return cursor
+                except _RunAgain:
+                    self.deadline.check()
+                    self.transaction.rollback_to(savepoint)
+                    version = self._database.backend.barrier()
+                    self.transaction.refresh(self._database.snapshot(version))
+        except EverwhenError as error:
+            self.failed = error
+            raise
+        finally:
+            self.busy = False
+
+    def _execute(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
+        cursor = self.run(text, parameters)
+        if cursor.writes:
+            cursor.run_to_end()
+        return cursor
 
     def _run(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
         database = self._database
@@ -178,10 +218,21 @@ class OpenTransaction:
     # --- pessimistic locks ---
 
     def _lock(self, keys: list[bytes]) -> None:
-        """Called by the transaction before it first writes; a wait means a newer snapshot."""
+        """Called by the transaction before it first writes something.
+
+        Once an earlier statement has shown the snapshot to the client, it cannot be exchanged any
+        more without losing updates: then the commit finds what was changed meanwhile.
+
+        :raises _RunAgain: the locks are new and commits happened since the snapshot.
+        """
+        wanted = [key for key in keys if key not in self._locked]
+        if not wanted:
+            return
         backend = self._database.backend
-        if backend.lock(self.number, keys, self._database.lock_timeout):
-            self.transaction.refresh(self._database.snapshot(backend.barrier()))
+        backend.lock(self.number, wanted, self._database.lock_timeout)
+        self._locked.update(wanted)
+        if backend.barrier() != self.transaction.version and not self._observed:
+            raise _RunAgain
 
     # --- commit ---
 

@@ -241,9 +241,6 @@ class Transaction(IndexedOverlay):
         for node in (start, end):
             if not self._has_node(node):
                 raise deleted_error("Node", node)
-        if self._lock is not None:
-            own = self._buffer.created_nodes
-            self._lock([footprint.node_key(node) for node in (start, end) if node not in own])
         self._begin_write(_ENTITY_BYTES + size)
         identity = self._allocate_relationship()
         buffer = self._buffer
