@@ -15,13 +15,15 @@ help: ## this list
 	@.ci/setup bench
 
 # --- every day ---
-.PHONY: test check golden-rewrite clean
+.PHONY: test check golden-rewrite golden-directory clean
 test: .venv/ready ## everything a change must pass, in under 10 minutes on two cores
 	@.ci/test
 check: .venv/ready ## lint, format, types, layers, tidiness
 	@.ci/check
 golden-rewrite: .venv/ready ## write what came into the golden scripts; then read the diff
 	@$(bin)/python -m pytest -q -p no:randomly tests/golden tests/tidy/test_docs.py --golden-rewrite
+golden-directory: .venv/ready ## the golden data directory of the version about to be tagged (once for each)
+	@$(bin)/python -m tests.compat.make $(ARGS)
 clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 

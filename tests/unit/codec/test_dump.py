@@ -10,6 +10,7 @@ from everwhen.codec import keys as k
 from everwhen.codec import records as r
 from everwhen.codec.columns import column_of
 from everwhen.codec.dump import Names, line
+from everwhen.codec.ordered import encode_tuple
 from everwhen.codec.origin import Origin
 from everwhen.codec.segments import encode_segment, node_segment
 from everwhen.codec.values import encode_value
@@ -82,9 +83,14 @@ LINES = [
         "label :Dog of node 3 @ 7 = present",
     ),
     (
+        k.at_version(k.index_stem(2, encode_tuple(["x", 1.5]), 3), 7),
+        k.PRESENT,
+        "index 2 ('x', 1.5) of 3 @ 7 = present",
+    ),
+    (
         k.at_version(k.index_stem(2, b"\x1e", 3), 7),
         k.PRESENT,
-        "index 2 values 1e entity 3 @ 7 = present",
+        "index 2 (unreadable 1e) of 3 @ 7 = present",
     ),
     (k.time_key(1_500_000), r.encode_version(7), "time 1970-01-01T00:00:01.500000Z = commit 7"),
     (

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everwhen.codec import ordered
-from everwhen.errors import QueryArgumentError, QueryTypeError
+from everwhen.codec.ordered_text import describe
+from everwhen.errors import CorruptData, QueryArgumentError, QueryTypeError
+from everwhen.model.duration import Duration
+from everwhen.model.temporal import Date, DateTime, LocalDateTime, LocalTime, Time
 from everwhen.model.values import compare, equals, order_key
 from tests.unit.codec.storable import floats, integers, texts, values
 from tests.unit.codec.test_values import same
@@ -73,7 +76,12 @@ def within(value: Any, lower: Any, upper: Any) -> bool:
     for bound, wanted in ((lower, 1), (upper, -1)):
         if bound is not None:
             order = compare(value, bound[0])
-            if order is None or isnan(order) or (order == 0 and not bound[1]) or sign(order, 0) == -wanted:
+            if (
+                order is None
+                or isnan(order)
+                or (order == 0 and not bound[1])
+                or sign(order, 0) == -wanted
+            ):
                 return False
     return True
 
@@ -104,6 +112,24 @@ def test_prefix_ranges(text: str, start: str) -> None:
 def test_what_equals_nothing(value: Any) -> None:
     assert ordered.is_equal_to_something(value) == (equals(value, value) is True)
     assert not ordered.is_equal_to_something(None)
+
+
+@given(values)
+def test_in_words(value: Any) -> None:
+    words = describe(ordered.encode_tuple([value, "end"]))
+    assert words.endswith(", 'end'")
+    if isinstance(value, DateTime | Date | LocalTime | Time | LocalDateTime | Duration):
+        assert words == f"{value}, 'end'"
+    if isinstance(value, int) and not isinstance(value, bool):
+        assert words == f"{value}, 'end'"
+
+
+@given(st.binary(max_size=30))
+def test_any_bytes_are_in_words_or_refused(data: bytes) -> None:
+    try:
+        assert isinstance(describe(data), str)
+    except CorruptData:
+        return
 
 
 def test_entries_are_bounded() -> None:

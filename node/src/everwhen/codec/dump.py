@@ -19,6 +19,7 @@ from everwhen.codec.keys import (
     Space,
     at_version,
 )
+from everwhen.codec.ordered_text import describe
 from everwhen.codec.segments import decode_header
 from everwhen.codec.values import decode_value
 from everwhen.errors import CorruptData, FormatUnsupported
@@ -89,6 +90,14 @@ def _adjacency_key(parts: parse.AdjacencyKey, names: Names) -> str:
     return f"adjacent ({parts.node}){middle}({parts.other}) @ {parts.version}"
 
 
+def _index_key(parts: parse.IndexKey, names: Names) -> str:
+    try:
+        values = describe(parts.values)
+    except CorruptData:
+        values = f"unreadable {_hex(parts.values)}"
+    return f"index {parts.definition} ({values}) of {parts.entity} @ {parts.version}"
+
+
 def _run_key(parts: parse.RunKey, names: Names) -> str:
     inner = parse.decode(at_version(parts.stem, 0))
     return f"run {parts.run}: {describe_key(inner, names).removesuffix(' @ 0')}"
@@ -111,9 +120,7 @@ _KEYS: Final[dict[type, Callable[[Any, Names], str]]] = {
     parse.EntityKey: _entity_key,
     parse.AdjacencyKey: _adjacency_key,
     parse.LabelKey: lambda k, n: f"label {_label(n, k.label)} of node {k.node} @ {k.version}",
-    parse.IndexKey: lambda k, n: (
-        f"index {k.definition} values {_hex(k.values)} entity {k.entity} @ {k.version}"
-    ),
+    parse.IndexKey: _index_key,
     parse.JournalKey: lambda k, n: f"commit {k.version}",
     parse.PieceKey: lambda k, n: f"commit piece {k.number} of transaction {k.transaction}",
     parse.TimeKey: lambda k, n: f"time {text_of(k.time)}",
