@@ -226,6 +226,27 @@ def test_a_torn_tail_full_of_frame_starts_is_judged_quickly() -> None:
     assert made.log.last_index == 1
 
 
+def test_a_frame_of_another_past_is_refused() -> None:
+    """Same place, same number, whole, but it followed something else: the chain shows it."""
+    made = world(segment_bytes=50_000)
+    made.log.append(batch(1, 1, [20]))
+    path = paths(made)[0]
+    file = made.disk.open(path)
+    before = file.pread(file.size(), 0)
+    made.log.append(batch(2, 1, [20], mark=1))
+    start = made.log._newest().end
+    made.log.append(batch(3, 1, [20], mark=1))
+    third = file.pread(made.log._newest().end - start, start)
+    file.pwrite(before, 0)
+    made.meta.save(replace(made.meta.value, synced_frame=1))
+    made.open()
+    made.log.append(batch(2, 1, [20], mark=2))
+    assert made.log._newest().end == start
+    made.disk.open(path).pwrite(third, start)
+    with pytest.raises(CorruptData, match="does not continue frame 2"):
+        made.open()
+
+
 # --- full disks and failing ones ---
 
 
