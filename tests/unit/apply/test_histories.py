@@ -226,6 +226,8 @@ def play(graph: Graph, op: Op) -> None:
         else:
             properties[op[2]] = op[3]
     elif kind == "label":
+        if op[1] not in graph.nodes:
+            return  # taken back before the commit, so nothing was said of the node
         labels = graph.nodes[op[1]][0]
         (labels.add if op[3] else labels.discard)(op[2])
     elif kind == "delete_node":

@@ -17,7 +17,14 @@ from typing import Any, Final
 
 from everwhen.apply.conflicts import changed_since, end_deleted, gone, joined_since, taken_since
 from everwhen.apply.work import Work
-from everwhen.codec.keys import VERSION_MAX, index_prefix
+from everwhen.codec.keys import (
+    VERSION_MAX,
+    after,
+    index_prefix,
+    node_prefix,
+    relationship_prefix,
+    run_prefix,
+)
 from everwhen.codec.values import decode_value
 from everwhen.errors import DeleteConnectedNode, EverwhenError
 from everwhen.index import maintenance
@@ -66,6 +73,7 @@ class Attempt:
         "own",
         "read_version",
         "relationship_images",
+        "run",
         "staged",
         "work",
     )
@@ -78,12 +86,15 @@ class Attempt:
         read_version: int,
         own: Entities | None = None,
         staged: Unresolved | None = None,
+        run: int | None = None,
     ) -> None:
         self.work = work
         self.names = names
         self.mutations = mutations
         self.read_version = read_version
         self.own = work.entities if own is None else own
+        #: the transaction's run, if earlier chunks may have written to it
+        self.run = run
         self.staged = staged
         self.keys = work.tokens.keys.ids
         self.labels = work.tokens.labels.ids
@@ -123,20 +134,31 @@ class Attempt:
         """The node as it is, own staging included."""
         image = self.node_images.get(node)
         if image is None:
-            image = self.own.node(node)
+            entities = self._where(node_prefix(node))
+            image = entities.node(node)
             if image is None:
                 raise gone("Node", node)
             self.node_images[node] = image
         return image
 
+    def _where(self, prefix: bytes) -> Entities:
+        """Where to read an entity: most were not touched by earlier chunks."""
+        if self.run is None or self.own is self.work.entities:
+            return self.own
+        start = run_prefix(self.run, prefix)
+        if self.work.layer.first(start, after(start)) is None:
+            return self.work.entities
+        return self.own
+
     def _base_node(self, node: int, image: NodeImage) -> NodeImage | None:
         """The node as others committed it; None if this transaction created it."""
-        return image if self.own is self.work.entities else self.work.entities.node(node)
+        return image if image.last_version < VERSION_MAX else self.work.entities.node(node)
 
     def _relationship(self, relationship: int) -> RelationshipImage:
         image = self.relationship_images.get(relationship)
         if image is None:
-            image = self.own.relationship(relationship)
+            entities = self._where(relationship_prefix(relationship))
+            image = entities.relationship(relationship)
             if image is None:
                 raise gone("Relationship", relationship)
             self.relationship_images[relationship] = image
@@ -145,7 +167,7 @@ class Attempt:
     def _base_relationship(
         self, relationship: int, image: RelationshipImage
     ) -> RelationshipImage | None:
-        if self.own is self.work.entities:
+        if image.last_version < VERSION_MAX:
             return image
         return self.work.entities.relationship(relationship)
 

@@ -99,7 +99,13 @@ class Chunks:
         own = work.with_staged(run, staging.refs)
         unresolved: Unresolved = {}
         attempt = Attempt(
-            work, command.names, command.mutations, header.read_version, own, unresolved
+            work,
+            command.names,
+            command.mutations,
+            header.read_version,
+            own if header.chunks else None,
+            unresolved,
+            None if staging.refs else run,
         )
         attempt.check()
         bulk = Bulk(work, staging, own, unresolved)
