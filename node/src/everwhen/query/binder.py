@@ -206,9 +206,9 @@ class Binder(CallBinder):
         with self.without_aggregates():
             expression, type_ = self.expression(time.start)
         if time.kind == "version" and type_.known and type_.name != "INTEGER":
-            raise self.mismatch(time.start.at, "INTEGER", type_)
+            raise self.type_error(time.start.at, f"AT VERSION needs an INTEGER, not {type_}")
         if time.kind == "time" and type_.known and type_.name not in ("STRING", "INTEGER"):
-            raise self.mismatch(time.start.at, "a DATETIME", type_)
+            raise self.type_error(time.start.at, f"AT TIME needs a DATETIME, not {type_}")
         return lg.View(self.slots.new("time"), time.kind, expression)
 
     def _with(self, plan: p.Operator, clause: s.With) -> p.Operator:
@@ -262,6 +262,7 @@ class Binder(CallBinder):
         elif isinstance(body, s.QueryBody):
             if body.time is not None:
                 self.view = self.time_view(body.time)
+                self.whole_view = True
             root, columns = self.query(body.query, [Scope() for _ in body.query.parts])
         else:
             raise TypeError(f"{type(body).__name__} is not planned")

@@ -54,6 +54,8 @@ class BinderCore:
         self.writes = False
         #: the time of the clause at hand; without one of its own, of what is around it
         self.view: lg.View | None = None
+        #: the statement as a whole has a time: then nothing may be written
+        self.whole_view = False
         #: view slots that hold their view at this point of the plan
         self.views_bound: set[int] = set()
         #: aggregation is allowed while this is set

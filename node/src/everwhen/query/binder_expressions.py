@@ -86,10 +86,10 @@ class ExpressionBinder(BinderCore):
         if type_.name == "PATH":
             raise self.fail(e.at, "A path has no properties", "InvalidArgumentType")
         if type_.name in t.SCALARS or type_.name == "LIST":
-            raise self._type_error(e.at, f"Type mismatch: {type_} has no property `{e.key}`")
+            raise self.type_error(e.at, f"Type mismatch: {type_} has no property `{e.key}`")
         return b.Property(subject, e.key, at=e.at), ANY
 
-    def _type_error(self, at: int, problem: str) -> QueryTypeError:
+    def type_error(self, at: int, problem: str) -> QueryTypeError:
         where = position(self.text, at)
         message = f"{problem} (line {where.line}, column {where.column})\n{caret(self.text, at)}"
         return QueryTypeError(message, position=where, detail="InvalidArgumentType")

@@ -34,6 +34,13 @@ class UpdateBinder(ProjectionBinder):
 
     def _writing(self, at: int, word: str) -> None:
         self.writes = True
+        if self.whole_view:
+            raise self.fail(
+                at,
+                f"{word} cannot be part of a statement that reads at a past time as a whole",
+                "WriteToPast",
+                hint="put AT TIME after the MATCH that reads the past",
+            )
         if self.read_only is not None:
             raise self.fail(
                 at,
