@@ -201,5 +201,3 @@ class Embedded:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-

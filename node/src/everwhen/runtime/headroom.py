@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-
 @dataclass(frozen=True, slots=True)
 class Marks:
     """Low marks in bytes: what must stay free."""
@@ -50,5 +49,3 @@ class Headroom:
     def refusal(self) -> str | None:
         """Why growth is refused, None if it is not."""
         return self._refusal
-
-

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from everwhen.apply.machine import Machine
 from everwhen.errors import CorruptData, EverwhenError
-from everwhen.limits import APPLY_BATCH_BYTES_MAX, APPLY_BATCH_ENTRIES_MAX
+from everwhen.limits import APPLY_BATCH_BYTES_MAX, APPLY_BATCH_ENTRIES_MAX, LOG_SEGMENT_BYTES
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.runtime.administration import ServerFacts
@@ -23,7 +23,7 @@ from everwhen.runtime.background import Background, Report
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Headroom, Marks
 from everwhen.runtime.statements import Observer
-from everwhen.storage.directory import DataDirectory, StoreOpener
+from everwhen.storage.directory import BALLAST_BYTES, DataDirectory, StoreOpener
 from everwhen.txn import commands as c
 from everwhen.version import VERSION
 
@@ -42,6 +42,8 @@ class NodeOptions:
     queries_max: int
     queries_waiting_max: int
     settings: tuple[tuple[str, str, str], ...] = ()
+    segment_bytes: int = LOG_SEGMENT_BYTES
+    ballast_bytes: int = BALLAST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,13 @@ class Node:
         :raises DataDirectoryLocked, FormatUnsupported, CorruptData, DiskFailed: with what to do.
         """
         directory = DataDirectory.open(
-            ports.disk, options.data_dir, ports.random, ports.open_store, holder=options.holder
+            ports.disk,
+            options.data_dir,
+            ports.random,
+            ports.open_store,
+            holder=options.holder,
+            ballast_bytes=options.ballast_bytes,
+            segment_bytes=options.segment_bytes,
         )
         try:
             state = RecordState.load(directory.store)

@@ -22,7 +22,9 @@ from everwhen.runtime.transaction import OpenTransaction
 from everwhen.txn.transaction import Isolation
 
 #: statements worth parsing here; anything else goes straight to the service
-_CONTROL = re.compile(r"(?:\s|//[^\n]*\n|/\*.*?\*/)*(BEGIN|START|COMMIT|ROLLBACK)\b", re.I | re.S)
+_CONTROL = re.compile(
+    r"(?:\s|//[^\n]*\n|/\*.*?\*/)*(BEGIN|START|COMMIT|ROLLBACK)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def control_of(text: str) -> syntax.Begin | syntax.Commit | syntax.Rollback | None:

@@ -198,9 +198,7 @@ class OpenTransaction:
         if plan.mode == "profile":
             ctx.profile = Profile(database.nanoseconds)
         self._ctx = ctx
-        summary = Summary(
-            plan.kind, ctx.counters, plan.notifications, None, plan.mode == "profile"
-        )
+        summary = Summary(plan.kind, ctx.counters, plan.notifications, None, plan.mode == "profile")
         rows = prepared.run(ctx, [None] * plan.width)
         return Cursor(plan.columns, prepared.observed(rows, ctx, summary, self), summary, ctx)
 
@@ -350,5 +348,3 @@ class OpenTransaction:
             self._ctx.view = self.transaction
             self._ctx.writer = self.transaction
             self._ctx.views.clear()
-
-

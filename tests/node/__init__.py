@@ -1,0 +1,1 @@
+"""The whole node on deterministic twins: clock, chance, disk, threads, record."""
