@@ -94,3 +94,21 @@ def batch(first: int, term: int, sizes: list[int], mark: int = 0) -> list[Entry]
         Entry(index, term, index % 7, f"{mark}:{index}:".encode().ljust(size, b"x"))
         for index, size in enumerate(sizes, first)
     ]
+
+
+def world(seed: int = 1, segment_bytes: int = 1_500) -> World:
+    return World(seed, segment_bytes)
+
+
+def filled(noted: bool) -> World:
+    """Three segments of small frames; ``noted``: the meta file knows that all of it is synced."""
+    made = world(segment_bytes=850)
+    for number in range(8):
+        made.log.append(batch(made.log.last_index + 1, 1 + number // 3, [40, 1], number))
+    if noted:
+        made.log.note_synced()
+    return made
+
+
+def paths(of: World) -> list[Path]:
+    return [FOLDER / name for name in of.disk.names(FOLDER)]

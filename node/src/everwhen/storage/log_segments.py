@@ -3,9 +3,9 @@
 ``append`` makes one write and one fdatasync, whatever the number of entries, and returns when they
 are durable. There is no timer: whoever calls it gathers the next batch while one call runs.
 
-One thread appends, saves, compacts and closes (the log's own pool); any thread reads. After a
-failed write or sync the log refuses everything: what the disk then holds is known only after a
-restart, so the process must end (research/raft.md P45).
+Any thread may call anything: writers take turns, readers wait for none of them. After a failed
+write or sync the log refuses everything: what the disk then holds is known only after a restart, so
+the process must end (research/raft.md P45).
 
 Segments are preallocated, so that an append usually changes no metadata of the file system, and
 are cut to the length of what they hold, with a sync, before anything is written behind a torn tail:
@@ -23,9 +23,9 @@ from threading import Lock
 from typing import Final
 
 from everwhen import limits
-from everwhen.errors import CorruptData, DiskFailed
-from everwhen.ports import Disk, File, Random
-from everwhen.storage.files import create_durable, disk_failed, write_all
+from everwhen.errors import DiskFailed
+from everwhen.ports import Disk, Random
+from everwhen.storage.files import disk_failed, write_all
 from everwhen.storage.frames import (
     ENTRY_HEADER_BYTES,
     FRAME_BYTES_MAX,
@@ -33,37 +33,20 @@ from everwhen.storage.frames import (
     HEADER_BYTES,
     Entry,
     SegmentHeader,
-    decode_frame,
     encode_frame,
-    encode_header,
-    entries_of,
-    frame_length,
 )
 from everwhen.storage.log_recovery import (
     FoundLog,
-    FoundSegment,
     Index,
     TornTail,
     read_log,
-    segment_name,
 )
 from everwhen.storage.meta import MetaFile
+from everwhen.storage.segment_file import Segment
 
 __all__ = ["Entry", "SegmentedLog"]
 
 _OFFSET_MASK: Final = (1 << 32) - 1
-
-
-class _Segment:
-    """An open segment."""
-
-    __slots__ = ("end", "file", "header")
-
-    def __init__(self, file: File, header: SegmentHeader, end: int) -> None:
-        self.file = file
-        self.header = header
-        #: where the next frame goes
-        self.end = end
 
 
 class SegmentedLog:
@@ -83,12 +66,14 @@ class SegmentedLog:
         self._meta = meta
         self._random = random
         self._segment_bytes = segment_bytes
+        #: held by whoever writes, one at a time
+        self.writing = Lock()
         #: guards the index and the list of segments; never held over a write or a sync
         self._lock = Lock()
         self._index: Index = found.index
         self._last_frame = found.last_frame
         self._last_checksum = found.last_checksum
-        self._segments: dict[int, _Segment] = {}
+        self._segments: dict[int, Segment] = {}
         self._failed: DiskFailed | None = None
         #: what was cut at start, for the node to report
         self.torn: TornTail | None = found.torn
@@ -112,25 +97,13 @@ class SegmentedLog:
             if found.leftovers:
                 disk.sync_directory(folder)
             for segment in found.segments:
-                self._adopt(segment, is_last=segment is found.segments[-1])
+                reserve = segment_bytes if segment is found.segments[-1] else 0
+                sequence = segment.header.sequence
+                self._segments[sequence] = Segment.take_over(disk, segment, reserve)
             if not found.segments:
                 self._begin_segment(1, 0, voids_before=False)
         self.note_synced()
         return self
-
-    def _adopt(self, found: FoundSegment, *, is_last: bool) -> None:
-        file = self._disk.open(found.path)
-        if is_last:
-            # whatever stands there was never acknowledged, or is zeros; it must be gone for good
-            # before the next frame is written
-            file.truncate(found.end)
-            file.sync()
-            try:
-                file.allocate(max(found.end, self._segment_bytes))
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise  # a full volume must not keep a node from starting to make room
-        self._segments[found.header.sequence] = _Segment(file, found.header, found.end)
 
     # --- reads ---
 
@@ -180,18 +153,8 @@ class SegmentedLog:
             place = index.places[at]
             segment = self._segments[place >> 32]
             offset = place & _OFFSET_MASK
-            try:
-                data = _read_frame(segment, offset)
-            except OSError as error:
-                raise disk_failed(f"reading {segment.file.path}", error) from error
-        frame = decode_frame(data, 0, segment.header.salt)
-        if frame is None:
-            raise CorruptData(
-                f"{segment.file.path}: the frame at offset {offset} was whole when it was written "
-                "or opened and no longer is",
-                hint="the disk changes data; move the node to another one",
-            )
-        return entries_of(frame, data, low, high)
+            data = segment.read(offset)
+        return segment.entries(data, offset, low, high)
 
     # --- writes ---
 
@@ -203,9 +166,9 @@ class SegmentedLog:
         """
         if not entries:
             return
-        size = self._check(entries)
         first = entries[0].index
         with _Guard(self, "appending to the log"):
+            size = self._check(entries)
             segment = self._newest()
             if self._needs_roll(segment, first, size):
                 segment = self._roll(first)
@@ -214,11 +177,11 @@ class SegmentedLog:
             offset = segment.end
             write_all(segment.file, data, offset)
             segment.file.sync()
-        with self._lock:
             segment.end = offset + len(data)
             self._last_frame, self._last_checksum = number, checksum
             place = segment.header.sequence << 32 | offset
-            self._index.add(first, [entry.term for entry in entries], place)
+            with self._lock:
+                self._index.add(first, [entry.term for entry in entries], place)
 
     def _check(self, entries: Sequence[Entry]) -> int:
         """Refuse a batch that would make the log unreadable; returns how long its frame is."""
@@ -254,13 +217,12 @@ class SegmentedLog:
 
     def save_hard_state(self, *, term: int, vote: int, commit: int) -> None:
         """Save term, vote and commit index; durable when this returns."""
-        self._need_sound()
-        known = self._meta.value
-        if term < known.term or (term == known.term and known.vote not in (0, vote)):
-            raise ValueError(f"term {term}, vote {vote} after term {known.term}, {known.vote}")
-        if not known.commit <= commit <= self.last_index:
-            raise ValueError(f"commit {commit} is not within {known.commit}, {self.last_index}")
         with _Guard(self, "saving term, vote and commit"):
+            known = self._meta.value
+            if term < known.term or (term == known.term and known.vote not in (0, vote)):
+                raise ValueError(f"term {term}, vote {vote} after term {known.term}, {known.vote}")
+            if not known.commit <= commit <= self.last_index:
+                raise ValueError(f"commit {commit} is not within {known.commit}, {self.last_index}")
             self._update_meta(term=term, vote=vote, commit=commit)
 
     def compact(self, up_to: int) -> None:
@@ -268,11 +230,11 @@ class SegmentedLog:
 
         The caller knows that everything up to there is durable in the record.
         """
-        first_kept = self._first_kept(up_to)
-        dropped = [self._segments[each] for each in sorted(self._segments) if each < first_kept]
-        if not dropped:
-            return
         with _Guard(self, "compacting the log"):
+            first_kept = self._first_kept(up_to)
+            dropped = [self._segments[each] for each in sorted(self._segments) if each < first_kept]
+            if not dropped:
+                return
             kept = self._segments[first_kept].header
             # first the decision, durably: files below it are leftovers from here on
             self._update_meta(first_segment=first_kept)
@@ -294,9 +256,9 @@ class SegmentedLog:
 
     def reset(self, index: int, term: int) -> None:
         """Forget all entries and go on after ``index``: a snapshot covers everything up to it."""
-        if index < self._meta.value.commit:
-            raise ValueError(f"reset to {index}, below commit {self._meta.value.commit}")
         with _Guard(self, "resetting the log"):
+            if index < self._meta.value.commit:
+                raise ValueError(f"reset to {index}, below commit {self._meta.value.commit}")
             dropped = list(self._segments.values())
             segment = self._begin_segment(index + 1, term, voids_before=True)
             self._update_meta(first_segment=segment.header.sequence)
@@ -306,7 +268,7 @@ class SegmentedLog:
                     del self._segments[each.header.sequence]
             self._remove(dropped)
 
-    def _remove(self, dropped: list[_Segment]) -> None:
+    def _remove(self, dropped: list[Segment]) -> None:
         for segment in dropped:
             segment.file.close()
             self._disk.remove(segment.file.path)
@@ -315,21 +277,22 @@ class SegmentedLog:
     def close(self) -> None:
         """Note what is durable and close the files."""
         if self._failed is None:
-            self.note_synced()
             with _Guard(self, "closing the log"):
+                self._update_meta()
                 newest = self._newest()
                 newest.file.truncate(newest.end)
-        for segment in self._segments.values():
-            segment.file.close()
-        self._segments.clear()
+        with self._lock:
+            for segment in self._segments.values():
+                segment.file.close()
+            self._segments.clear()
         self._failed = self._failed or DiskFailed("the log is closed")
 
     # --- segments ---
 
-    def _newest(self) -> _Segment:
+    def _newest(self) -> Segment:
         return self._segments[max(self._segments)]
 
-    def _needs_roll(self, segment: _Segment, first: int, size: int) -> bool:
+    def _needs_roll(self, segment: Segment, first: int, size: int) -> bool:
         """Whether entries from ``first`` on go into a new segment.
 
         A segment's header names the first entry in it and the term before that, which compaction
@@ -341,7 +304,7 @@ class SegmentedLog:
             return first != begins_at
         return first < begins_at or segment.end + size > self._segment_bytes
 
-    def _roll(self, first: int) -> _Segment:
+    def _roll(self, first: int) -> Segment:
         """Begin a new segment at entry ``first``."""
         full = self._newest()
         term = self._index.term(first - 1)
@@ -353,7 +316,7 @@ class SegmentedLog:
 
     def _begin_segment(
         self, first_index: int, previous_term: int, *, voids_before: bool
-    ) -> _Segment:
+    ) -> Segment:
         """Make a segment file, durably and whole, and take it in."""
         header = SegmentHeader(
             cluster_id=self._meta.value.cluster_id,
@@ -366,21 +329,17 @@ class SegmentedLog:
             voids_before=voids_before,
         )
 
-        def fill(file: File) -> None:
-            file.allocate(self._segment_bytes)
-            write_all(file, encode_header(header), 0)
-
-        path = self._folder / segment_name(header.sequence, first_index)
-        segment = _Segment(create_durable(self._disk, path, fill), header, HEADER_BYTES)
+        segment = Segment.create(self._disk, self._folder, header, self._segment_bytes)
         with self._lock:
             self._segments[header.sequence] = segment
         return segment
 
     # --- failure ---
 
-    def _need_sound(self) -> None:
-        if self._failed is not None:
-            raise self._failed
+    @property
+    def failed(self) -> DiskFailed | None:
+        """The fault after which everything is refused."""
+        return self._failed
 
     def latch(self, error: DiskFailed) -> None:
         """From here on everything is refused with this fault."""
@@ -396,7 +355,7 @@ class SegmentedLog:
 
 
 class _Guard:
-    """Turns an ``OSError`` inside into a latched :class:`DiskFailed`."""
+    """One write at a time, none after a failure; an ``OSError`` inside becomes a latched fault."""
 
     __slots__ = ("_doing", "_log")
 
@@ -405,19 +364,16 @@ class _Guard:
         self._doing = doing
 
     def __enter__(self) -> None:
-        self._log._need_sound()
+        self._log.writing.acquire()
+        if self._log.failed is not None:
+            self._log.writing.release()
+            raise self._log.failed
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise self._log.fail(self._doing, error) from error
-        if isinstance(error, DiskFailed):  # of the meta file
-            self._log.latch(error)
-
-
-def _read_frame(segment: _Segment, offset: int) -> bytes:
-    """The bytes of the frame at ``offset``; short or damaged bytes are left to the decoder."""
-    data = segment.file.pread(4096, offset)
-    length = frame_length(data, segment.header.salt)
-    if length is None or length <= len(data):
-        return data
-    return data + segment.file.pread(length - len(data), offset + len(data))
+        try:
+            if isinstance(error, OSError):
+                raise self._log.fail(self._doing, error) from error
+            if isinstance(error, DiskFailed):  # of the meta file
+                self._log.latch(error)
+        finally:
+            self._log.writing.release()

@@ -11,17 +11,17 @@ Choices, each measured (docs/adr and research/raft.md hold the reasons):
 * **Writes never stall inside RocksDB.** Its ``write`` holds the interpreter lock, so a stall would
   stop the whole process. Its slow-downs are off, and where it would wait for a flush it is told to
   refuse instead; the wait is then done in ``flush``, which lets other threads run.
-* **Iterators are reused per thread while nothing was written.** A new one costs 1.5 times a seek.
-  An iterator pins files and memtables, so all are dropped at each flush and every few megabytes.
+* **Iterators are reused while nothing was written.** A new one costs 1.5 times a seek. Each is used
+  by one thread at a time. They pin files and memtables, so all are dropped at each flush and every
+  few megabytes written.
 * **An iterator that ends has to be asked why.** Damage ends it as silently as the last key does.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Lock, local
+from threading import Lock
 from typing import Final
 
 from rocksdict import (
@@ -80,16 +80,6 @@ def _options(cache_bytes: int, memtable_bytes: int, *, create: bool) -> Options:
     return options
 
 
-class _Reused:
-    """A thread's iterator and the write counter it was made at."""
-
-    __slots__ = ("__weakref__", "at", "iterator")
-
-    def __init__(self, iterator: RdictIter, at: int) -> None:
-        self.iterator: RdictIter | None = iterator
-        self.at = at
-
-
 class RocksStore:
     """A :class:`~everwhen.mvcc.store.Store` over RocksDB in one folder."""
 
@@ -116,12 +106,12 @@ class RocksStore:
         no_log.disable_wal = True  # type: ignore[method-assign, assignment]
         no_log.no_slowdown = True
         self._write_options = no_log
+        self._lock = Lock()
         #: counts writes; an iterator made at another count may not see the newest
         self._writes = 0
         self._bytes_since_drop = 0
-        self._local = local()
-        self._lock = Lock()
-        self._reused: weakref.WeakSet[_Reused] = weakref.WeakSet()
+        #: iterators that no thread is using, each with the count of writes it knows
+        self._idle: list[tuple[int, RdictIter]] = []
         self._failed: EverwhenError | None = None
 
     # --- reads ---
@@ -136,25 +126,27 @@ class RocksStore:
 
     def first(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
         """The first pair with start <= key < end."""
+        idle = self._idle
         try:
-            reused: _Reused = self._local.reused
-            iterator = reused.iterator
-            if iterator is None or reused.at != self._writes:
-                iterator = self._new_iterator()
-        except AttributeError:
-            iterator = self._new_iterator()
+            made_at, iterator = idle.pop()
+        except IndexError:
+            made_at, iterator = self._new_iterator()
+        if made_at != self._writes:
+            made_at, iterator = self._new_iterator()
         iterator.seek(start)
+        found: tuple[bytes, bytes] | None = None
         if iterator.valid():
             key: bytes = iterator.key()
             if key < end:
-                return key, iterator.value()
-            return None
-        _check(iterator)
-        return None
+                found = key, iterator.value()
+        else:
+            _check(iterator)
+        idle.append((made_at, iterator))
+        return found
 
     def last(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
         """The last pair with start <= key < end."""
-        iterator = self._new_iterator()
+        iterator = self._db.iter()
         iterator.seek_for_prev(end)
         if iterator.valid() and iterator.key() == end:
             iterator.prev()
@@ -184,23 +176,17 @@ class RocksStore:
         """A new cursor: RocksDB's iterator itself."""
         return _CheckedCursor(self._db.iter())
 
-    def _new_iterator(self) -> RdictIter:
-        """An iterator that sees everything written before now, kept for this thread."""
-        at = self._writes  # before the iterator is made: it may see more, never less
-        iterator = self._db.iter()
-        reused = _Reused(iterator, at)
-        self._local.reused = reused
-        with self._lock:
-            self._reused.add(reused)
-        return iterator
+    def _new_iterator(self) -> tuple[int, RdictIter]:
+        """An iterator that sees everything written before now, and the count of writes it knows."""
+        made_at = self._writes  # before the iterator is made: it may see more, never less
+        return made_at, self._db.iter()
 
     def _drop_iterators(self) -> None:
-        """Let go of what reused iterators pin; a thread in the middle of a read keeps its own."""
+        """Let go of what idle iterators pin; one that is in use is dropped when it comes back."""
         with self._lock:
-            for reused in self._reused:
-                reused.iterator = None
-            self._reused.clear()
+            self._writes += 1
             self._bytes_since_drop = 0
+        self._idle.clear()
 
     # --- writes ---
 
@@ -212,8 +198,9 @@ class RocksStore:
             self._write(batch)
         except Exception as error:
             raise self._latch("writing to the record", error) from error
-        self._writes += 1
-        self._bytes_since_drop += batch.size
+        with self._lock:  # a lost or repeated count would hide this write from a reused iterator
+            self._writes += 1
+            self._bytes_since_drop += batch.size
         if self._bytes_since_drop > _DROP_ITERATORS_EVERY:
             self._drop_iterators()
 
