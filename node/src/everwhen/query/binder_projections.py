@@ -157,6 +157,7 @@ class ProjectionBinder(PatternBinder):
         simple = [key for key in keys if _is_simple(key[0])]
         collected = Aggregates(simple, [], strict=True)
         after: list[tuple[int, b.Expression]] = []
+        self.views_bound.clear()  # a group's row knows nothing of the rows it was made of
         whole: Keys = []
         with self.scoped(self.scope, collected):
             for number, item in enumerate(body.items):
@@ -169,7 +170,6 @@ class ProjectionBinder(PatternBinder):
         unique = tuple({slot: (slot, value) for slot, value in groups}.values())
         aggregations = tuple((slot, found) for _, slot, found in collected.found)
         child = p.Aggregate(child, unique, aggregations)
-        self.views_bound.clear()
         if after:
             child = p.Project(child, tuple(after))
         columns = [*starred, *(made[number] for number in range(len(body.items)))]
