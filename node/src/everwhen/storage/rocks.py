@@ -242,11 +242,9 @@ class RocksStore:
         raise AssertionError("the last attempt raises or returns")
 
     def _read_back(self, key: bytes) -> bytes | None:
-        other = Rdict(
-            str(self._path),
-            options=_options(1 << 20, 1 << 20, create=False),
-            access_type=_READ_ONLY,
-        )
+        options = _options(1 << 20, 1 << 20, create=False)
+        options.set_max_open_files(16)  # it opens a share of these at once, for one key
+        other = Rdict(str(self._path), options=options, access_type=_READ_ONLY)
         try:
             value: bytes | None = other.get(key)
         finally:
