@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import socket
 from collections.abc import Iterator
@@ -11,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fuzz.texts import bad_value, corpus, mutated
+from tests.support.effort import rounds
 from tests.support.process import Server
 from tests.support.query_api import QueryApi
 
-ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "600"))
+ROUNDS = rounds("FUZZ_ROUNDS", 400, 10_000)
 QUERY = "/db/neo4j/query/v2"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import time
 
@@ -13,8 +12,9 @@ from everwhen.errors import ClientError, TransientError
 from everwhen.query.parser import parse
 from tests.engines import open_engine
 from tests.fuzz.texts import bad_value, corpus, mutated
+from tests.support.effort import rounds
 
-ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "3000"))
+ROUNDS = rounds("FUZZ_ROUNDS", 2_000, 40_000)
 
 
 def test_the_parser_answers_or_refuses() -> None:
