@@ -51,6 +51,9 @@ MUTATIONS_PER_CHUNK: Final = 1_000
 MUTATIONS_PER_COMMIT_MAX: Final = 5_000
 #: bytes of values in one chunk, and what a transaction buffers before it is sent in chunks
 CHUNK_BYTES: Final = 4 << 20
+#: rows of a column segment in a bulk load, and where apply must look at each of them
+BULK_ROWS: Final = 32_768
+BULK_ROWS_INDEXED: Final = 1_000
 CONFLICT_KEYS_PER_COMMIT_MAX: Final = 10_000
 #: versions over which the last commit per conflict key is kept
 CONFLICT_WINDOW_VERSIONS: Final = 100_000
@@ -66,6 +69,8 @@ LOG_BATCH_ENTRIES_MAX: Final = 4_096
 #: entries applied in one go; bounds how long a commit waits behind others
 APPLY_BATCH_ENTRIES_MAX: Final = 256
 APPLY_BATCH_BYTES_MAX: Final = 1 << 20
+#: batches up to this size are applied on the event loop itself: about 3 ms of small commits
+APPLY_INLINE_BYTES_MAX: Final = 32 << 10
 LOG_SEGMENT_BYTES: Final = 64 << 20
 #: proposals waiting for the log, in bytes; above it a proposal is refused (retryable)
 PROPOSALS_PENDING_BYTES_MAX: Final = 256 << 20

@@ -99,10 +99,13 @@ class Effects:
 
     def _bury(self, stem: bytes) -> None:
         """A tombstone; in a run, what the run itself brought simply goes."""
-        if self._run is not None and self._work.record.newest(stem) is None:
-            self._work.layer.delete(run_key(self._run, stem))
-        else:
-            self._put(stem, TOMBSTONE)
+        if self._run is not None:
+            layer = self._work.layer
+            key = run_key(self._run, stem)
+            if layer.get(key) and self._work.record.newest(stem) is None:
+                layer.delete(key)
+                return
+        self._put(stem, TOMBSTONE)
 
     def _bury_entity(
         self, stem: bytes, prefix: bytes, image: NodeImage | RelationshipImage

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from everwhen.codec.ordered import is_equal_to_something
-from everwhen.errors import ConstraintViolation
+from everwhen.errors import ConstraintViolation, IndexNotFound
 from everwhen.model.elements import Value
 from everwhen.model.graph import EntityKind
 from everwhen.model.schema import (
@@ -135,6 +135,7 @@ class ConstraintChecks:
         ``properties`` may be left out, then they are read; ``keys`` limits the look to indexes
         with one of these properties (None: all of the labels).
         """
+        self._refresh()
         if not self.any_unique:
             return
         for label in labels:
@@ -149,7 +150,12 @@ class ConstraintChecks:
 
     def _one(self, index: IndexDefinition, entity: int, values: list[Value]) -> None:
         self._transaction.lock_value(index, values)
-        owner = self._transaction.visible_owner(index, values, entity)
+        if index.created_version > self._transaction.version:
+            return  # the index does not know this snapshot: apply looks at the newest version
+        try:
+            owner = self._transaction.visible_owner(index, values, entity)
+        except IndexNotFound:
+            return  # dropped this moment: it demands nothing any more
         if owner is not None:
             raise duplicate_error(index, owner, values)
 
