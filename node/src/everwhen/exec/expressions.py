@@ -249,7 +249,8 @@ def _xor(left: Any, right: Any) -> bool | None:
     for value in (left, right):
         if value is not None and type(value) is not bool:
             raise _not_boolean(value)
-    return v.xor3(left, right)
+    result: bool | None = v.xor3(left, right)
+    return result
 
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import everwhen.model.values as v
 from everwhen.errors import QueryTypeError
 from everwhen.exec.context import Evaluator, ExecutionContext, Row
-from everwhen.model import values as v
 from everwhen.query import bound as b
 
 LabelTest = Callable[[tuple[str, ...], Row, ExecutionContext], bool]

@@ -27,6 +27,7 @@ from everwhen.errors import (
 from everwhen.limits import (
     APPLY_BATCH_BYTES_MAX,
     APPLY_BATCH_ENTRIES_MAX,
+    APPLY_INLINE_BYTES_MAX,
     LOG_BATCH_BYTES_MAX,
     LOG_BATCH_ENTRIES_MAX,
     LOG_ENTRY_BYTES_MAX,
@@ -309,7 +310,11 @@ class SingleConsensus:
 
     async def _apply(self, batch: list[tuple[Entry, _Proposal]]) -> None:
         entries = [(entry.index, entry.term, entry.payload) for entry, _ in batch]
-        replies = await self._threads.run("apply", self._applier.apply_batch, entries)
+        if sum(len(entry.payload) for entry, _ in batch) <= APPLY_INLINE_BYTES_MAX:
+            # a few milliseconds at most, and cheaper than handing it to a thread and back
+            replies = self._applier.apply_batch(entries)
+        else:
+            replies = await self._threads.run("apply", self._applier.apply_batch, entries)
         for (_, proposal), reply in zip(batch, replies, strict=True):
             self._durable.popleft()
             if isinstance(reply, EverwhenError) and not reply.deterministic:

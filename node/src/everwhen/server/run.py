@@ -146,9 +146,7 @@ async def _serve(settings: Settings) -> int:
     def report(what: str, error: EverwhenError) -> None:
         log.warning("background_refused", work=what, message=str(error))
 
-    node = await asyncio.to_thread(
-        Node.open, _node_options(settings), ports, report, observer
-    )
+    node = await asyncio.to_thread(Node.open, _node_options(settings), ports, report, observer)
     try:
         return await _run(settings, node, metrics, password)
     finally:

@@ -22,9 +22,7 @@ def node_in(row: Row, slot: int) -> Node | None:
     value = row[slot]
     if value is None or type(value) is Node:
         return value
-    raise QueryTypeError(
-        f"expected a node, got {v.type_name(value)}", detail="InvalidArgumentType"
-    )
+    raise QueryTypeError(f"expected a node, got {v.type_name(value)}", detail="InvalidArgumentType")
 
 
 def joins(

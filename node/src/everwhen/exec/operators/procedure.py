@@ -28,7 +28,7 @@ def _procedure(name: str, ctx: ExecutionContext) -> ProcedureDefinition:
     found = ctx.procedures.get(name.lower()) or PROCEDURES.get(name.lower())
     if found is None:
         raise ProcedureNotFound(f"there is no procedure {name}", detail="ProcedureNotFound")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _implicit(procedure: ProcedureDefinition, ctx: ExecutionContext) -> list[Any]:

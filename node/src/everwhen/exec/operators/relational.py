@@ -285,5 +285,3 @@ def _produce(op: p.ProduceResults) -> Runner:
                 yield [row[slot] for slot in slots]
 
     return run
-
-

@@ -75,9 +75,7 @@ def _all_nodes(op: p.AllNodesScan) -> Runner:
 @builds(p.LabelScan)
 def _label_scan(op: p.LabelScan) -> Runner:
     label = op.label
-    return _node_scan(
-        build(op.child), op.slot, op.view, lambda view: view.nodes_with_label(label)
-    )
+    return _node_scan(build(op.child), op.slot, op.view, lambda view: view.nodes_with_label(label))
 
 
 def _ids(value: Any, element: bool, kind: str) -> Iterator[int]:

@@ -65,9 +65,7 @@ def _var_expand(op: p.VarExpand) -> Runner:
 
 def _walker(
     op: p.VarExpand,
-) -> Callable[
-    [Row, ExecutionContext, int, GraphView], Iterator[tuple[list[Relationship], int]]
-]:
+) -> Callable[[Row, ExecutionContext, int, GraphView], Iterator[tuple[list[Relationship], int]]]:
     """Depth first, with a stack of iterators rather than recursion: depth is data."""
     direction, types, unique_with = op.direction, op.types, op.unique_with
     minimum, maximum, test = op.minimum, op.maximum, step_test(op)

@@ -13,6 +13,7 @@ from everwhen.exec.labels import names_of
 from everwhen.model import values as v
 from everwhen.model.elements import Node, Path, Relationship
 from everwhen.model.graph import Direction
+from everwhen.query import bound as b
 from everwhen.query import physical as p
 
 Writer = Callable[[Row, ExecutionContext], None]
@@ -134,7 +135,7 @@ def _entity(value: Any, what: str) -> Node | Relationship | None:
     )
 
 
-def _key(key: str | p.Expression) -> Callable[[Row, ExecutionContext], str]:
+def _key(key: str | b.Expression) -> Callable[[Row, ExecutionContext], str]:
     if isinstance(key, str):
         return lambda row, ctx: key
     evaluate = compile_expression(key)

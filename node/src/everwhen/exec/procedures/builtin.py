@@ -78,7 +78,7 @@ def _await_index(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any
 
 
 def _property_types(
-    elements: Iterator[Node] | Iterator[Relationship], ctx: ExecutionContext
+    elements: Iterator[Node | Relationship], ctx: ExecutionContext
 ) -> tuple[int, dict[str, tuple[set[str], int]]]:
     """Elements seen, and per property key the types of its values and how many have it."""
     seen = 0
@@ -150,9 +150,7 @@ def _fields(text: str) -> tuple[ProcedureField, ...]:
 
 
 _ALL = (
-    ProcedureDefinition(
-        "db.labels", (), _fields("label STRING"), "Labels in use.", _labels
-    ),
+    ProcedureDefinition("db.labels", (), _fields("label STRING"), "Labels in use.", _labels),
     ProcedureDefinition(
         "db.relationshipTypes",
         (),

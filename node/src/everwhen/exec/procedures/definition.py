@@ -9,7 +9,6 @@ from typing import Any
 from everwhen.exec.context import ExecutionContext
 from everwhen.model.graph import GraphView
 from everwhen.query.environment import ProcedureArgument, ProcedureSignature
-from everwhen.query.environment import ProcedureArgument, ProcedureSignature
 
 #: Runs with the view asked for (``AT TIME`` or the transaction's own); yields one tuple per row.
 ProcedureBody = Callable[[ExecutionContext, GraphView, Sequence[Any]], Iterator[tuple[Any, ...]]]
@@ -62,15 +61,3 @@ class ProcedureDefinition:
         )
         results = ", ".join(f"{r.name} :: {r.type}" for r in self.results)
         return f"{self.name}({arguments})" + (f" :: ({results})" if results else "")
-
-    @property
-    def planning(self) -> ProcedureSignature:
-        """What the planner sees of it."""
-        return ProcedureSignature(
-            self.name,
-            tuple(
-                ProcedureArgument(a.name, a.type, a.default is not REQUIRED) for a in self.arguments
-            ),
-            tuple((field.name, field.type) for field in self.results),
-            self.mode,
-        )

@@ -113,7 +113,7 @@ def _constraint_matches(wanted: str, constraint: ConstraintDefinition, kind: str
         "KEY": "KEY",
     }
     for word, meaning in synonyms.items():
-        if words.endswith(word) or words.endswith(meaning):
+        if words.endswith((word, meaning)):
             entity = "NODE" if "NODE" in words else "REL" if "REL" in words else ""
             same_kind = own.endswith(meaning)
             own_entity = "NODE" if constraint.entity == "NODE" else "REL"

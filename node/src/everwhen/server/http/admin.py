@@ -46,7 +46,7 @@ async def readyz(request: web.Request) -> web.StreamResponse:
 
 async def metrics(request: web.Request) -> web.StreamResponse:
     """Prometheus' text format."""
-    content, content_type = door_of(request).metrics.page()
+    content_type, content = door_of(request).metrics.page()
     return web.Response(body=content, headers={"Content-Type": content_type})
 
 

@@ -136,9 +136,7 @@ def plan_body(plan: PlanDescription) -> dict[str, Any]:
     return body
 
 
-def tail_of(
-    summary: Summary, bookmark: str | None, *, counters: bool
-) -> dict[str, Any]:
+def tail_of(summary: Summary, bookmark: str | None, *, counters: bool) -> dict[str, Any]:
     """Everything of an answer behind its data."""
     tail: dict[str, Any] = {}
     if counters:

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from everwhen.errors import EverwhenError, Fault, RequestTooLarge, TooManyRequests, Unauthorized
+from everwhen.errors import (
+    EverwhenError,
+    Fault,
+    RequestInvalid,
+    RequestTooLarge,
+    TooManyRequests,
+    Unauthorized,
+)
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
 from everwhen.server.http import admin, query, transactions
@@ -87,7 +94,7 @@ async def _measured(request: web.Request, handler: Handler) -> web.StreamRespons
         if isinstance(error, web.HTTPMethodNotAllowed):
             response.headers["Allow"] = error.headers["Allow"]
     except NotAcceptable as error:
-        problem = RequestTooLarge(f"none of {error.wanted!r} is offered")
+        problem = RequestInvalid(f"none of {error.wanted!r} is offered")
         response = error_response(request, problem, 406)
     except EverwhenError as error:
         response = error_response(request, error)
@@ -108,14 +115,13 @@ async def _measured(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _of_aiohttp(error: web.HTTPException) -> EverwhenError:
-    """aiohttp's own errors (no such path, body too large) as ours."""
+    """Errors of aiohttp itself (no such path, body too large) as ours."""
     if error.status == 413:
         return RequestTooLarge(
             "the request body is larger than this server takes",
             hint="send smaller requests, or raise http.body_bytes_max",
         )
-    problem = RequestTooLarge(f"{error.status} {error.reason}")
-    return problem
+    return RequestInvalid(f"{error.status} {error.reason}")
 
 
 @web.middleware

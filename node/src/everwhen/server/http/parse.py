@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from everwhen.model.duration import parse_duration
@@ -18,6 +19,7 @@ from everwhen.model.temporal_parse import (
 
 __all__ = ["parse_duration", "parse_point", "parse_temporal"]
 
+_Moment = Date | LocalTime | Time | LocalDateTime | DateTime
 _POINT: Final = re.compile(r"SRID=(\d+);\s*POINT\s*Z?\s*\(([^()]*)\)", re.IGNORECASE)
 
 
@@ -38,7 +40,7 @@ def parse_point(text: str) -> Point:
 
 
 #: typed JSON name -> parser
-_TEMPORAL: Final = {
+_TEMPORAL: Final[dict[str, Callable[[str], _Moment]]] = {
     "Date": parse_date,
     "LocalTime": parse_local_time,
     "Time": parse_time,
@@ -48,9 +50,7 @@ _TEMPORAL: Final = {
 }
 
 
-def parse_temporal(
-    kind: Any, text: str
-) -> Date | LocalTime | Time | LocalDateTime | DateTime:
+def parse_temporal(kind: Any, text: str) -> _Moment:
     """A temporal value of a typed parameter.
 
     :raises ValueError: unknown type.

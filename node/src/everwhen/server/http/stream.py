@@ -30,7 +30,10 @@ STALL_SECONDS = 60.0
 
 
 async def answer(
-    request: web.Request, service: Service, wanted: QueryRequest, execution: Execution,
+    request: web.Request,
+    service: Service,
+    wanted: QueryRequest,
+    execution: Execution,
     extra: dict[str, Any] | None = None,
 ) -> web.StreamResponse:
     """The whole answer to a statement."""
@@ -44,7 +47,10 @@ async def answer(
 
 
 async def _json(
-    request: web.Request, service: Service, wanted: QueryRequest, execution: Execution,
+    request: web.Request,
+    service: Service,
+    wanted: QueryRequest,
+    execution: Execution,
     extra: dict[str, Any],
 ) -> web.StreamResponse:
     cursor = execution.cursor

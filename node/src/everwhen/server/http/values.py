@@ -234,8 +234,4 @@ def _typed_parameter(kind: Any, value: Any, where: str, depth: int) -> Any:
         raise RequestInvalid(f"parameter {where}: {error.message}") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         shown = value if isinstance(value, (str, int, float)) else type(value).__name__
-        raise RequestInvalid(
-            f"parameter {where}: {shown!r} is not a {kind} ({error})"
-        ) from error
-
-
+        raise RequestInvalid(f"parameter {where}: {shown!r} is not a {kind} ({error})") from error
