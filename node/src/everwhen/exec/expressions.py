@@ -309,7 +309,7 @@ def _and_or(operands: tuple[b.Expression, ...], decisive: bool) -> Evaluator:
         for operand in compiled:
             value = operand(row, ctx)
             if value is decisive:
-                return decisive
+                return bool(decisive)
             if value is None:
                 result = None
             elif type(value) is not bool:
