@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -120,7 +121,8 @@ def test_text_of_floats_reads_back(value):
 
 
 def test_type_names():
-    assert [v.type_name(value) for value in (None, True, 1, 1.0, "a", [], {}, NODE)] == [
+    several: tuple[Any, ...] = (None, True, 1, 1.0, "a", [], {}, NODE)
+    assert [v.type_name(value) for value in several] == [
         "NULL",
         "BOOLEAN",
         "INTEGER",

@@ -84,7 +84,7 @@ def test_durations_order_by_average_length():
 def test_the_order_is_total(three):
     a, b, c = (v.order_key(value) for value in three)
     assert (a < b) + (a == b) + (b < a) == 1
-    if a <= b and b <= c:
+    if a <= b <= c:
         assert a <= c
 
 
