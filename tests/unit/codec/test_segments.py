@@ -101,10 +101,19 @@ def test_relationships_are_found_by_id_and_by_both_ends(
     for node in range(11):
         out = [(end, number) for number, start, end in rows if start == node]
         came = [(start, number) for number, start, end in rows if end == node]
-        found = [(read.ends.get(row), read.ids.get(row)) for row in read.rows_of(node, True)]
+        found = [(read.ends.get(row), read.ids.get(row)) for row in read.rows_of(node, outgoing=True)]
         assert found == sorted(out)
-        found = [(read.starts.get(row), read.ids.get(row)) for row in read.rows_of(node, False)]
+        found = [(read.starts.get(row), read.ids.get(row)) for row in read.rows_of(node, outgoing=False)]
         assert found == sorted(came)
+        assert list(read.neighbours(node, outgoing=True)) == sorted(out)
+        assert list(read.neighbours(node, outgoing=False)) == sorted(came)
+        for other in (-1, *range(11), 2**70):
+            assert list(read.neighbours(node, outgoing=True, other=other)) == sorted(
+                entry for entry in out if entry[0] == other
+            )
+            assert list(read.neighbours(node, outgoing=False, other=other)) == sorted(
+                entry for entry in came if entry[0] == other
+            )
     by_id = [read.ids.get(int(row)) for row in read.rows_by_id()]
     assert by_id == sorted(ids.tolist())
 

@@ -36,6 +36,8 @@ Valid = npt.NDArray[np.bool_]
 _WIDTHS: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
 #: a text column repeats enough for a dictionary from this many rows per distinct text on
 _REPEATS: Final = 2
+#: a table of positions is made for ranges up to so many times the number of values
+_SPREAD: Final = 4
 
 
 class Column(Protocol):
@@ -77,24 +79,77 @@ class Ints:
 
     def get(self, row: int) -> int:
         """One integer."""
-        return int(self.offsets[row]) + self.base
+        number: int = self.offsets.item(row)
+        return number + self.base
+
+    def some(self, rows: slice | Array) -> list[int]:
+        """The integers of some rows."""
+        base = self.base
+        return [number + base for number in self.offsets[rows].tolist()]
+
+    def span_within(self, rows: slice | Array, value: int) -> tuple[int, int]:
+        """First and one after the last position of ``value`` among rows whose values ascend."""
+        wanted = value - self.base
+        if not 0 <= wanted <= np.iinfo(self.offsets.dtype).max:
+            return 0, 0
+        some, sought = self.offsets[rows], self.offsets.dtype.type(wanted)
+        low = int(np.searchsorted(some, sought, "left"))
+        return low, int(np.searchsorted(some, sought, "right"))
 
     def whole(self) -> npt.NDArray[np.int64]:
         """All of them as int64."""
         base = np.uint64(self.base & 0xFFFF_FFFF_FFFF_FFFF)
         return (self.offsets.astype(np.uint64) + base).view(np.int64)
 
-    def span(self, value: int) -> tuple[int, int]:
-        """The rows that hold ``value``, if the values ascend."""
-        wanted = value - self.base
-        if wanted < 0 or not len(self.offsets) or wanted > int(self.offsets[-1]):
-            return 0, 0
-        sought = self.offsets.dtype.type(wanted)
-        low = int(np.searchsorted(self.offsets, sought, "left"))
-        return low, int(np.searchsorted(self.offsets, sought, "right"))
-
     def __len__(self) -> int:
         return len(self.offsets)
+
+
+class Ascending:
+    """Where values stand among ascending integers.
+
+    Where values lie close together, a table over the whole range says it in two steps; it is made
+    when first needed and takes four bytes a number between the lowest and the highest.
+    """
+
+    __slots__ = ("_ints", "_last", "_table", "_tabled")
+
+    def __init__(self, ints: Ints) -> None:
+        self._ints = ints
+        self._last: int = ints.offsets.item(-1) if len(ints) else -1
+        self._tabled = self._last <= _SPREAD * len(ints)
+        self._table: Array | None = None
+
+    @property
+    def table_bytes(self) -> int:
+        """What the table takes once it is made."""
+        return 4 * (self._last + 2) if self._tabled else 0
+
+    def span(self, value: int) -> tuple[int, int]:
+        """First and one after the last row that hold ``value``."""
+        wanted = value - self._ints.base
+        if wanted < 0 or wanted > self._last:
+            return 0, 0
+        offsets = self._ints.offsets
+        if self._tabled:
+            table = self._table
+            if table is None:
+                edges = np.arange(self._last + 2, dtype=np.int64)
+                table = self._table = np.searchsorted(offsets, edges).astype(np.uint32)
+            return table.item(wanted), table.item(wanted + 1)
+        sought = offsets.dtype.type(wanted)
+        low = int(np.searchsorted(offsets, sought, "left"))
+        return low, int(np.searchsorted(offsets, sought, "right"))
+
+    def row(self, value: int) -> int | None:
+        """The row that holds ``value``, if no value stands twice."""
+        wanted = value - self._ints.base
+        if wanted < 0 or wanted > self._last:
+            return None
+        if self._last == len(self._ints) - 1:
+            return wanted  # without gaps
+        low, high = self.span(value)
+        return low if low < high else None
 
 
 class _Masked:
@@ -144,7 +199,8 @@ class FloatColumn(_Masked):
     def get(self, row: int) -> float | None:
         if self.valid is not None and not self.valid[row]:
             return None
-        return float(self.values[row])
+        number: float = self.values.item(row)
+        return number
 
     def parts(self) -> list[Array]:
         canonical = np.where(np.isnan(self.values), np.nan, self.values)
@@ -167,7 +223,8 @@ class BoolColumn(_Masked):
     def get(self, row: int) -> bool | None:
         if self.valid is not None and not self.valid[row]:
             return None
-        return bool(self.values[row])
+        truth: bool = self.values.item(row)
+        return truth
 
     def parts(self) -> list[Array]:
         return [self.values, self._mask()]
@@ -217,7 +274,7 @@ class DictionaryColumn(_Masked):
     def get(self, row: int) -> str | None:
         if self.valid is not None and not self.valid[row]:
             return None
-        code = int(self.codes[row])
+        code: int = self.codes.item(row)
         text = self._texts.get(code)
         if text is None:
             text = self._texts[code] = _text(self.heap, self.offsets, code)
@@ -242,7 +299,7 @@ class ValueColumn:
         self.heap = heap
 
     def get(self, row: int) -> Any:
-        low, high = int(self.offsets[row]), int(self.offsets[row + 1])
+        low, high = self.offsets.item(row), self.offsets.item(row + 1)
         return None if low == high else decode_value(self.heap[low:high])
 
     def parts(self) -> list[Array]:
@@ -254,7 +311,7 @@ class ValueColumn:
 
 def _text(heap: bytes, offsets: Array, row: int) -> str:
     try:
-        return heap[int(offsets[row]) : int(offsets[row + 1])].decode()
+        return heap[offsets.item(row) : offsets.item(row + 1)].decode()
     except UnicodeDecodeError as error:
         raise CorruptData(f"text in row {row} of a segment column is not UTF-8") from error
 

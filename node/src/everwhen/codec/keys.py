@@ -10,7 +10,6 @@ key at or after ``stem + ~t`` that still begins with the stem.
 ======== ==================================================== =====================================
 kind     payload (``~v``: versioned)                          value
 ======== ==================================================== =====================================
-META     name (utf-8)                                         by name: codec.records
 TOKEN    space u8 (label, type, property key), id u32         name (utf-8)
 SCHEMA   definition id u32                                    index or constraint: codec.records
 STATS    counter u8, id u32                                   count i64
@@ -22,6 +21,7 @@ REL      id u64, sub u32, ~v                                  sub 0 head: type, 
 OUT, IN  node u64, type u32, other u64, rel u64, ~v           one byte: present or tombstone
 LABEL    label u32, node u64, ~v                              present or tombstone
 INDEX    index u32, values (codec.ordered), entity u64, ~v    present or tombstone
+META     name (utf-8)                                         by name: codec.records
 JOURNAL  version u64                                          commit record: codec.journal
 PIECE    transaction u64, number u32                          a chunk's mutations: codec.journal
 TIME     commit time i64 (µs since 1970 UTC)                  version u64
@@ -40,6 +40,9 @@ main keys. Readers merge both.
 Deltas (sub >= 1) belong to the lifetime they follow: they count only if their version is at or
 above the version of the newest head at or below the reader's version. A tombstone is the empty
 value, for heads, properties and entries alike.
+
+The order of the kinds has a reason: storage reads one pair beyond the end of a scan, value and all.
+Behind the entities stands META, which is always there and small, before the kinds with large values.
 """
 
 from __future__ import annotations
@@ -66,7 +69,6 @@ SUB_PROPERTY: Final = 2
 class Kind(IntEnum):
     """The third byte of every key; never renumbered."""
 
-    META = 0x01
     TOKEN = 0x02
     SCHEMA = 0x03
     STATS = 0x04
@@ -76,6 +78,7 @@ class Kind(IntEnum):
     IN = 0x13
     LABEL = 0x14
     INDEX = 0x15
+    META = 0x1F
     JOURNAL = 0x20
     PIECE = 0x21
     TIME = 0x22

@@ -15,8 +15,8 @@ Relationship rows ascend by (start, end, id); ``by_end`` is the permutation that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from struct import Struct
 from typing import Any, Final
@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from everwhen.codec.columns import Array, Column, FloatColumn, IntColumn, Ints, build
+from everwhen.codec.columns import Array, Ascending, Column, FloatColumn, IntColumn, Ints, build
 from everwhen.errors import CorruptData, FormatUnsupported
 
 FORMAT: Final = 1
@@ -36,6 +36,8 @@ RELATIONSHIPS: Final = 2
 ROWS_MAX: Final = 65_536
 #: a stored segment is cut into pieces of this size
 PIECE_BYTES: Final = 4 << 20
+#: neighbours turned into Python integers at a time
+_NEIGHBOURS: Final = 4_096
 
 _MAGIC: Final = b"EWSG"
 _FRAME = Struct("<4sB3xII")
@@ -80,14 +82,19 @@ class NodeSegment:
     labels: tuple[str, ...]
     ids: Ints
     columns: Mapping[str, Column]
+    #: bytes it takes in memory
     size: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def _ids_sorted(self) -> Ascending:
+        return Ascending(self.ids)
+
     def row(self, node: int) -> int | None:
         """The row of a node id."""
-        return _row(self.ids, node)
+        return self._ids_sorted.row(node)
 
     def property(self, row: int, key: str) -> Any:
         """One property, or None."""
@@ -109,6 +116,7 @@ class RelationshipSegment:
     ends: Ints
     by_end: Array
     columns: Mapping[str, Column]
+    #: bytes it takes in memory, with the tables that look-ups make
     size: int = 0
 
     def __len__(self) -> int:
@@ -123,17 +131,23 @@ class RelationshipSegment:
         return np.argsort(offsets, kind="stable").astype(np.uint32)
 
     @cached_property
-    def _ids_sorted(self) -> Ints:
+    def _ids_sorted(self) -> Ascending:
         order = self._by_id
-        return self.ids if order is None else Ints(self.ids.base, self.ids.offsets[order])
+        return Ascending(
+            self.ids if order is None else Ints(self.ids.base, self.ids.offsets[order])
+        )
 
     @cached_property
-    def _ends_sorted(self) -> Ints:
-        return Ints(self.ends.base, self.ends.offsets[self.by_end])
+    def _starts_sorted(self) -> Ascending:
+        return Ascending(self.starts)
+
+    @cached_property
+    def _ends_sorted(self) -> Ascending:
+        return Ascending(Ints(self.ends.base, self.ends.offsets[self.by_end]))
 
     def row(self, relationship: int) -> int | None:
         """The row of a relationship id."""
-        position = _row(self._ids_sorted, relationship)
+        position = self._ids_sorted.row(relationship)
         order = self._by_id
         return position if position is None or order is None else int(order[position])
 
@@ -145,11 +159,32 @@ class RelationshipSegment:
     def rows_of(self, node: int, outgoing: bool) -> Sequence[int]:
         """The rows of a node's relationships, ascending by (other node, id)."""
         if outgoing:
-            low, high = self.starts.span(node)
+            low, high = self._starts_sorted.span(node)
             return range(low, high)
         low, high = self._ends_sorted.span(node)
         rows: list[int] = self.by_end[low:high].tolist()
         return rows
+
+    def neighbours(
+        self, node: int, outgoing: bool, other: int | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """(other node, id) of a node's relationships, or of those with one other node, ascending."""
+        low, high = (self._starts_sorted if outgoing else self._ends_sorted).span(node)
+        far = self.ends if outgoing else self.starts
+        if other is not None and low < high:
+            rows = slice(low, high) if outgoing else self.by_end[low:high]
+            first, last = far.span_within(rows, other)
+            low, high = low + first, low + last
+        while low < high:
+            top = min(high, low + _NEIGHBOURS)
+            rows = slice(low, top) if outgoing else self.by_end[low:top]
+            yield from zip(far.some(rows), self.ids.some(rows), strict=True)
+            low = top
+
+    @property
+    def table_bytes(self) -> int:
+        """What look-ups by either end take."""
+        return self._starts_sorted.table_bytes + self._ends_sorted.table_bytes
 
     def ends_of(self, row: int) -> tuple[int, int]:
         """Start and end node."""
@@ -166,11 +201,6 @@ class RelationshipSegment:
 
 
 Segment = NodeSegment | RelationshipSegment
-
-
-def _row(ids: Ints, wanted: int) -> int | None:
-    low, high = ids.span(wanted)
-    return low if low < high else None
 
 
 def _properties(columns: Mapping[str, Column], row: int) -> dict[str, Any]:
@@ -347,7 +377,8 @@ def decode_segment(data: bytes) -> Segment:
         raise CorruptData(f"a segment without what its kind needs: {error}") from error
     if header.kind != RELATIONSHIPS or len(by_end) != rows:
         raise CorruptData(f"a segment of kind {header.kind} that does not fit its rows")
-    return RelationshipSegment(type_, ids, starts, ends, by_end, columns, len(data))
+    found = RelationshipSegment(type_, ids, starts, ends, by_end, columns)
+    return replace(found, size=len(data) + found.table_bytes)
 
 
 def _parts(data: bytes, base: int, column: _ColumnHeader) -> list[Array]:

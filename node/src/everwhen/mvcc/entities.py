@@ -20,22 +20,18 @@ from typing import Final, TypeVar
 import numpy as np
 
 from everwhen.codec.keys import (
-    PRESENT,
     Kind,
     adjacency_prefix,
     after,
     at_version,
-    in_stem,
     kind_range,
     label_prefix,
     label_stem,
     node_prefix,
     node_stem,
-    out_stem,
     relationship_prefix,
     relationship_stem,
 )
-from everwhen.codec.segments import NodeSegment, RelationshipSegment
 from everwhen.mvcc.images import (
     NodeImage,
     NodeRow,
@@ -47,9 +43,10 @@ from everwhen.mvcc.images import (
 )
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
 from everwhen.mvcc.tokens import Tokens
-from everwhen.mvcc.versioned import Entry, Versioned, merged
+from everwhen.mvcc.versioned import Versioned
 
 _R = TypeVar("_R")
+_K = TypeVar("_K", int, tuple[int, int, int])
 
 _ID_SUB = Struct(">QI")
 _ADJACENT = Struct(">IQQ")
@@ -58,6 +55,8 @@ _U64 = Struct(">Q")
 _ID_AT: Final = 3
 _TYPE_AT: Final = 11
 _NODE_AT: Final = 7
+#: ids of a segment turned into Python integers at a time
+_CHUNK: Final = 4_096
 
 Adjacent = tuple[int, int, int]
 """Type token, other node, relationship."""
@@ -213,23 +212,24 @@ class Entities:
     def labelled(self, label: int, low: int = 0) -> Iterator[int]:
         """Ids of the nodes with a label, ascending, from ``low`` on."""
         end = after(label_prefix(label))
-        entries = self.record.scan(label_stem(label, low), end, self.version)
-        refs = self._segments.nodes(self.version, label) if self._segments else []
-        if refs:
-            # a key of the same version comes from the same transaction, later
-            entries = merged([entries, *(self._label_rows(ref, label, low) for ref in refs)])
+        found = self.record.scan(label_stem(label, low), end, self.version)
+        refs = self._segments.nodes(self.version, label) if self._segments else ()
         unpack = _U64.unpack_from
-        for stem, _, value in entries:
-            if value:
-                yield unpack(stem, _NODE_AT)[0]
+        if not refs:
+            for stem, _, value in found:
+                if value:
+                    yield unpack(stem, _NODE_AT)[0]
+            return
+        entries = ((int(unpack(stem, _NODE_AT)[0]), value) for stem, _, value in found)
+        yield from _overlaid([self._label_rows(ref, low) for ref in refs], entries)
 
-    def _label_rows(self, ref: SegmentRef, label: int, low: int = 0) -> Iterator[Entry]:
+    def _label_rows(self, ref: SegmentRef, low: int) -> Iterator[int]:
         if ref.entry.last_id < low:
             return
-        segment: NodeSegment = self._cache.node(ref)
+        segment = self._cache.node(ref)
         ids = segment.ids.whole()
-        for node in ids[np.searchsorted(ids, low) :].tolist():
-            yield label_stem(label, node), ref.version, PRESENT
+        for at in range(int(np.searchsorted(ids, low)), len(ids), _CHUNK):
+            yield from ids[at : at + _CHUNK].tolist()
 
     def adjacent(
         self, node: int, outgoing: bool, type_: int | None = None, other: int | None = None
@@ -239,28 +239,51 @@ class Entities:
         ``other`` needs a type.
         """
         kind = Kind.OUT if outgoing else Kind.IN
-        entries = self.record.prefix(adjacency_prefix(kind, node, type_, other), self.version)
-        if self._segments:
-            refs = self._segments.at_node(node, outgoing, self.version, type_)
-            if refs:
-                rows = [self._adjacent_rows(ref, node, outgoing, other) for ref in refs]
-                entries = merged([entries, *rows])
+        found = self.record.prefix(adjacency_prefix(kind, node, type_, other), self.version)
         unpack = _ADJACENT.unpack_from
-        for stem, _, value in entries:
-            if value:
-                yield unpack(stem, _TYPE_AT)
+        refs = self._segments.at_node(node, outgoing, self.version, type_) if self._segments else ()
+        if not refs:
+            for stem, _, value in found:
+                if value:
+                    yield unpack(stem, _TYPE_AT)
+            return
+        entries = ((unpack(stem, _TYPE_AT), value) for stem, _, value in found)
+        yield from _overlaid(
+            [self._adjacent_rows(ref, node, outgoing, other) for ref in refs], entries
+        )
 
     def _adjacent_rows(
         self, ref: SegmentRef, node: int, outgoing: bool, other: int | None
-    ) -> Iterator[Entry]:
-        segment: RelationshipSegment = self._cache.relationship(ref)
-        stem = out_stem if outgoing else in_stem
-        far = segment.ends if outgoing else segment.starts
+    ) -> Iterator[Adjacent]:
         type_ = ref.entry.tokens[0]
-        for row in segment.rows_of(node, outgoing):
-            reached = far.get(row)
-            if other is None or reached == other:
-                yield stem(node, type_, reached, segment.ids.get(row)), ref.version, PRESENT
+        segment = self._cache.relationship(ref)
+        for reached, relationship in segment.neighbours(node, outgoing, other):
+            yield type_, reached, relationship
+
+
+def _overlaid(sources: list[Iterator[_K]], entries: Iterator[tuple[_K, bytes]]) -> Iterator[_K]:
+    """Rows of segments with what keys say about the same things, ascending.
+
+    A key is never older than a segment row of the same thing: with the same version it comes from
+    the same transaction, later.
+    """
+    rows = sources[0] if len(sources) == 1 else merge(*sources)
+    entry = next(entries, None)
+    for row in rows:
+        while entry is not None and entry[0] < row:
+            if entry[1]:
+                yield entry[0]
+            entry = next(entries, None)
+        if entry is not None and entry[0] == row:
+            if entry[1]:
+                yield row
+            entry = next(entries, None)
+        else:
+            yield row
+    while entry is not None:
+        if entry[1]:
+            yield entry[0]
+        entry = next(entries, None)
 
 
 def _overlaps(ref: SegmentRef, low: int, high: int) -> bool:

@@ -94,10 +94,14 @@ class RocksStore:
     ) -> None:
         """``read_only`` sees what was flushed, changes nothing and refuses writes."""
         self._path = path
+        options = _options(cache_bytes, memtable_bytes, create=create)
         try:
             self._db = Rdict(
                 str(path),
-                options=_options(cache_bytes, memtable_bytes, create=create),
+                options=options,
+                # without this an existing database opens with what its files say of the column
+                # family, and block cache, filters and write limits are RocksDB's defaults
+                column_families={"default": options},
                 access_type=_READ_ONLY if read_only else AccessType.read_write(),
             )
         except Exception as error:
@@ -244,7 +248,12 @@ class RocksStore:
     def _read_back(self, key: bytes) -> bytes | None:
         options = _options(1 << 20, 1 << 20, create=False)
         options.set_max_open_files(16)  # it opens a share of these at once, for one key
-        other = Rdict(str(self._path), options=options, access_type=_READ_ONLY)
+        other = Rdict(
+            str(self._path),
+            options=options,
+            column_families={"default": options},
+            access_type=_READ_ONLY,
+        )
         try:
             value: bytes | None = other.get(key)
         finally:
