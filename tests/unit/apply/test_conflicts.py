@@ -119,11 +119,6 @@ def test_the_first_to_commit_wins(db, one, two, first_chunked, second_chunked):
     with pytest.raises(TransactionConflict):
         db.commit(second, chunked=second_chunked)
     assert db.view().version == version
-    retry = db.begin()
-    if two is not cut and (one, two) not in {(delete_lone, set_lone), (cut, set_w)}:
-        if one is not delete_lone and two is not delete_lone:
-            two(retry)
-            db.commit(retry)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -268,10 +263,6 @@ def test_time_closes(db):
 
 
 # --- SERIALIZABLE ---------------------------------------------------------------------------
-
-
-def read_nothing(t):
-    t.catalog  # noqa: B018
 
 
 READS = {

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from everwhen.apply.conflicts import changed_since, end_deleted, gone, joined_since, taken_since
+from everwhen.apply.conflicts import changed_since, end_deleted, gone, joined_since
+from everwhen.apply.entries import duplicates
 from everwhen.apply.work import Work
 from everwhen.codec.keys import (
     VERSION_MAX,
     after,
-    index_prefix,
     node_prefix,
     relationship_prefix,
     run_prefix,
@@ -28,16 +28,13 @@ from everwhen.codec.keys import (
 from everwhen.codec.values import decode_value
 from everwhen.errors import DeleteConnectedNode, EverwhenError
 from everwhen.index import maintenance
-from everwhen.index.maintenance import Edit, IndexRule
+from everwhen.index.maintenance import Edit
 from everwhen.model.graph import EntityKind
 from everwhen.model.schema import ConstraintDefinition
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.txn import commands as c
 from everwhen.txn.constraints import broken, duplicate_error
-
-#: holders of one value looked at to keep the number of distinct values (an estimate)
-_HOLDERS_MAX: Final = 8
 
 Unresolved = dict[tuple[EntityKind, int], EverwhenError]
 """Entities whose post-image is not right yet, and what is wrong."""
@@ -123,7 +120,10 @@ class Attempt:
         for node, (relabelled, changed) in self.changed_nodes.items():
             self._post_node(node, relabelled, changed)
         if self.edits:
-            self._check_unique()
+            for edit, owner in duplicates(self.edits, self.own.record, self.read_version):
+                definition = edit.rule.definition
+                error = duplicate_error(definition, owner, edit.values)
+                self._fail(EntityKind(definition.entity), edit.entity, error)
 
     def _fail(self, kind: EntityKind, entity: int, error: EverwhenError) -> None:
         if self.staged is None:
@@ -360,64 +360,6 @@ class Attempt:
             error = broken(constraint, entity, _Post(read))
             if error is not None:
                 self._fail(kind, entity, error)
-
-    def _check_unique(self) -> None:
-        removed = {(e.rule.id, e.old, e.entity) for e in self.edits if e.old is not None}
-        added: dict[tuple[int, bytes], int] = {}
-        for edit in self.edits:
-            if edit.new is None or not edit.distinguishable:
-                continue
-            key = (edit.rule.id, edit.new)
-            other = added.setdefault(key, edit.entity)
-            if other != edit.entity:
-                self._duplicate(edit, other)
-            for stem, version, value in self.own.record.prefix(
-                index_prefix(edit.rule.id, edit.new), VERSION_MAX
-            ):
-                owner = int.from_bytes(stem[-8:], "big")
-                if not value or owner == edit.entity or (*key, owner) in removed:
-                    continue
-                if self.read_version < version < VERSION_MAX:
-                    raise taken_since(edit.rule.definition, owner)
-                self._duplicate(edit, owner)
-
-    def _duplicate(self, edit: Edit, owner: int) -> None:
-        definition = edit.rule.definition
-        error = duplicate_error(definition, owner, edit.values)
-        self._fail(EntityKind(definition.entity), edit.entity, error)
-
-    # --- what the edits do to the statistics ---
-
-    def distinct_changes(self) -> list[tuple[IndexRule, int]]:
-        """By how much the number of distinct values of each index changes; asked before
-        anything is written."""
-        moves: dict[tuple[int, bytes], tuple[IndexRule, set[int], set[int]]] = {}
-        for edit in self.edits:
-            for value, at in ((edit.old, 1), (edit.new, 2)):
-                if value is not None:
-                    move = moves.setdefault((edit.rule.id, value), (edit.rule, set(), set()))
-                    (move[1] if at == 1 else move[2]).add(edit.entity)
-        changes = []
-        for (index, value), (rule, out, into) in moves.items():
-            before, after = self._held(index, value, out) if not rule.unique else (bool(out), False)
-            change = int(after or bool(into)) - int(before)
-            if change:
-                changes.append((rule, change))
-        return changes
-
-    def _held(self, index: int, value: bytes, leaving: set[int]) -> tuple[bool, bool]:
-        """Whether anybody has the value, and whether anybody keeps it."""
-        held = False
-        for looked, (stem, _, there) in enumerate(
-            self.own.record.prefix(index_prefix(index, value), VERSION_MAX)
-        ):
-            if there:
-                held = True
-                if int.from_bytes(stem[-8:], "big") not in leaving:
-                    return True, True
-            if looked >= _HOLDERS_MAX + len(leaving):
-                return True, True
-        return held, False
 
 
 def _nothing(_: str) -> None:

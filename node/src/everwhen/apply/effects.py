@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from everwhen.apply.attempt import Attempt
+from everwhen.apply.entries import distinct_changes
 from everwhen.apply.work import Put, Work
 from everwhen.codec.journal import (
     AnyChange,
@@ -78,7 +79,7 @@ class Effects:
 
     def write(self) -> None:
         attempt = self._attempt
-        distinct = attempt.distinct_changes() if attempt.edits else ()
+        distinct = distinct_changes(attempt.edits, attempt.own.record) if attempt.edits else ()
         for mutation in attempt.mutations:
             _WRITES[type(mutation)](self, mutation)
         put = self._put

@@ -26,7 +26,7 @@ from everwhen.model.types import matches_type
 from everwhen.model.values import to_text
 
 if TYPE_CHECKING:
-    from everwhen.txn.transaction import Transaction
+    from everwhen.txn.writes import BufferedWrites
 
 
 def entity_text(kind: EntityKind, entity: int) -> str:
@@ -110,7 +110,7 @@ class ConstraintChecks:
 
     __slots__ = ("_single", "_transaction", "_unique", "_version", "any_unique")
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: BufferedWrites) -> None:
         self._transaction = transaction
         self._version = -1
         self._refresh()

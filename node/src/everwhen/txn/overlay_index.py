@@ -274,3 +274,39 @@ class IndexedOverlay(Overlay):
             yield entity
         for _, entity in own[at:]:
             yield entity
+
+    # --- what the constraint checks ask ---
+
+    def own_properties(self, kind: EntityKind, entity: int) -> Mapping[str, Value]:
+        """An entity's properties as this transaction sees them; leaves no read keys."""
+        if kind is EntityKind.NODE:
+            return self._node_properties(entity)
+        return self._relationship_properties(entity)
+
+    def visible_owner(
+        self, index: IndexDefinition, values: Sequence[Value], entity: int
+    ) -> int | None:
+        """Another entity that has these values in a unique index."""
+        draft = self._draft(index)
+        for other in draft.equal(ordered.encode_tuple(values)):
+            if other != entity:
+                return other
+        for other in self._snapshot.index_seek(index.name, values):
+            if other != entity and other not in draft.touched:
+                return other
+        return None
+
+    def written_entities(self) -> Iterator[tuple[EntityKind, int, Sequence[str]]]:
+        """Every entity created or changed and not deleted, with its labels or type."""
+        buffer = self._buffer
+        for node in chain(buffer.created_nodes, buffer.changed_nodes):
+            if node not in buffer.deleted_nodes:
+                yield EntityKind.NODE, node, self._node_labels(node)
+        for one, draft in buffer.created_relationships.items():
+            if one not in buffer.deleted_relationships:
+                yield EntityKind.RELATIONSHIP, one, (draft.type,)
+        for one in buffer.changed_relationships:
+            if one not in buffer.deleted_relationships:
+                found = self._snapshot.relationship(one)
+                if found is not None:
+                    yield EntityKind.RELATIONSHIP, one, (found.type,)
