@@ -18,6 +18,8 @@ QUERY_DEPTH_MAX: Final = 100
 #: height of one expression's tree, which grows without nesting too (1 + 1 + 1 …): whoever walks
 #: a tree by recursion may use four Python frames a level
 QUERY_HEIGHT_MAX: Final = 200
+#: operators above each other in a plan: they run inside each other, each takes stack
+PLAN_HEIGHT_MAX: Final = 300
 PARAMETER_DEPTH_MAX: Final = 100
 IDENTIFIER_CHARS_MAX: Final = 16_383
 PLAN_CACHE_ENTRIES_MAX: Final = 1_000

@@ -11,6 +11,8 @@ from everwhen.query import syntax as s
 from everwhen.query.cache import PlanCache
 from everwhen.query.compile import Compiled, Compiler, prepare
 from everwhen.query.environment import ProcedureSignature
+from everwhen.query.explain import describe, render
+from everwhen.query.traverse import operators_below
 from tests.golden.plan.world import ENVIRONMENT, World
 
 
@@ -135,3 +137,28 @@ def test_planning_is_a_function_of_its_inputs() -> None:
     assert isinstance(one, Compiled)
     assert isinstance(other, Compiled)
     assert one.plan == other.plan
+
+
+def test_explain_of_a_schema_statement_only_names_it() -> None:
+    around = world()
+    text = "EXPLAIN CREATE INDEX x IF NOT EXISTS FOR (n:A) ON (n.x)"
+    found = prepare(text, around.catalog, around.counts, ENVIRONMENT)
+    assert isinstance(found, Compiled)
+    assert found.plan.mode == "explain"
+    assert "CREATE RANGE INDEX x" in render(describe(found.plan))
+
+
+def test_a_script_of_creates_is_one_step() -> None:
+    around = world()
+    text = "\n".join(f"CREATE (a{i}:A {{x: {i}}})-[:R]->(:A)" for i in range(500))
+    found = prepare(text, around.catalog, around.counts, ENVIRONMENT)
+    assert isinstance(found, Compiled)
+    assert len(operators_below(found.plan.root)) == 1
+
+
+def test_too_many_clauses_are_refused() -> None:
+    around = world()
+    text = "MATCH (n) WITH n " * 2_000 + "RETURN n"
+    with pytest.raises(SemanticError) as caught:
+        prepare(text, around.catalog, around.counts, ENVIRONMENT)
+    assert caught.value.detail == "StatementTooLong"

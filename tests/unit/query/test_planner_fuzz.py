@@ -7,7 +7,6 @@ that is read was bound before, and it can be described.
 from __future__ import annotations
 
 import random
-from dataclasses import fields
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +19,7 @@ from everwhen.query.explain import describe, render
 from everwhen.query.parser import parse
 from everwhen.query.planner import plan
 from everwhen.query.pretty import pretty
-from everwhen.query.traverse import slots_of, walk
+from everwhen.query.traverse import operators_below, slots_of, walk
 from tests.golden.plan.world import ENVIRONMENT, World
 from tests.model.query_generator import random_queries
 from tests.unit.query.trees import Grower
@@ -100,24 +99,10 @@ def check_views(op: p.Operator, bound: frozenset[int]) -> frozenset[int]:
             return bound | {op.slot}
     view = getattr(op, "view", None)
     assert view is None or view in bound, op
-    for item in fields(op):
-        if item.name != "child":
-            for inner in _plans(getattr(op, item.name)):
-                check_views(inner, bound)
+    below = operators_below(op)
+    for inner in below[1:] if isinstance(op, p.Unary) else below:
+        check_views(inner, bound)
     return outer if isinstance(op, p.Aggregate) else bound
-
-
-def _plans(value: object) -> list[p.Operator]:
-    found: list[p.Operator] = []
-    if isinstance(value, p.Operator):
-        return [value]
-    if isinstance(value, (tuple, list)):
-        for item in value:
-            found += _plans(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        inside = walk(value, into=lambda node: not isinstance(node, p.Operator))
-        found += [node for node in inside if isinstance(node, p.Operator)]
-    return found
 
 
 @settings(max_examples=400, deadline=None)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from everwhen.model.graph import Direction
 from everwhen.query import bound as b
+from everwhen.query import logical as lg
 from everwhen.query import physical as p
 from everwhen.query import static_types as t
 from everwhen.query import syntax as s
 from everwhen.query.binder_patterns import DIRECTIONS
 from everwhen.query.binder_projections import ProjectionBinder
 from everwhen.query.static_types import NODE, PATH, RELATIONSHIP
+from everwhen.query.traverse import rewrite, walk
 
 Spec = p.NodeSpec | p.RelationshipSpec
 
@@ -58,7 +60,12 @@ class UpdateBinder(ProjectionBinder):
         # nodes first: a relationship may name a node that stands further right
         nodes = [spec for spec in building.specs if isinstance(spec, p.NodeSpec)]
         others = [spec for spec in building.specs if not isinstance(spec, p.NodeSpec)]
-        child = p.Create(child, (*nodes, *others))
+        looks = any(isinstance(x, lg.SubqueryExpression) for s_ in building.specs for x in walk(s_))
+        if isinstance(child, p.Create) and not looks:
+            # CREATE after CREATE is one: scripts have hundreds
+            child.specs = (*child.specs, *nodes, *others)
+        else:
+            child = p.Create(child, (*nodes, *others))
         return p.Project(child, tuple(building.paths)) if building.paths else child
 
     def _build_path(self, pattern: s.PathPattern, building: Building) -> None:
@@ -342,10 +349,6 @@ class UpdateBinder(ProjectionBinder):
 
 def rename_slots(plan: Any, targets: dict[int, int]) -> Any:
     """The same logical pattern with other slots."""
-    from dataclasses import replace
-
-    from everwhen.query import logical as lg
-    from everwhen.query.traverse import rewrite
 
     def change(node: Any) -> Any:
         if isinstance(node, b.Slot) and node.index in targets:

@@ -8,7 +8,7 @@ good for one catalog version and one order of magnitude of the graph's size.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from everwhen.errors import EverwhenError
@@ -26,6 +26,7 @@ from everwhen.query.environment import (
 from everwhen.query.literals import Lifted, lift_literals
 from everwhen.query.parser import parse, parse_tokens
 from everwhen.query.planner import plan
+from everwhen.query.pretty import pretty
 from everwhen.query.static_types import of_value
 
 #: longer texts carry their data and are not kept as they stand
@@ -180,7 +181,7 @@ def _plan(
     try:
         statement = parse_tokens(lifted.tokens)
         if not isinstance(statement.body, (s.QueryBody, s.Show)):
-            return statement.body
+            return _unplanned(statement, catalog)
         types = {name: of_value(value) for name, value in lifted.parameters.items()}
         found = plan(statement, catalog, statistics, environment, types)
     except EverwhenError:
@@ -190,6 +191,18 @@ def _plan(
         statement = parse(text)
         return plan(statement, catalog, statistics, environment), None
     return found, lifted.parameters
+
+
+def _unplanned(
+    statement: s.Statement, catalog: Catalog
+) -> s.Body | tuple[p.Plan, Mapping[str, Any] | None]:
+    """Schema and transaction statements are run as they are; EXPLAIN only names them."""
+    if statement.mode != "EXPLAIN":
+        return statement.body
+    command = p.SchemaCommand(pretty(replace(statement, mode=None)))
+    root = p.ProduceResults(command, ())
+    found = p.Plan(root, 0, (), "s", frozenset(), catalog.version, "explain")
+    return found, None
 
 
 def prepare(

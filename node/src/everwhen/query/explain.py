@@ -7,14 +7,14 @@ draws it, the operator that gives the results first, as Neo4j does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from everwhen.model.graph import Direction
 from everwhen.query import bound as b
 from everwhen.query import physical as p
 from everwhen.query.expression_text import ExpressionText
-from everwhen.query.traverse import walk
+from everwhen.query.traverse import operators_below
 
 
 class Measured(Protocol):
@@ -49,13 +49,26 @@ class _Describer:
         self.profile = profile
 
     def of(self, op: p.Operator) -> PlanDescription:
-        children = tuple(self.of(child) for child in below(op))
+        """The description of an operator; chains are walked from the leaf up."""
+        chain = [op]
+        while isinstance(chain[-1], p.Unary):
+            chain.append(chain[-1].child)
+        found: PlanDescription | None = None
+        while chain:
+            found = self._one(chain.pop(), found)
+        assert found is not None
+        return found
+
+    def _one(self, op: p.Operator, child: PlanDescription | None) -> PlanDescription:
+        others = operators_below(op)[1 if child is not None else 0 :]
+        first = () if child is None else (child,)
+        children = (*first, *(self.of(other) for other in others))
         rows = time = None
         if self.profile is not None:
             measured = self.profile.get(id(op))
             rows = measured.rows if measured else 0
             whole = measured.nanoseconds if measured else 0
-            inside = [self.profile.get(id(child)) for child in below(op)]
+            inside = [self.profile.get(id(child)) for child in operators_below(op)]
             time = max(whole - sum(m.nanoseconds for m in inside if m is not None), 0)
         details = _details(self.writer, op)
         return PlanDescription(
@@ -92,25 +105,6 @@ def _details(writer: ExpressionText, op: p.Operator) -> str:
     return "" if found is None else found(writer, op)
 
 
-def below(op: p.Operator) -> list[p.Operator]:
-    """Operators directly below: the child, inner plans, then plans of subquery expressions."""
-    found: list[p.Operator] = []
-    for item in fields(op):
-        found += _operators_in(getattr(op, item.name))
-    return found
-
-
-def _operators_in(value: Any) -> list[p.Operator]:
-    if isinstance(value, p.Operator):
-        return [value]
-    if isinstance(value, (tuple, list)):
-        return [op for item in value for op in _operators_in(item)]
-    if hasattr(value, "__dataclass_fields__"):
-        inside = walk(value, into=lambda node: not isinstance(node, p.Operator))
-        return [node for node in inside if isinstance(node, p.Operator)]
-    return []
-
-
 def render(description: PlanDescription) -> str:
     """The tree as text: one operator a line, what it works on, rows guessed and real, time."""
     lines = [
@@ -135,15 +129,14 @@ _NUMBERS_FROM: Final = 2
 
 
 def _lines(node: PlanDescription, indent: str) -> Iterator[tuple[str, str, str, str, str]]:
-    rows = "" if node.rows is None else str(node.rows)
-    time = "" if node.nanoseconds is None else f"{node.nanoseconds / 1e6:.3f}"
-    title = f"{indent}{node.operator}"
-    yield title, node.details, _count(node.estimated_rows), rows, time
-    children = node.children
-    for child in children[1:]:
-        yield from _lines(child, indent + "| ")
-    if children:
-        yield from _lines(children[0], indent)
+    here: PlanDescription | None = node
+    while here is not None:
+        rows = "" if here.rows is None else str(here.rows)
+        time = "" if here.nanoseconds is None else f"{here.nanoseconds / 1e6:.3f}"
+        yield f"{indent}{here.operator}", here.details, _count(here.estimated_rows), rows, time
+        for child in here.children[1:]:
+            yield from _lines(child, indent + "| ")
+        here = here.children[0] if here.children else None
 
 
 def _count(rows: float) -> str:
@@ -294,6 +287,7 @@ _DETAILS: Final[dict[type, Callable[[ExpressionText, Any], str]]] = {
     p.Apply: lambda w, o: "no columns" if o.unit else _slots(w, o.slots),
     p.ApplyInTransactions: lambda w, o: f"of {w.text(o.batch)} rows, on error {o.on_error}",
     p.ProcedureCall: _call,
+    p.SchemaCommand: lambda w, o: o.text,
     p.LoadCsv: lambda w, o: f"{w.text(o.url)} AS {w.name(o.slot)}",
     p.ShowTable: lambda w, o: f"{o.detail} {o.what}".strip(),
     p.Create: _specs,

@@ -9,7 +9,7 @@ kind        token                             value
 UPPER CASE  an ASCII word                     the word as written
 ``NAME``    quoted or non-ASCII identifier    the name, quotes removed
 ``STRING``  'a' "a"                           the string, escapes resolved
-``INT``     12 0x1f 0o17                      the number, not yet bounded to 64 bits
+``INT``     12 1_000 0x1f 0o17                      the number, not yet bounded to 64 bits
 ``FLOAT``   1.5 .5 1e9                        the number
 ``BAD``     12ab 0x 1e999                     (problem, detail), raised where it is used
 ``PARAM``   $x $0 $`a b`                      the parameter's name
@@ -63,6 +63,8 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]*")
+#: digits in groups: 1_000_000
+_GROUPED: Final = re.compile(r"[1-9][0-9]*(?:_[0-9]+)+")
 _FLOAT: Final = re.compile(r"(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _ESCAPES: Final = {
@@ -154,6 +156,8 @@ def number(source: str) -> tuple[str, Any]:
             return INT, int(digits, base) if len(digits) <= INTEGER_DIGITS_MAX else HUGE
         except ValueError:
             return BAD, (f"{source!r} is not a number", "InvalidNumberLiteral")
+    if _GROUPED.fullmatch(source):
+        source = source.replace("_", "")
     if _DECIMAL.fullmatch(source):
         return INT, int(source) if len(source) <= INTEGER_DIGITS_MAX else HUGE
     if not _FLOAT.fullmatch(source) or source.isdigit():

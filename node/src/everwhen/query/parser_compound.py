@@ -15,10 +15,12 @@ from everwhen.query.syntax import (
     AllPropertiesEntry,
     Case,
     CollectSubquery,
+    Comparison,
     CountStar,
     CountSubquery,
     ExistsSubquery,
     Expression,
+    FunctionCall,
     ListComprehension,
     ListLiteral,
     LiteralEntry,
@@ -30,6 +32,7 @@ from everwhen.query.syntax import (
     Quantified,
     QuantifierKind,
     Reduce,
+    StringLiteral,
     TypeExpression,
     TypeName,
     TypeUnion,
@@ -61,6 +64,10 @@ _TYPES: Final[dict[str, str]] = {
     "ANY VALUE": "ANY", "ANY": "ANY", "NOTHING": "NOTHING", "NULL": "NULL",
 }  # fmt: skip
 _TYPE_WORDS_MAX: Final = 4
+_TRIMS: Final = {"BOTH": "btrim", "LEADING": "ltrim", "TRAILING": "rtrim"}
+_FORMS: Final = frozenset(("NFC", "NFD", "NFKC", "NFKD"))
+#: after ``trim(word``: the word is a variable
+_AFTER_ARGUMENT: Final = frozenset((")", ",", ".", "[", "(", "+", "||", "{"))
 
 
 class CompoundParser(PatternParser):
@@ -80,6 +87,8 @@ class CompoundParser(PatternParser):
             "COLLECT": self.collect,
             "SHORTESTPATH": self.shortest_path_value,
             "ALLSHORTESTPATHS": self.shortest_path_value,
+            "TRIM": self.trim,
+            "NORMALIZE": self.normalize,
         }
 
     # --- CASE -------------------------------------------------------------------------------
@@ -89,19 +98,32 @@ class CompoundParser(PatternParser):
         at = self.expect("CASE")
         subject = None if self.kinds[self.i] == "WHEN" else self.expression()
         alternatives: list[tuple[Expression, Expression]] = []
+        wholes: list[bool] = []
         self.expect("WHEN", "WHEN")
         while True:
-            conditions = [self.expression()]
+            conditions = [self.case_condition(subject)]
             while subject is not None and self.take(","):
-                conditions.append(self.expression())
+                conditions.append(self.case_condition(subject))
             self.expect("THEN", "THEN")
             value = self.expression()
-            alternatives += [(condition, value) for condition in conditions]
+            alternatives += [(condition, value) for condition, _ in conditions]
+            wholes += [whole for _, whole in conditions]
             if not self.take("WHEN"):
                 break
         default = self.expression() if self.take("ELSE") else None
         self.expect("END", "WHEN, ELSE or END")
+        if subject is not None and any(wholes):
+            # ``CASE x WHEN > 1 …``: all conditions written out, so that one form remains
+            alternatives = [
+                (when if whole else Comparison(subject, (("=", when),), at=when.at), then)
+                for (when, then), whole in zip(alternatives, wholes, strict=True)
+            ]
+            subject = None
         return Case(subject, tuple(alternatives), default, at=at)
+
+    def case_condition(self, subject: Expression | None) -> tuple[Expression, bool]:
+        """What follows WHEN, and whether it is a whole condition: ``> 3``, ``IS NULL``."""
+        raise NotImplementedError
 
     # --- lists ------------------------------------------------------------------------------
 
@@ -258,6 +280,41 @@ class CompoundParser(PatternParser):
         if self.peek(1) != "(":
             return None
         return PatternExpression(self.shortest_path(), at=at)
+
+    def trim(self) -> Expression | None:
+        """``trim(BOTH 'x' FROM text)``, LEADING, TRAILING; ``trim(text)`` is a function."""
+        at = self.starts[self.i]
+        if self.peek(1) != "(":
+            return None
+        side = self.peek(2)
+        if side in _TRIMS and self.peek(3) not in _AFTER_ARGUMENT:
+            self.i += 3
+        elif side == "FROM" and self.peek(3) not in _AFTER_ARGUMENT:
+            side = "BOTH"
+            self.i += 2
+        else:
+            return None
+        characters = None if self.kinds[self.i] == "FROM" else self.expression()
+        self.expect("FROM", "FROM")
+        text = self.expression()
+        self.expect(")")
+        arguments = (text,) if characters is None else (text, characters)
+        return FunctionCall(_TRIMS[side], arguments, at=at)
+
+    def normalize(self) -> Expression | None:
+        """``normalize(text, NFD)``: the form is a word; otherwise a function like any other."""
+        at = self.starts[self.i]
+        close = self.closer(self.i + 1)
+        form = self.kinds[close - 1]
+        if self.peek(1) != "(" or form not in _FORMS or self.kinds[close - 2] != ",":
+            return None
+        self.i += 2
+        text = self.expression()
+        self.expect(",")
+        literal = StringLiteral(form, at=self.starts[self.i])
+        self.i += 1
+        self.expect(")")
+        return FunctionCall("normalize", (text, literal), at=at)
 
     # --- map projections --------------------------------------------------------------------
 

@@ -190,6 +190,15 @@ class ExpressionParser(CompoundParser):
             return HasLabels(left, self.label_or(), at=at)
         raise self.fail("NULL, NOT NULL, a type or a label after IS")
 
+    def case_condition(self, subject: Expression | None) -> tuple[Expression, bool]:
+        kind, at = self.kinds[self.i], self.starts[self.i]
+        level = _LEVELS.get(kind)
+        if subject is not None and level == _COMPARE:
+            return self._comparison(subject, at), True
+        if subject is not None and level == _PREDICATE:
+            return self._predicate(subject, kind, at), True
+        return self.expression(), False
+
     # --- atoms and access -------------------------------------------------------------------
 
     def primary(self, *, labels: bool = True) -> Expression:

@@ -33,6 +33,13 @@ class Argument(Operator):
 
 
 @dataclass(slots=True)
+class SchemaCommand(Operator):
+    """What EXPLAIN of a statement that is not planned shows; it is never run."""
+
+    text: str
+
+
+@dataclass(slots=True)
 class Unary(Operator):
     child: Operator
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from everwhen.errors import Position, SemanticError
+from everwhen.limits import PLAN_HEIGHT_MAX
 from everwhen.model.graph import Statistics
 from everwhen.model.schema import Catalog
 from everwhen.query import bound as b
@@ -28,7 +30,7 @@ from everwhen.query.rules.eager import insert_eager
 from everwhen.query.rules.pattern_order import PatternOrder
 from everwhen.query.rules.top_k import sort_limit
 from everwhen.query.static_types import StaticType
-from everwhen.query.traverse import rewrite, walk
+from everwhen.query.traverse import operators_below, rewrite, walk
 
 _MODES = {None: "run", "EXPLAIN": "explain", "PROFILE": "profile"}
 _WRITERS = (p.Create, p.Update, p.Merge, p.Delete, p.ApplyInTransactions)
@@ -60,6 +62,7 @@ def plan(
     root = p.ProduceResults(body, found.columns, estimate=body.estimate)
     insert_eager(root)
     exhaust_limits(root)
+    _check_height(root)
     kind = "r" if not found.writes else ("rw" if found.columns else "w")
     return p.Plan(
         root,
@@ -81,8 +84,23 @@ class _Lowering:
         self.ctx = ctx
 
     def operator(self, op: p.Operator) -> p.Operator:
-        """The physical form of an operator and all below it."""
+        """The physical form of an operator and all below it, from the leaf up."""
+        chain = [op]
+        while isinstance(chain[-1], p.Unary):
+            chain.append(chain[-1].child)
+        lower = self._one(chain.pop())
+        while chain:
+            upper = chain.pop()
+            if isinstance(upper, p.Unary):
+                upper.child = lower
+            lower = self._one(upper)
+        return lower
+
+    def _one(self, op: p.Operator) -> p.Operator:
+        """One operator whose child is physical already."""
         for item in fields(op):
+            if item.name == "child":
+                continue
             value = getattr(op, item.name)
             changed = self._value(value)
             if changed is not value:
@@ -100,8 +118,6 @@ class _Lowering:
         return sort_limit(fold_filter(op))
 
     def _value(self, value: Any) -> Any:
-        if isinstance(value, lg.PatternMatch) and isinstance(value.child, p.Argument):
-            return self.operator(value)
         if isinstance(value, p.Operator):
             return self.operator(value)
         if isinstance(value, b.Expression):
@@ -140,6 +156,24 @@ class _Lowering:
         found = p.Optional(outer, inner, match.introduced)
         found.estimate = outer.estimate * max(inner.estimate, 1.0)
         return found
+
+
+def _check_height(root: p.Operator) -> None:
+    """Operators run inside each other, so a plan's height is bounded like any nesting.
+
+    :raises SemanticError: too many clauses follow each other.
+    """
+    waiting: list[tuple[p.Operator, int]] = [(root, 1)]
+    while waiting:
+        op, height = waiting.pop()
+        if height > PLAN_HEIGHT_MAX:
+            raise SemanticError(
+                f"the statement has more than {PLAN_HEIGHT_MAX} steps that follow each other",
+                hint="send several statements, or UNWIND a list",
+                position=Position(0, 1, 1),
+                detail="StatementTooLong",
+            )
+        waiting += [(below, height + 1) for below in operators_below(op)]
 
 
 def exhaust_limits(root: p.Operator) -> None:

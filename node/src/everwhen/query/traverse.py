@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from everwhen.query import bound as b
+from everwhen.query import physical as p
 
 _FIELDS: dict[type, tuple[str, ...]] = {}
 
@@ -37,11 +38,35 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def walk(node: Any, into: Callable[[Any], bool] = lambda _: True) -> Iterator[Any]:
-    """The node and everything below it; ``into`` says whether to go below a node."""
-    yield node
-    if into(node):
-        for child in children(node):
-            yield from walk(child, into)
+    """The node and everything below it; ``into`` says whether to go below a node.
+
+    A loop and not a recursion: a chain of operators may be longer than the interpreter's stack.
+    """
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        yield here
+        if into(here):
+            waiting.extend([*children(here)][::-1])
+
+
+def operators_below(op: p.Operator) -> list[p.Operator]:
+    """Operators directly below: the child, inner plans, then plans of subquery expressions."""
+    found: list[p.Operator] = []
+    for name in _fields(type(op)):
+        found += _operators_in(getattr(op, name))
+    return found
+
+
+def _operators_in(value: Any) -> list[p.Operator]:
+    if isinstance(value, p.Operator):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [op for item in value for op in _operators_in(item)]
+    if _fields(type(value)):
+        inside = walk(value, into=lambda node: not isinstance(node, p.Operator))
+        return [node for node in inside if isinstance(node, p.Operator)]
+    return []
 
 
 def slots_of(node: Any) -> frozenset[int]:

@@ -29,6 +29,16 @@ def _argument(op: p.Argument) -> Runner:
     return run
 
 
+@builds(p.SchemaCommand)
+def _schema_command(op: p.SchemaCommand) -> Runner:
+    """Only EXPLAIN makes such a plan, and it does not run it."""
+
+    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
+        yield from ()
+
+    return run
+
+
 @builds(p.BindView)
 def _bind_view(op: p.BindView) -> Runner:
     child, moment = build(op.child), compile_expression(op.expression)
