@@ -7,8 +7,8 @@ import math
 import pytest
 from hypothesis import given
 
-from everwhen.errors import ArithmeticFailure, QueryTypeError
-from everwhen.limits import INT_MAX, INT_MIN
+from everwhen.errors import ArithmeticFailure, QueryArgumentError, QueryTypeError
+from everwhen.limits import INT_MAX, INT_MIN, LIST_ELEMENTS_MAX, STRING_BYTES_MAX
 from everwhen.model import values as v
 from everwhen.model.duration import parse_duration
 from everwhen.model.temporal_parse import parse_date
@@ -134,3 +134,19 @@ def test_null_is_contagious():
         assert operation(1, None) is None
     assert v.negate(None) is None
     assert v.plus(None) is None
+
+
+def test_values_cannot_grow_without_bound():
+    text = "a" * STRING_BYTES_MAX
+    numbers_ = [1] * LIST_ELEMENTS_MAX
+    for operation, left, right in (
+        (v.add, text, "a"),
+        (v.add, 1, text),
+        (v.concatenate, text, "a"),
+        (v.add, numbers_, 1),
+        (v.add, 1, numbers_),
+        (v.concatenate, numbers_, [1]),
+    ):
+        with pytest.raises(QueryArgumentError):
+            operation(left, right)
+    assert len(v.add("a", text[1:])) == STRING_BYTES_MAX

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from everwhen.errors import ArithmeticFailure, QueryTypeError
-from everwhen.limits import INT_MAX, INT_MIN
+from everwhen.errors import ArithmeticFailure, QueryArgumentError, QueryTypeError
+from everwhen.limits import INT_MAX, INT_MIN, LIST_ELEMENTS_MAX, STRING_BYTES_MAX
 from everwhen.model.spatial import Point
 from everwhen.model.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
 from everwhen.model.temporal_math import plus as temporal_plus
@@ -47,6 +47,22 @@ def plain_text(value: Any) -> str:
     return float_text(value) if kind is float else str(value)
 
 
+def _joined(left: Any, right: Any) -> Any:
+    """Two texts or two lists, bounded: doubling a text thirty times must not end the process.
+
+    :raises QueryArgumentError: longer than a value may be.
+    """
+    length = len(left) + len(right)
+    if length > LIST_ELEMENTS_MAX:
+        most = STRING_BYTES_MAX if type(left) is str else LIST_ELEMENTS_MAX
+        if length > most:
+            raise QueryArgumentError(
+                f"a value of length {length:,} is longer than the limit of {most:,}",
+                detail="InvalidArgumentValue",
+            )
+    return left + right
+
+
 def add(left: Any, right: Any) -> Any:
     """``left + right``: numbers, text with what prints, lists with anything, time."""
     kind, other = type(left), type(right)
@@ -56,17 +72,17 @@ def add(left: Any, right: Any) -> Any:
             return total
         raise _overflow(left, "+", right)
     if kind is str and other is str:
-        return left + right
+        return _joined(left, right)
     if left is None or right is None:
         return None
     if kind in _NUMBERS and other in _NUMBERS:
         return float(left) + float(right)
     if kind is list:
-        return left + right if other is list else [*left, right]
+        return _joined(left, right if other is list else [right])
     if other is list:
-        return [left, *right]
+        return _joined([left], right)
     if (kind is str or other is str) and kind in _PRINTABLE and other in _PRINTABLE:
-        return plain_text(left) + plain_text(right)
+        return _joined(plain_text(left), plain_text(right))
     if other is Duration:
         if kind in _MOMENTS:
             return temporal_plus(left, right)
@@ -82,7 +98,7 @@ def concatenate(left: Any, right: Any) -> Any:
     if left is None or right is None:
         return None
     if type(left) is type(right) and type(left) in (str, list):
-        return left + right
+        return _joined(left, right)
     raise _wrong(left, "||", right)
 
 

@@ -14,6 +14,8 @@ from everwhen.model.temporal import Date, DateTime, LocalDateTime, LocalTime, Ti
 from everwhen.model.value_text import to_text, type_name
 
 _NUMBERS: Final = frozenset({int, float})
+#: equal exactly when Python says so, if both sides are of the class
+_PLAIN: Final = frozenset({int, str, bool, float})
 _ORDERED: Final = frozenset({Date, DateTime, LocalDateTime, LocalTime, Time})
 
 
@@ -37,6 +39,11 @@ def _lists_equal(left: list[Any], right: list[Any]) -> bool | None:
         return False
     result: bool | None = True
     for a, b in zip(left, right, strict=True):
+        kind = type(a)
+        if kind is type(b) and kind in _PLAIN:
+            if a != b:
+                return False
+            continue
         same = equals(a, b)
         if same is False:
             return False
@@ -71,7 +78,13 @@ def in_list(value: Any, elements: Any) -> bool | None:
             detail="InvalidArgumentType",
         )
     result: bool | None = False
+    kind = type(value)
+    plain = kind in _PLAIN
     for element in elements:
+        if plain and type(element) is kind:
+            if element == value:
+                return True
+            continue
         same = equals(value, element)
         if same:
             return True
