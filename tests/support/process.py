@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,7 +17,9 @@ READY_SECONDS: Final = 60.0
 
 
 def program() -> list[str]:
-    """The command of this checkout's environment."""
+    """``$EVERWHEN`` (a command line), or the command of this checkout's environment."""
+    if given := os.environ.get("EVERWHEN"):
+        return shlex.split(given)
     script = Path(sys.executable).with_name("everwhen")
     return [str(script)] if script.exists() else [sys.executable, "-m", "everwhen.cli"]
 

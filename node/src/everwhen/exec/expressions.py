@@ -438,7 +438,7 @@ def _case(e: b.Case) -> Evaluator:
             value = subject(row, ctx)
             for when, then in alternatives:
                 other = when(row, ctx)
-                if v.equals(value, other) is True or (value is None and other is None):
+                if v.equals(value, other) is True:  # null equals nothing, not even null
                     return then(row, ctx)
         return None if default is None else default(row, ctx)
 

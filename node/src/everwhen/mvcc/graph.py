@@ -329,13 +329,24 @@ class GraphSnapshot:
         return self._count(Counter.INDEX_DISTINCT, None if index is None else index.id)
 
     def label_names(self) -> list[str]:
+        if self._is_past:
+            names = sorted(self._tokens.labels.names)
+            return [name for name in names if next(self.nodes_with_label(name), None) is not None]
         return self._in_use(self._tokens.labels, Counter.NODES_WITH_LABEL)
 
     def relationship_type_names(self) -> list[str]:
+        if self._is_past:
+            names = sorted(self._tokens.types.names)
+            return [name for name in names if next(self.relationships([name]), None) is not None]
         return self._in_use(self._tokens.types, Counter.RELATIONSHIPS_OF_TYPE)
 
     def property_key_names(self) -> list[str]:
         return sorted(self._tokens.keys.names)
+
+    @property
+    def _is_past(self) -> bool:
+        """Whether the counters, which are of the latest version, tell nothing about this one."""
+        return self._version != self._state.current.head.version
 
     def _in_use(self, table: TokenTable, counter: Counter) -> list[str]:
         get = self._state.counters.get

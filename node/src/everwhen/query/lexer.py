@@ -9,7 +9,7 @@ kind        token                             value
 UPPER CASE  an ASCII word                     the word as written
 ``NAME``    quoted or non-ASCII identifier    the name, quotes removed
 ``STRING``  'a' "a"                           the string, escapes resolved
-``INT``     12 1_000 0x1f 0o17                      the number, not yet bounded to 64 bits
+``INT``     12 1_000 0x1f 0o17                the number, not yet bounded to 64 bits
 ``FLOAT``   1.5 .5 1e9                        the number
 ``BAD``     12ab 0x 1e999                     (problem, detail), raised where it is used
 ``PARAM``   $x $0 $`a b`                      the parameter's name
