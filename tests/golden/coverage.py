@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from everwhen.errors import EverwhenError
+from everwhen.exec.environment import ENVIRONMENT
 from everwhen.query import syntax
 from everwhen.query.parser import parse
 from tests.fuzz.texts import corpus
@@ -145,16 +146,12 @@ def walk(node: Any) -> Iterator[Any]:
 
 def known_functions() -> set[str]:
     """Names of the function registry, in lower case."""
-    from everwhen.exec import ENVIRONMENT
-
-    return {name.lower() for name in ENVIRONMENT.function_names()}
+    return set(ENVIRONMENT.functions)
 
 
 def known_procedures() -> set[str]:
     """Names of the procedure registry, in lower case."""
-    from everwhen.exec.procedures import PROCEDURES
-
-    return {name.lower() for name in PROCEDURES}
+    return set(ENVIRONMENT.procedures)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ class Language:
         if "sorted" in arguments:
             rows.sort()
         head = [" | ".join(outcome.columns)] if outcome.columns else []
-        return "\n".join([*head, *rows, *_counters(outcome)])
+        counters = " ".join(_counters(outcome))
+        return "\n".join([*head, *rows, *([counters] if counters else [])])
 
     def _exec(self, statement: str) -> str:
         outcome = self.engine.run(statement)
