@@ -42,6 +42,34 @@ class CompactableLog(Protocol):
     def compact(self, up_to: int) -> None: ...
 
 
+class Upkeep:
+    """The steps that the record itself needs, one bounded step a call; True if more is left."""
+
+    def __init__(
+        self, schema: SchemaRunner, consensus: Consensus, state: RecordState, threads: Threads
+    ) -> None:
+        self._schema = schema
+        self._consensus = consensus
+        self._state = state
+        self._threads = threads
+
+    async def build(self) -> bool:
+        """One step of the oldest index that is being built."""
+        waiting = self._schema.building()
+        if not waiting:
+            return False
+        await self._threads.run("background", self._schema.step, waiting[0])
+        return True
+
+    async def fold(self) -> bool:
+        """One step of folding published large transactions into the main keys."""
+        if not self._state.current.runs:
+            return False
+        command = c.encode(c.FoldStep(c.FORMAT, FOLD_KEYS_PER_STEP))
+        decode_reply(await self._consensus.propose(command))
+        return True
+
+
 class Background:
     """The loops of one node; ``run`` them in the node's task group."""
 
@@ -59,9 +87,7 @@ class Background:
         report: Report,
     ) -> None:
         self._service = service
-        self._schema = schema
-        self._consensus = consensus
-        self._state = state
+        self._upkeep = Upkeep(schema, consensus, state, threads)
         self._store = store
         self._log = log
         self._threads = threads
@@ -75,7 +101,12 @@ class Background:
     async def run(self) -> None:
         """All loops, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for step in (self._build, self._fold, self._flush_when_due, self._look_around):
+            for step in (
+                self._upkeep.build,
+                self._upkeep.fold,
+                self._flush_when_due,
+                self._look_around,
+            ):
                 group.create_task(self._repeat(step))
 
     async def _repeat(self, step: Callable[[], Awaitable[bool]]) -> None:
@@ -88,20 +119,6 @@ class Background:
                 self._report(step.__name__.strip("_"), error)
                 more = False
             await asyncio.sleep(0 if more else IDLE_SECONDS)
-
-    async def _build(self) -> bool:
-        waiting = self._schema.building()
-        if not waiting:
-            return False
-        await self._threads.run("background", self._schema.step, waiting[0])
-        return True
-
-    async def _fold(self) -> bool:
-        if not self._state.current.runs:
-            return False
-        command = c.encode(c.FoldStep(c.FORMAT, FOLD_KEYS_PER_STEP))
-        decode_reply(await self._consensus.propose(command))
-        return True
 
     async def _flush_when_due(self) -> bool:
         now = asyncio.get_running_loop().time()

@@ -18,6 +18,7 @@ from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.ports import Clock, Random
 from everwhen.runtime.assembly import Parts, assemble
+from everwhen.runtime.background import IDLE_SECONDS, Upkeep
 from everwhen.runtime.cursor import Summary
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.requests import Caller, TransactionOptions
@@ -108,7 +109,9 @@ class Embedded:
         query_threads: int = 4,
     ) -> None:
         self._loop = asyncio.new_event_loop()
-        self._threads = SystemThreads({"query": query_threads, "log": 1, "apply": 1})
+        self._threads = SystemThreads(
+            {"query": query_threads, "log": 1, "apply": 1, "background": 1}
+        )
         self._clock = clock or SystemClock()
         self._random = random or SystemRandom()
         self._options = options
@@ -129,7 +132,15 @@ class Embedded:
             options=self._options,
         )
         parts.task = asyncio.create_task(parts.consensus.run())
+        self._upkeep = asyncio.create_task(self._keep_up(parts))
         return parts
+
+    async def _keep_up(self, parts: Parts) -> None:
+        """What ``background`` does for a served node: folds large transactions, builds indexes."""
+        upkeep = Upkeep(parts.database.schema, parts.consensus, parts.state, self._threads)
+        while True:
+            more = await upkeep.fold() or await upkeep.build()
+            await asyncio.sleep(0 if more else IDLE_SECONDS)
 
     @property
     def service(self) -> Service:
@@ -182,6 +193,8 @@ class Embedded:
 
     def _stop(self) -> None:
         async def stop() -> None:
+            self._upkeep.cancel()
+            await asyncio.gather(self._upkeep, return_exceptions=True)
             self._parts.consensus.stop()
             if self._parts.task is not None:
                 await self._parts.task
