@@ -105,6 +105,8 @@ class Binder(CallBinder):
                 return found, columns or None
         self._check_end(clauses, part)
         plan: p.Operator = p.Argument()
+        if self.whole_view and self.depth == 0:
+            plan = self.ensure_view(plan)  # a wrong time is an error even if nothing is read
         for clause in clauses:
             if isinstance(clause, s.Return):
                 return self.project(plan, clause.projection, None, returns=True, at=clause.at)

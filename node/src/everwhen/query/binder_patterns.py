@@ -15,6 +15,7 @@ from everwhen.query import syntax as s
 from everwhen.query.binder_core import Typed
 from everwhen.query.binder_expressions import ExpressionBinder
 from everwhen.query.diagnostics import position
+from everwhen.query.rename import rename_slots
 from everwhen.query.scope import Variable
 from everwhen.query.static_types import (
     ANY,
@@ -25,7 +26,7 @@ from everwhen.query.static_types import (
     StaticType,
     list_of,
 )
-from everwhen.query.traverse import conjuncts
+from everwhen.query.traverse import conjuncts, slots_of, walk
 
 DIRECTIONS: Final = {"out": Direction.OUT, "in": Direction.IN, "both": Direction.BOTH}
 _SELECTORS: Final = {
@@ -354,6 +355,9 @@ class PatternBinder(ExpressionBinder):
             tuple(inner.paths),
             view=build.view,
         )
+        if repetition.minimum > 0:
+            ends = {slots[0]: left, slots[-1]: right}
+            build.predicates += self._of_ends(inner.predicates, ends)
         groups = []
         for variable in local.values():
             at = s.Variable(variable.name, at=element.at)
@@ -372,6 +376,17 @@ class PatternBinder(ExpressionBinder):
             tuple(groups),
             tuple(part.slot for part in inner.parts),
         )
+
+    def _of_ends(
+        self, predicates: list[b.Expression], ends: dict[int, int]
+    ) -> Iterator[b.Expression]:
+        """What the first and last repetition demand of the nodes outside, where it is simple."""
+        for predicate in predicates:
+            slots = slots_of(predicate)
+            plain = isinstance(predicate, (b.HasLabels, b.Binary))
+            if plain and len(slots) == 1 and slots <= ends.keys():
+                if not any(isinstance(x, lg.SubqueryExpression) for x in walk(predicate)):
+                    yield rename_slots(predicate, ends)
 
     # --- patterns as expressions ------------------------------------------------------------
 

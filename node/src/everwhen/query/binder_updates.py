@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from everwhen.model.graph import Direction
@@ -14,8 +14,9 @@ from everwhen.query import static_types as t
 from everwhen.query import syntax as s
 from everwhen.query.binder_patterns import DIRECTIONS
 from everwhen.query.binder_projections import ProjectionBinder
+from everwhen.query.rename import rename_slots
 from everwhen.query.static_types import NODE, PATH, RELATIONSHIP
-from everwhen.query.traverse import rewrite, walk
+from everwhen.query.traverse import walk
 
 Spec = p.NodeSpec | p.RelationshipSpec
 
@@ -345,26 +346,6 @@ class UpdateBinder(ProjectionBinder):
         with self.scoped(scope):
             inner = clauses(p.Argument(), clause.clauses)
         return p.Foreach(child, variable.slot, source, inner)
-
-
-def rename_slots(plan: Any, targets: dict[int, int]) -> Any:
-    """The same logical pattern with other slots."""
-
-    def change(node: Any) -> Any:
-        if isinstance(node, b.Slot) and node.index in targets:
-            return replace(node, index=targets[node.index])
-        if isinstance(node, lg.RelationshipPart):
-            return replace(
-                node,
-                slot=targets.get(node.slot, node.slot),
-                left=targets.get(node.left, node.left),
-                right=targets.get(node.right, node.right),
-            )
-        if isinstance(node, lg.PatternMatch):
-            return replace(node, nodes=tuple(targets.get(slot, slot) for slot in node.nodes))
-        return node
-
-    return rewrite(plan, change)
 
 
 _U = UpdateBinder

@@ -565,5 +565,3 @@ class Notification:
     title: str
     description: str
     at: int = -1
-
-

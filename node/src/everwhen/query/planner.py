@@ -27,6 +27,7 @@ from everwhen.query.names import remark_unknown
 from everwhen.query.rules.constant_folding import fold_filter
 from everwhen.query.rules.context import PlanContext
 from everwhen.query.rules.eager import insert_eager
+from everwhen.query.rules.or_to_in import or_to_in
 from everwhen.query.rules.pattern_order import PatternOrder
 from everwhen.query.rules.top_k import sort_limit
 from everwhen.query.static_types import StaticType
@@ -106,6 +107,7 @@ class _Lowering:
             if changed is not value:
                 setattr(op, item.name, changed)
         if isinstance(op, lg.PatternMatch):
+            op.predicates = tuple(or_to_in(x) for x in op.predicates)
             return self._match(op)
         if isinstance(op, p.Argument):
             op.estimate = 1.0
