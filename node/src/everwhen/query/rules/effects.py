@@ -127,6 +127,15 @@ def _expression(node: Any, found: Effects) -> None:
             found.labels_read.add(None)
 
 
+def reads_graph(node: Any) -> bool:
+    """Whether an expression node looks at properties, labels or relationships of something."""
+    if isinstance(node, (b.Subquery, b.Subscript, b.MapProjection)):
+        return True
+    if isinstance(node, b.FunctionCall):
+        return node.name in _WHOLE or node.name in _LABELS
+    return isinstance(node, (b.Property, b.HasLabels))
+
+
 def _names(labels: b.LabelExpression) -> set[str | None]:
     if isinstance(labels, b.LabelName):
         return {labels.name}
