@@ -156,6 +156,13 @@ def test_a_broken_segment_is_named() -> None:
     assert "0 pieces" in verify(store).problems[0]
 
 
+def test_a_segment_whose_end_is_gone_is_named() -> None:
+    store = record(Form.SEGMENTS)
+    put(store, keys.node_stem(1), 1, b"")
+    problems = verify(store).problems
+    assert "segment 2: dangling: node 1 is not there" in problems
+
+
 def test_the_list_is_bounded_and_the_count_is_not() -> None:
     store = record()
     for number in range(20):

@@ -9,7 +9,6 @@ first out, up to a number of bytes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import NamedTuple, TypeVar
@@ -124,16 +123,22 @@ class SegmentDirectory:
 
 
 class SegmentCache:
-    """Decoded segments, shared by all readers of a store."""
+    """Decoded segments, shared by all readers of a store.
 
-    __slots__ = ("_bytes", "_bytes_max", "_kept", "_lock", "_store")
+    What was used since it was last looked at is passed over once when room is needed (second
+    chance), so that a hit takes no lock.
+    """
+
+    __slots__ = ("_bytes", "_bytes_max", "_kept", "_lock", "_store", "_used")
 
     def __init__(self, store: Store, bytes_max: int = SEGMENT_CACHE_BYTES) -> None:
         self._store = store
         self._bytes_max = bytes_max
         self._bytes = 0
         self._lock = Lock()
-        self._kept: OrderedDict[int, Segment] = OrderedDict()
+        #: oldest first
+        self._kept: dict[int, Segment] = {}
+        self._used: set[int] = set()
 
     def node(self, ref: SegmentRef) -> NodeSegment:
         """A node segment."""
@@ -148,20 +153,27 @@ class SegmentCache:
 
         :raises CorruptData: it is not whole.
         """
-        with self._lock:
-            kept = self._kept.get(ref.id)
-            if kept is not None:
-                self._kept.move_to_end(ref.id)
-                return kept
+        kept = self._kept.get(ref.id)
+        if kept is not None:
+            self._used.add(ref.id)
+            return kept
         segment = decode_segment(read_segment(self._store, ref))
         with self._lock:
             if ref.id not in self._kept:
                 self._kept[ref.id] = segment
                 self._bytes += segment.size
-            while self._bytes > self._bytes_max and len(self._kept) > 1:
-                _, dropped = self._kept.popitem(last=False)
-                self._bytes -= dropped.size
+                self._make_room(ref.id)
         return segment
+
+    def _make_room(self, newest: int) -> None:
+        while self._bytes > self._bytes_max and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            segment = self._kept.pop(oldest)
+            if oldest == newest or oldest in self._used:
+                self._used.discard(oldest)
+                self._kept[oldest] = segment
+            else:
+                self._bytes -= segment.size
 
 
 def _of_class(segment: Segment, wanted: type[_S], ref: SegmentRef) -> _S:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from struct import Struct
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
 from everwhen.codec import journal, parse, records
-from everwhen.codec.keys import Kind, after, kind_range, piece_prefix
+from everwhen.codec.keys import SUB_HEAD, Kind, after, kind_range, piece_prefix, run_prefix
 from everwhen.codec.segments import NodeSegment, decode_segment
 from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.mvcc.entities import Entities
@@ -12,13 +19,17 @@ from everwhen.mvcc.segments import SegmentRef, read_segment
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.versioned import Versioned
 
+_NODE: Final = Struct(">QI")
+
 
 def check_history(state: RecordState, report: Report) -> None:
     """Journal chain, time table, segments."""
     times = _check_times(state, report)
     _check_journal(state, report, times)
-    for ref in state.current.segments.refs:
-        _check_segment(state, ref, report)
+    refs = state.current.segments.refs
+    ends = _Ends(state, report) if refs else None
+    for ref in refs:
+        _check_segment(state, ref, report, ends)
 
 
 def _check_times(state: RecordState, report: Report) -> dict[int, int]:
@@ -87,7 +98,9 @@ def _piece_digests(state: RecordState, record: journal.Record) -> list[bytes]:
     ]
 
 
-def _check_segment(state: RecordState, ref: SegmentRef, report: Report) -> None:
+def _check_segment(
+    state: RecordState, ref: SegmentRef, report: Report, ends: _Ends | None
+) -> None:
     report.looked("segments")
     try:
         segment = decode_segment(read_segment(state.store, ref))
@@ -107,17 +120,49 @@ def _check_segment(state: RecordState, ref: SegmentRef, report: Report) -> None:
         found = sorted(tokens.labels.ids.get(name, -1) for name in segment.labels)
     else:
         found = [tokens.types.ids.get(segment.type, -1)]
-        _check_ends(state, ref, segment.starts.whole().tolist(), report)
-        _check_ends(state, ref, segment.ends.whole().tolist(), report)
+        if ends is not None:
+            ends.check(ref, segment.starts.whole())
+            ends.check(ref, segment.ends.whole())
     if found != entry.tokens:
         report.add(f"segment {ref.id}: its entry says tokens {entry.tokens}, its names {found}")
 
 
-def _check_ends(state: RecordState, ref: SegmentRef, nodes: list[int], report: Report) -> None:
-    published = state.current
-    record = Versioned(state.store, published.runs)
-    view = Entities(record, state.tokens, published.segments, state.cache, ref.version)
-    for node in sorted(set(nodes)):
-        found = view.node_head(node)
-        if found is None or not found[1]:
-            report.add(f"segment {ref.id}: dangling: node {node} is not there")
+class _Ends:
+    """Whether the end nodes of relationship segments are there, mostly many at a time."""
+
+    def __init__(self, state: RecordState, report: Report) -> None:
+        self._state = state
+        self._report = report
+        #: nodes that keys say something about: these are looked at one by one
+        self._keyed = np.fromiter(_nodes_with_heads(state), np.int64)
+
+    def check(self, ref: SegmentRef, nodes: npt.NDArray[np.int64]) -> None:
+        """All of ``nodes`` must be alive at the segment's version."""
+        published = self._state.current
+        wanted = np.unique(nodes)
+        for other in published.segments.nodes(ref.version):
+            low, high = other.entry.first_id, other.entry.last_id
+            if len(wanted) and low <= wanted[-1] and high >= wanted[0]:
+                ids = self._state.cache.node(other).ids.whole()
+                wanted = wanted[~np.isin(wanted, np.setdiff1d(ids, self._keyed))]
+        record = Versioned(self._state.store, published.runs)
+        view = Entities(
+            record, self._state.tokens, published.segments, self._state.cache, ref.version
+        )
+        for node in wanted.tolist():
+            found = view.node_head(node)
+            if found is None or not found[1]:
+                self._report.add(f"segment {ref.id}: dangling: node {node} is not there")
+
+
+def _nodes_with_heads(state: RecordState) -> Iterator[int]:
+    low, high = kind_range(Kind.NODE)
+    ranges = [(low, high, 0)]
+    for run in state.current.runs:
+        prefix = run_prefix(run.id)
+        ranges.append((run_prefix(run.id, low), run_prefix(run.id, high), len(prefix) - 2))
+    for start, end, shift in ranges:
+        for key, _ in state.store.scan(start, end):
+            node, sub = _NODE.unpack_from(key, 3 + shift)
+            if sub == SUB_HEAD:
+                yield node
