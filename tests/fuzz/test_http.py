@@ -27,6 +27,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert node.stop() == 0
 
 
+@pytest.fixture
+def api(server: Server) -> Iterator[QueryApi]:
+    with QueryApi(server.port, timeout=30) as client:
+        yield client
+
+
 def shaped(status: int, content: bytes) -> None:
     """Either a result, or errors with code and message; never a server's own fault."""
     assert status < 500 or status == 503, (status, content[:500])
@@ -40,9 +46,8 @@ def shaped(status: int, content: bytes) -> None:
         assert not first["code"].startswith("Neo.DatabaseError"), first
 
 
-def test_bad_bodies(server: Server) -> None:
+def test_bad_bodies(api: QueryApi) -> None:
     chance = random.Random(2)
-    api = QueryApi(server.port, timeout=20)
     good = [text for text in corpus() if "LOAD CSV" not in text]
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     for _ in range(ROUNDS):
@@ -57,9 +62,8 @@ def test_bad_bodies(server: Server) -> None:
         shaped(status, answer)
 
 
-def test_bad_typed_values(server: Server) -> None:
+def test_bad_typed_values(api: QueryApi) -> None:
     chance = random.Random(3)
-    api = QueryApi(server.port, timeout=20)
     media = "application/vnd.neo4j.query"
     headers = {"Content-Type": media, "Accept": media}
     kinds = ("Integer", "Float", "Date", "Duration", "Point", "OffsetDateTime", "Base64", "Nope",
@@ -83,8 +87,7 @@ def test_bad_typed_values(server: Server) -> None:
         ("PUT", QUERY),
     ],
 )
-def test_bad_paths(server: Server, method: str, path: str) -> None:
-    api = QueryApi(server.port, timeout=20)
+def test_bad_paths(api: QueryApi, method: str, path: str) -> None:
     body = json.dumps({"statement": "RETURN 1"}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     status, _, answer = api.request(method, path, body, headers)
@@ -92,8 +95,7 @@ def test_bad_paths(server: Server, method: str, path: str) -> None:
     shaped(status, answer)
 
 
-def test_bad_headers(server: Server) -> None:
-    api = QueryApi(server.port, timeout=20)
+def test_bad_headers(api: QueryApi) -> None:
     body = json.dumps({"statement": "RETURN 1 AS x"}).encode()
     for headers in (
         {"Content-Type": "text/plain"},
@@ -106,8 +108,7 @@ def test_bad_headers(server: Server) -> None:
         shaped(status, answer)
 
 
-def test_a_body_above_the_limit_is_refused(server: Server) -> None:
-    api = QueryApi(server.port, timeout=60)
+def test_a_body_above_the_limit_is_refused(api: QueryApi) -> None:
     body = json.dumps({"statement": "RETURN '" + "x" * 2_000_000 + "'"}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     status, _, answer = api.request("POST", QUERY, body, headers)
@@ -115,12 +116,12 @@ def test_a_body_above_the_limit_is_refused(server: Server) -> None:
     shaped(status, answer)
 
 
-def test_noise_on_the_socket_does_not_stop_the_rest(server: Server) -> None:
+def test_noise_on_the_socket_does_not_stop_the_rest(server: Server, api: QueryApi) -> None:
     chance = random.Random(4)
     for _ in range(50):
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
             raw.sendall(chance.randbytes(chance.randint(1, 500)))
     slow = socket.create_connection(("127.0.0.1", server.port), timeout=10)
     slow.sendall(b"POST /db/neo4j/query/v2 HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{")
-    assert QueryApi(server.port).rows("RETURN 1 AS x") == [[1]]
+    assert api.rows("RETURN 1 AS x") == [[1]]
     slow.close()

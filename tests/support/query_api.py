@@ -114,6 +114,12 @@ class QueryApi:
         path = f"/db/neo4j/query/v2/tx/{transaction}"
         self._decode(*self.request("DELETE", path, None, {"Accept": "application/json"}))
 
+    def __enter__(self) -> QueryApi:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         if self.connection is not None:
             self.connection.close()

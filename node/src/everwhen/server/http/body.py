@@ -64,9 +64,12 @@ def check_database(request: web.Request) -> None:
 async def read_json(request: web.Request) -> dict[str, Any]:
     """The body as a JSON object; an empty one is {}.
 
-    :raises RequestInvalid: not JSON, not an object, not UTF-8.
+    :raises RequestInvalid: not JSON, not an object, not UTF-8, or not compressed as it says.
     """
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError as error:
+        raise RequestInvalid("the body does not decode as its Content-Encoding says") from error
     if not raw.strip():
         return {}
     try:
