@@ -81,6 +81,10 @@ def test_every_comparison_with_nan_is_false():
         assert order is not None
         assert [order < 0, order <= 0, order > 0, order >= 0] == [False] * 4
     assert v.compare(NAN, "a") is None
+    assert not v.comparable(NAN, 1)
+    assert not v.comparable([NAN], [1])
+    assert not v.comparable(1, None)
+    assert v.comparable(1, 2.5)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,12 @@ def compare(left: Any, right: Any) -> float | None:
     return None
 
 
+def comparable(left: Any, right: Any) -> bool:
+    """Whether one of ``<``, ``=`` and ``>`` holds; not so of nulls, of NaN, of unlike types."""
+    order = compare(left, right)
+    return order is not None and not math.isnan(order)
+
+
 def _compare_lists(left: list[Any], right: list[Any]) -> float | None:
     for a, b in zip(left, right, strict=False):
         if equals(a, b) is not True:

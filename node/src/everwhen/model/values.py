@@ -27,7 +27,7 @@ from everwhen.model.arithmetic import (
     subtract,
 )
 from everwhen.model.ordering import group_key, order_key
-from everwhen.model.relations import and3, compare, equals, in_list, not3, or3, xor3
+from everwhen.model.relations import and3, comparable, compare, equals, in_list, not3, or3, xor3
 from everwhen.model.value_text import float_text, quoted, to_text, type_name
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "INT_MIN",
     "add",
     "and3",
+    "comparable",
     "compare",
     "concatenate",
     "divide",

@@ -21,7 +21,7 @@ from everwhen.errors import IndexNotFound
 from everwhen.model.elements import Value
 from everwhen.model.graph import Bound, EntityKind, GraphView
 from everwhen.model.schema import IndexDefinition
-from everwhen.model.values import compare
+from everwhen.model.values import comparable
 from everwhen.txn.buffer import NEVER
 from everwhen.txn.overlay import Overlay
 
@@ -224,7 +224,7 @@ class IndexedOverlay(Overlay):
             return (
                 entity
                 for entity in found
-                if all(compare(read(entity, key), value) is not None for value in given)
+                if all(comparable(read(entity, key), value) for value in given)
             )
         return found
 
