@@ -128,9 +128,7 @@ class GraphView(ElementReader, Statistics, Protocol):
         """Ids with equal leading properties and the next one within the bounds, ascending by
         value. Only values comparable with the bounds are yielded (numbers with numbers, …)."""
 
-    def index_prefix(
-        self, index_name: str, prefix: Sequence[Value], text: str
-    ) -> Iterator[int]:
+    def index_prefix(self, index_name: str, prefix: Sequence[Value], text: str) -> Iterator[int]:
         """Ids whose next indexed property is a string that starts with ``text``."""
 
     def index_scan(self, index_name: str) -> Iterator[int]:
@@ -161,7 +159,11 @@ class GraphWriter(Protocol):
     def create_node(self, labels: Sequence[str], properties: Mapping[str, Value]) -> Node: ...
 
     def create_relationship(
-        self, start: int, type: str, end: int, properties: Mapping[str, Value]  # noqa: A002
+        self,
+        start: int,
+        type: str,  # noqa: A002
+        end: int,
+        properties: Mapping[str, Value],
     ) -> Relationship: ...
 
     def set_property(self, entity: Node | Relationship, key: str, value: Value) -> int:

@@ -98,9 +98,7 @@ def _piece_digests(state: RecordState, record: journal.Record) -> list[bytes]:
     ]
 
 
-def _check_segment(
-    state: RecordState, ref: SegmentRef, report: Report, ends: _Ends | None
-) -> None:
+def _check_segment(state: RecordState, ref: SegmentRef, report: Report, ends: _Ends | None) -> None:
     report.looked("segments")
     try:
         segment = decode_segment(read_segment(state.store, ref))

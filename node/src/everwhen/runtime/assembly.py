@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,7 +29,6 @@ class Parts:
     consensus: SingleConsensus
     database: Database
     service: Service
-    task: asyncio.Task[None] | None = None
 
 
 class AppliedState:

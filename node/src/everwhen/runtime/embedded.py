@@ -7,9 +7,9 @@ memory and a log that forgets. Calls block; the event loop runs in a thread of i
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from everwhen.exec.procedures import ProcedureDefinition
@@ -24,7 +24,7 @@ from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.service import Service
 from everwhen.runtime.session import Session
-from everwhen.runtime.system import SystemClock, SystemRandom, SystemThreads
+from everwhen.runtime.system import LoopThread, SystemClock, SystemRandom, SystemThreads
 from everwhen.storage.frames import Entry
 
 _T = TypeVar("_T")
@@ -108,19 +108,23 @@ class Embedded:
         options: DatabaseOptions | None = None,
         query_threads: int = 4,
     ) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = LoopThread()
         self._threads = SystemThreads(
             {"query": query_threads, "log": 1, "apply": 1, "background": 1}
         )
         self._clock = clock or SystemClock()
         self._random = random or SystemRandom()
         self._options = options
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._parts: Parts = self.call(self._open(store or MemoryStore()))
+        self._parts: Parts
+        self._open(store or MemoryStore())
+
+    def _open(self, store: Store) -> None:
+        self._stop_event = asyncio.Event()
+        self._parts, self._serving = self._loop.serve(partial(self._serve, store))
         self._session = self.session()
 
-    async def _open(self, store: Store) -> Parts:
+    async def _serve(self, store: Store, opened: Callable[[Parts], object]) -> None:
+        """One life of the database, until the stop event."""
         state = RecordState.load(store)
         parts = assemble(
             store,
@@ -131,9 +135,13 @@ class Embedded:
             state=state,
             options=self._options,
         )
-        parts.task = asyncio.create_task(parts.consensus.run())
-        self._upkeep = asyncio.create_task(self._keep_up(parts))
-        return parts
+        async with asyncio.TaskGroup() as group:
+            group.create_task(parts.consensus.run())
+            upkeep = group.create_task(self._keep_up(parts))
+            opened(parts)
+            await self._stop_event.wait()
+            upkeep.cancel()
+            parts.consensus.stop()
 
     async def _keep_up(self, parts: Parts) -> None:
         """What ``background`` does for a served node: folds large transactions, builds indexes."""
@@ -157,7 +165,7 @@ class Embedded:
 
     def call(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the database's loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        return self._loop.start(coroutine).result()
 
     def execute(
         self,
@@ -181,33 +189,29 @@ class Embedded:
     def reset(self) -> None:
         """An empty graph again, without schema or added procedures."""
         self._stop()
-        self._parts = self.call(self._open(MemoryStore()))
-        self._session = self.session()
+        self._open(MemoryStore())
 
     def reopen(self) -> None:
         """Close in good order and open again over the same store."""
         store = self._parts.store
         self._stop()
-        self._parts = self.call(self._open(store))
-        self._session = self.session()
+        self._open(store)
 
     def _stop(self) -> None:
-        async def stop() -> None:
-            self._upkeep.cancel()
-            await asyncio.gather(self._upkeep, return_exceptions=True)
-            self._parts.consensus.stop()
-            if self._parts.task is not None:
-                await self._parts.task
+        """End this life in good order.
 
-        self.call(stop())
+        :raises Fault: what broke it earlier.
+        """
+        self._loop.call_soon(self._stop_event.set)
+        self._serving.result()
 
     def close(self) -> None:
         """Stop the loop and the threads."""
-        self._stop()
-        self._threads.close()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            self._stop()
+        finally:
+            self._threads.close()
+            self._loop.close()
 
     def __enter__(self) -> Embedded:
         return self

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from everwhen.apply.machine import Machine
-from everwhen.errors import CorruptData, EverwhenError
+from everwhen.errors import CorruptData
 from everwhen.limits import APPLY_BATCH_BYTES_MAX, APPLY_BATCH_ENTRIES_MAX, LOG_SEGMENT_BYTES
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
@@ -94,55 +94,56 @@ class Node:
             segment_bytes=options.segment_bytes,
         )
         try:
-            state = RecordState.load(directory.store)
-            machine = Machine(directory.store, state)
-            replayed, last_stamp = _replay(directory, machine)
-            term = _next_term(directory)
-            meta = directory.meta.value
-            facts = ServerFacts(
-                VERSION,
-                str(meta.node_id),
-                options.name,
-                options.address,
-                str(meta.cluster_id),
-                ports.clock.now_micros(),
-                options.settings,
-            )
-            headroom = Headroom(options.marks, directory.free_bytes, ports.memory_free)
-            headroom.look()
-            parts = assemble(
-                directory.store,
-                directory.log,
-                ports.clock,
-                ports.random,
-                ports.threads,
-                state=state,
-                machine=machine,
-                facts=facts,
-                options=options.database,
-                term=term,
-                last_stamp=last_stamp,
-                history_id=meta.cluster_id.hex[:12],
-                refuse_growth=headroom.refusal,
-                observer=observer,
-                queries_max=options.queries_max,
-                waiting_max=options.queries_waiting_max,
-            )
-            background = Background(
-                parts.service,
-                parts.database.schema,
-                parts.consensus,
-                state,
-                directory.store,
-                directory.log,
-                ports.threads,
-                headroom,
-                options.idle_transaction_seconds,
-                report,
-            )
+            return cls._opened(directory, options, ports, report, observer)
         except BaseException:
             directory.close()
             raise
+
+    @classmethod
+    def _opened(
+        cls,
+        directory: DataDirectory,
+        options: NodeOptions,
+        ports: Ports,
+        report: Report,
+        observer: Observer | None,
+    ) -> Node:
+        """Replay and wire the parts over an open directory."""
+        state = RecordState.load(directory.store)
+        machine = Machine(directory.store, state)
+        replayed, last_stamp = _replay(directory, machine)
+        headroom = Headroom(options.marks, directory.free_bytes, ports.memory_free)
+        headroom.look()
+        parts = assemble(
+            directory.store,
+            directory.log,
+            ports.clock,
+            ports.random,
+            ports.threads,
+            state=state,
+            machine=machine,
+            facts=_facts(directory, options, ports.clock),
+            options=options.database,
+            term=_next_term(directory),
+            last_stamp=last_stamp,
+            history_id=directory.meta.value.cluster_id.hex[:12],
+            refuse_growth=headroom.refusal,
+            observer=observer,
+            queries_max=options.queries_max,
+            waiting_max=options.queries_waiting_max,
+        )
+        background = Background(
+            parts.service,
+            parts.database.schema,
+            parts.consensus,
+            state,
+            directory.store,
+            directory.log,
+            ports.threads,
+            headroom,
+            options.idle_transaction_seconds,
+            report,
+        )
         return cls(directory, parts, background, headroom, replayed)
 
     async def run(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
@@ -150,30 +151,20 @@ class Node:
 
         :raises Fault: something broke; the process must end.
         """
-        consensus = self.parts.consensus
-        consensus_task = asyncio.ensure_future(consensus.run())
-        background_task = asyncio.ensure_future(self._background.run())
-        stop_task = asyncio.ensure_future(stop.wait())
         try:
-            await self._expire_stagings()
-            ready.set()
-            await asyncio.wait(
-                [consensus_task, background_task, stop_task],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            self.parts.service.stopping = True
-        finally:
-            stop_task.cancel()
-            background_task.cancel()
-            consensus.stop()
-            results = await asyncio.gather(
-                consensus_task, background_task, stop_task, return_exceptions=True
-            )
-        for result in results:
-            if isinstance(result, BaseExceptionGroup):
-                raise result.exceptions[0]
-            if isinstance(result, EverwhenError):
-                raise result
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.parts.consensus.run())
+                background = group.create_task(self._background.run())
+                try:
+                    await self._expire_stagings()
+                    ready.set()
+                    await stop.wait()
+                finally:
+                    self.parts.service.stopping = True
+                    background.cancel()
+                    self.parts.consensus.stop()
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
 
     async def _expire_stagings(self) -> None:
         """Large transactions whose session died with the last process never end by themselves."""
@@ -187,6 +178,27 @@ class Node:
             self.directory.store.flush()
         finally:
             self.directory.close()
+
+
+def _facts(directory: DataDirectory, options: NodeOptions, clock: Clock) -> ServerFacts:
+    meta = directory.meta.value
+    return ServerFacts(
+        VERSION,
+        str(meta.node_id),
+        options.name,
+        options.address,
+        str(meta.cluster_id),
+        clock.now_micros(),
+        options.settings,
+    )
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first failure that is not itself a group."""
+    found: BaseException = failures
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 def _replay(directory: DataDirectory, machine: Machine) -> tuple[int, int]:

@@ -10,8 +10,9 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar, TypeVarTuple
 from uuid import UUID
 
@@ -187,6 +188,42 @@ class SystemDisk:
         os.ftruncate(fd, 0)
         os.pwrite(fd, holder.encode(), 0)
         return _SystemLock(fd)
+
+
+class LoopThread:
+    """An event loop in a thread of its own, for callers without one."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="loop", daemon=True)
+        self._thread.start()
+
+    def start(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
+        """Run a coroutine there."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def serve(
+        self, life: Callable[[Callable[[_T], object]], Coroutine[Any, Any, None]]
+    ) -> tuple[_T, Future[None]]:
+        """Start ``life`` and wait until it has called what it is given; that value, and the
+        end of ``life``. What ``life`` raises before is raised here."""
+        opened: Future[_T] = Future()
+        ended = self.start(life(opened.set_result))
+        either: list[Future[Any]] = [opened, ended]
+        wait(either, return_when=FIRST_COMPLETED)
+        if not opened.done():
+            ended.result()
+        return opened.result(), ended
+
+    def call_soon(self, call: Callable[[], object]) -> None:
+        """Call something there."""
+        self._loop.call_soon_threadsafe(call)
+
+    def close(self) -> None:
+        """Stop the loop; nothing may run there any more."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 class SystemThreads:

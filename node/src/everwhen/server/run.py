@@ -193,19 +193,20 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
     runner = web.AppRunner(build_app(door), access_log=None, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, settings.http.host, settings.http.port)
-    node_task = asyncio.ensure_future(node.run(ready, stop))
-    lag_task = asyncio.ensure_future(_watch_lag(metrics))
     try:
-        await site.start()
-        port = _port(runner)
-        log.info("http_listening", host=settings.http.host, port=port)
-        await asyncio.wait([node_task], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stop.set()
-        lag_task.cancel()
-        await runner.cleanup()
-        await asyncio.gather(node_task, return_exceptions=True)
-    node_task.result()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(node.run(ready, stop))
+            lag = group.create_task(_watch_lag(metrics))
+            try:
+                await site.start()
+                log.info("http_listening", host=settings.http.host, port=_port(runner))
+                await stop.wait()
+            finally:
+                stop.set()
+                lag.cancel()
+                await runner.cleanup()
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     if fault:
         raise fault[0]
     return 0

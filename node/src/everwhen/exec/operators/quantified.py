@@ -14,19 +14,41 @@ from everwhen.query import physical as p
 
 @builds(p.QuantifiedExpand)
 def _quantified(op: p.QuantifiedExpand) -> Runner:
-    child, repeat = build(op.child), build(op.inner)
+    child, walks = build(op.child), _Repetitions(op)
 
-    def repetitions(
-        row: Row, ctx: ExecutionContext, start: Node
+    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
+        for row in child(ctx, argument):
+            start = node_in(row, op.source)
+            target = node_in(row, op.target) if op.into else None
+            if start is None or (op.into and target is None):
+                continue
+            here = Node(start.id, view_of(op.view, row, ctx))
+            for rows, end in walks.from_node(row, ctx, here):
+                if target is None or end.id == target.id:
+                    yield walks.finish(row, rows, end)
+
+    return run
+
+
+class _Repetitions:
+    """The repetitions of one pattern, depth first with a stack: their number is data."""
+
+    def __init__(self, op: p.QuantifiedExpand) -> None:
+        self._op = op
+        self._repeat = build(op.inner)
+
+    def from_node(
+        self, row: Row, ctx: ExecutionContext, start: Node
     ) -> Iterator[tuple[list[Row], Node]]:
-        """Depth first over repetitions; yields the rows of each and the node reached."""
+        """The rows of each sequence of repetitions, and the node it reaches."""
+        op = self._op
         if op.minimum == 0:
             yield [], start
         if op.maximum == 0:
             return
         done: list[Row] = []
         used: list[set[int]] = []
-        stack = [repeat(ctx, _from(row, start))]
+        stack = [self._repeat(ctx, self._begin(row, start))]
         while stack:
             inner = next(stack[-1], None)
             if inner is None:
@@ -36,7 +58,7 @@ def _quantified(op: p.QuantifiedExpand) -> Runner:
                     used.pop()
                 continue
             ctx.tick()
-            walked = _ids(inner)
+            walked = {relationship.id for relationship in self._relationships(inner)}
             if any(walked & earlier for earlier in used) or any(
                 already_used(row, op.unique_with, number) for number in walked
             ):
@@ -47,50 +69,30 @@ def _quantified(op: p.QuantifiedExpand) -> Runner:
             if op.maximum is None or len(done) + 1 < op.maximum:
                 done.append(inner)
                 used.append(walked)
-                stack.append(repeat(ctx, _from(row, end)))
+                stack.append(self._repeat(ctx, self._begin(row, end)))
 
-    def _from(row: Row, node: Node) -> Row:
+    def _begin(self, row: Row, node: Node) -> Row:
         start = row[:]
-        start[op.inner_start] = node
+        start[self._op.inner_start] = node
         return start
 
-    def _ids(inner: Row) -> set[int]:
-        numbers: set[int] = set()
-        for slot in op.inner_relationships:
+    def _relationships(self, inner: Row) -> list[Relationship]:
+        """What one repetition walked, in order."""
+        walked: list[Relationship] = []
+        for slot in self._op.inner_relationships:
             value = inner[slot]
-            for relationship in value if type(value) is list else (value,):
-                if type(relationship) is Relationship:
-                    numbers.add(relationship.id)
-        return numbers
+            walked.extend(value if type(value) is list else [value])
+        return walked
 
-    def finish(row: Row, rows: list[Row], end: Node) -> Row:
+    def finish(self, row: Row, rows: list[Row], end: Node) -> Row:
+        """The outer row: each group variable is the list of its values."""
+        op = self._op
         found = row[:]
         ordered = rows[::-1] if op.reverse else rows
         for group in op.groups:
             found[group.outer] = [inner[group.inner] for inner in ordered]
         if op.walk is not None:
-            found[op.walk] = _walk(ordered)
+            found[op.walk] = [r for inner in ordered for r in self._relationships(inner)]
         if not op.into:
             found[op.target] = end
         return found
-
-    def _walk(rows: list[Row]) -> list[Relationship]:
-        walk: list[Relationship] = []
-        for inner in rows:
-            for slot in op.inner_relationships:
-                value = inner[slot]
-                walk.extend(value if type(value) is list else [value])
-        return walk
-
-    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
-        for row in child(ctx, argument):
-            start = node_in(row, op.source)
-            target = node_in(row, op.target) if op.into else None
-            if start is None or (op.into and target is None):
-                continue
-            here = Node(start.id, view_of(op.view, row, ctx))
-            for rows, end in repetitions(row, ctx, here):
-                if target is None or end.id == target.id:
-                    yield finish(row, rows, end)
-
-    return run

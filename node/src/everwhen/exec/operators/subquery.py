@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
 from everwhen.errors import EverwhenError, QueryArgumentError, QueryTypeError
 from everwhen.exec.build import build, builds
@@ -50,79 +52,86 @@ def _apply(op: p.Apply) -> Runner:
 
 @builds(p.ApplyInTransactions)
 def _apply_in_transactions(op: p.ApplyInTransactions) -> Runner:
-    child, inner = build(op.child), build(op.inner)
-    batch = compile_expression(op.batch)
-    slots, unit, on_error, status = op.slots, op.unit, op.on_error, op.status
+    child, size = build(op.child), compile_expression(op.batch)
+    batches = _Batches(op)
 
-    def run_batch(
-        rows: list[Row], ctx: ExecutionContext, number: int
+    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
+        stopped = False
+        rows_per_batch = _positive(size(argument, ctx))
+        groups = _groups(child(ctx, argument), rows_per_batch)
+        for number, rows in enumerate(groups, start=1):
+            if stopped:
+                yield from map(batches.not_started, rows)
+                continue
+            found, error = batches.run(rows, ctx, number)
+            yield from found
+            stopped = error is not None and op.on_error == "break"
+
+    return run
+
+
+def _positive(size: Any) -> int:
+    if type(size) is not int:
+        raise QueryTypeError(f"OF … ROWS needs an integer, got {v.to_text(size)}")
+    if size < 1:
+        raise QueryArgumentError(f"OF … ROWS needs a positive integer, got {size}")
+    return size
+
+
+def _groups(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    while group := list(islice(rows, size)):
+        yield group
+
+
+class _Batches:
+    """Inner transactions of one ``CALL { } IN TRANSACTIONS``."""
+
+    def __init__(self, op: p.ApplyInTransactions) -> None:
+        self._op = op
+        self._inner = build(op.inner)
+
+    def run(
+        self, rows: list[Row], ctx: ExecutionContext, number: int
     ) -> tuple[list[Row], EverwhenError | None]:
         """One inner transaction; on an error that is tolerated its rows come back null."""
+        op = self._op
         found: list[Row] = []
         error: EverwhenError | None = None
         try:
             for row in rows:
-                found.extend(_run_inner(inner, row, ctx, slots, unit))
+                found.extend(_run_inner(self._inner, row, ctx, op.slots, op.unit))
             ctx.environment.commit_batch()
         except EverwhenError as failure:
-            if on_error == "fail":
+            if op.on_error == "fail":
                 raise
             error = failure
             ctx.environment.rollback_batch()
-            found = [_nulled(row) for row in rows]
-        if status is not None:
-            for row in found:
-                row[status] = {
-                    "started": True,
-                    "committed": error is None,
-                    "transactionId": f"neo4j-transaction-{number}",
-                    "errorMessage": None if error is None else error.message,
-                }
-        return found, error
+            found = [self._nulled(row) for row in rows]
+        message = None if error is None else error.message
+        return [self._with_status(row, number, message) for row in found], error
 
-    def _nulled(row: Row) -> Row:
+    def not_started(self, row: Row) -> Row:
+        """A row after ON ERROR BREAK stopped the rest."""
+        return self._with_status(self._nulled(row), None, None)
+
+    def _nulled(self, row: Row) -> Row:
         padded = row[:]
-        for slot in slots:
+        for slot in self._op.slots:
             padded[slot] = None
         return padded
 
-    def not_started(row: Row) -> Row:
-        padded = _nulled(row)
-        if status is not None:
-            padded[status] = {
-                "started": False,
-                "committed": False,
-                "transactionId": None,
-                "errorMessage": None,
-            }
-        return padded
-
-    def batches(ctx: ExecutionContext, argument: Row) -> Iterator[list[Row]]:
-        size = batch(argument, ctx)
-        if type(size) is not int:
-            raise QueryTypeError(f"OF … ROWS needs an integer, got {v.to_text(size)}")
-        if size < 1:
-            raise QueryArgumentError(f"OF … ROWS needs a positive integer, got {size}")
-        rows: list[Row] = []
-        for row in child(ctx, argument):
-            rows.append(row)
-            if len(rows) == size:
-                yield rows
-                rows = []
-        if rows:
-            yield rows
-
-    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
-        stopped = False
-        for number, rows in enumerate(batches(ctx, argument), start=1):
-            if stopped:
-                yield from map(not_started, rows)
-                continue
-            found, error = run_batch(rows, ctx, number)
-            yield from found
-            stopped = error is not None and on_error == "break"
-
-    return run
+    def _with_status(self, row: Row, number: int | None, message: str | None) -> Row:
+        if self._op.status is None:
+            return row
+        found = row[:]
+        started = number is not None
+        found[self._op.status] = {
+            "started": started,
+            "committed": started and message is None,
+            "transactionId": f"neo4j-transaction-{number}" if started else None,
+            "errorMessage": message,
+        }
+        return found
 
 
 @builds(p.Foreach)
