@@ -273,6 +273,34 @@ class BookmarkInvalid(ClientError):
     code = "Neo.ClientError.Transaction.InvalidBookmark"
 
 
+class MemberExists(ClientError):
+    """The name belongs to another member."""
+
+    code = "Neo.ClientError.Cluster.MemberExists"
+    http_status = 409
+
+
+class MemberNotFound(ClientError):
+    """No member of that id."""
+
+    code = "Neo.ClientError.Cluster.MemberNotFound"
+    http_status = 404
+
+
+class MembershipRefused(ClientError):
+    """The change would be unsafe, or another one is under way."""
+
+    code = "Neo.ClientError.Cluster.MembershipRefused"
+    http_status = 409
+
+
+class PreconditionFailed(ClientError):
+    """The caller's epoch or configuration index is not the present one."""
+
+    code = "Neo.ClientError.Cluster.PreconditionFailed"
+    http_status = 412
+
+
 class TransientError(EverwhenError):
     """The same request may succeed if sent again; drivers' managed transactions do so."""
 
@@ -337,6 +365,20 @@ class ShuttingDown(TransientError):
     """The server is stopping."""
 
     code = "Neo.TransientError.General.DatabaseUnavailable"
+
+
+class NotTheLeader(TransientError):
+    """This node does not lead (any more); nothing happened."""
+
+    code = "Neo.ClientError.Cluster.NotALeader"
+    http_status = 503
+
+
+class NoLeader(TransientError):
+    """No node leads at this moment; nothing happened."""
+
+    code = "Neo.TransientError.Cluster.NoLeaderAvailable"
+    http_status = 503
 
 
 class OutcomeUnknown(TransientError):

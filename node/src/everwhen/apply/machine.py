@@ -15,14 +15,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from everwhen.apply.backfill import Backfill
 from everwhen.apply.chunks import Chunks
+from everwhen.apply.cluster import Clusters
 from everwhen.apply.commits import Commits
 from everwhen.apply.schema import Schema
 from everwhen.apply.staging import Stagings
 from everwhen.apply.window import Window
 from everwhen.apply.work import Work
+from everwhen.codec import envelope
 from everwhen.errors import EverwhenError, FormatUnsupported
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
@@ -38,7 +41,7 @@ _DONE: Final = c.Done()
 class Machine:
     """Applies log entries to a store and the state over it. One thread at a time."""
 
-    __slots__ = ("_backfill", "_chunks", "_commits", "_schema", "_stagings", "_work")
+    __slots__ = ("_backfill", "_chunks", "_clusters", "_commits", "_schema", "_stagings", "_work")
 
     def __init__(self, store: Store, state: RecordState) -> None:
         self._work = work = Work(store, state)
@@ -48,6 +51,7 @@ class Machine:
         self._chunks = Chunks(work, self._commits)
         self._schema = Schema(work, self._stagings)
         self._backfill = Backfill(work, self._schema)
+        self._clusters = Clusters(work)
 
     @property
     def applied_index(self) -> int:
@@ -154,6 +158,27 @@ class Machine:
     def _fold(self, command: c.FoldStep) -> c.Reply:
         return self._chunks.fold(command.limit)
 
+    def _found(self, command: c.FoundCluster) -> c.Reply:
+        return self._clusters.found(command)
+
+    def _add_member(self, command: c.AddMember) -> c.Reply:
+        return self._clusters.add(command)
+
+    def _describe_member(self, command: c.DescribeMember) -> c.Reply:
+        return self._clusters.describe(command)
+
+    def _forget_member(self, command: c.ForgetMember) -> c.Reply:
+        return self._clusters.forget(command)
+
+    def _configure(self, command: c.Configure) -> c.Reply:
+        return self._clusters.configure(command)
+
+    def _raise_feature_level(self, command: c.RaiseFeatureLevel) -> c.Reply:
+        return self._clusters.raise_level(command)
+
+    def _raise_epoch(self, command: c.RaiseEpoch) -> c.Reply:
+        return self._clusters.raise_epoch(command)
+
 
 #: commands that may remove keys or write segments: read back only after a flush
 _REMOVES: Final = frozenset(
@@ -173,10 +198,21 @@ _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
     c.DropSchema: Machine._drop,
     c.BackfillStep: Machine._backfill_step,
     c.FoldStep: Machine._fold,
+    c.FoundCluster: Machine._found,
+    c.AddMember: Machine._add_member,
+    c.DescribeMember: Machine._describe_member,
+    c.ForgetMember: Machine._forget_member,
+    c.Configure: Machine._configure,
+    c.RaiseFeatureLevel: Machine._raise_feature_level,
+    c.RaiseEpoch: Machine._raise_epoch,
 }
 
 
 def _decode(payload: bytes) -> c.Command:
+    time = 0
+    if envelope.is_sealed(payload):
+        time = envelope.time_of(payload)
+        payload = envelope.command_of(payload)
     try:
         command = c.decode(payload)
     except msgspec.MsgspecError as error:
@@ -187,4 +223,6 @@ def _decode(payload: bytes) -> c.Command:
         raise FormatUnsupported(
             f"a log entry of format {command.format}; this build knows formats up to {c.FORMAT}"
         )
+    if time and isinstance(command, (c.Commit, c.CommitChunks, c.CloseTime)):
+        return replace(command, time=time)
     return command

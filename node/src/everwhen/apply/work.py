@@ -46,6 +46,7 @@ class Work:
         "catalog_version",
         "chain",
         "closed_time",
+        "cluster",
         "counts",
         "digest",
         "entities",
@@ -92,6 +93,7 @@ class Work:
         self.catalog: Catalog = current.catalog
         self.runs: tuple[Run, ...] = current.runs
         self.segments: SegmentDirectory = current.segments
+        self.cluster = current.cluster
         self.rules = Rules(self.catalog, self.tokens)
         self.record = Versioned(self.layer, self.runs)
         self.entities = self._entities(self.record, self.segments)
@@ -194,4 +196,5 @@ class Work:
             catalog=self.catalog if self.catalog is not now.catalog else None,
             runs=self.runs if self.runs is not now.runs else None,
             segments=self.segments if self.segments is not now.segments else None,
+            cluster=self.cluster if self.cluster is not now.cluster else None,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from everwhen.codec import journal, parse, records
+from everwhen.codec.cluster import META_CLUSTER, decode_cluster
 from everwhen.codec.instants import text_of
 from everwhen.codec.keys import (
     SUB_HEAD,
@@ -180,6 +181,8 @@ def _presence(parts: Any, value: bytes, names: Names) -> str:
 def _meta_value(parts: parse.MetaKey, value: bytes, names: Names) -> str:
     if parts.name == records.META_HEAD:
         return str(records.decode_head(value))
+    if parts.name == META_CLUSTER:
+        return str(decode_cluster(value))
     return _hex(value)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from everwhen.codec.cluster import META_CLUSTER, Cluster, decode_cluster
 from everwhen.codec.keys import Counter, Kind, kind_range, meta_key, stats_key
 from everwhen.codec.parse import decode_publish, decode_schema, decode_segref, decode_stats
 from everwhen.codec.records import (
@@ -42,6 +43,7 @@ class Published:
     #: published runs that are not folded yet, ascending by version
     runs: tuple[Run, ...] = ()
     segments: SegmentDirectory = field(default_factory=SegmentDirectory)
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 class Counters:
@@ -111,6 +113,7 @@ class RecordState:
             catalog=load_catalog(store, head.catalog_version),
             runs=load_runs(store),
             segments=SegmentDirectory(load_segments(store)),
+            cluster=load_cluster(store),
         )
         return state
 
@@ -121,6 +124,7 @@ class RecordState:
         catalog: Catalog | None = None,
         runs: tuple[Run, ...] | None = None,
         segments: SegmentDirectory | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         """Make what was written visible, all at once. Apply only, after the batch is written."""
         now = self.current
@@ -130,7 +134,14 @@ class RecordState:
             catalog=now.catalog if catalog is None else catalog,
             runs=now.runs if runs is None else runs,
             segments=now.segments if segments is None else segments,
+            cluster=now.cluster if cluster is None else cluster,
         )
+
+
+def load_cluster(store: Store) -> Cluster:
+    """The group this record belongs to; an empty one before its first entry."""
+    raw = store.get(meta_key(META_CLUSTER))
+    return Cluster() if raw is None else decode_cluster(raw)
 
 
 def load_catalog(store: Store, version: int) -> Catalog:

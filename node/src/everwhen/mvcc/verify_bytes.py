@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from everwhen.codec import journal, keys, parse, records
+from everwhen.codec.cluster import META_CLUSTER, decode_cluster
 from everwhen.codec.dump import Names, describe_key
 from everwhen.codec.keys import SUB_HEAD, SUB_LABELS, Kind
 from everwhen.codec.values import is_canonical
@@ -55,6 +56,8 @@ def _check_value(parts: parse.Key, value: bytes) -> None:
         records.decode_segment_entry(value)
     elif isinstance(parts, parse.MetaKey) and parts.name == records.META_HEAD:
         records.decode_head(value)
+    elif isinstance(parts, parse.MetaKey) and parts.name == META_CLUSTER:
+        decode_cluster(value)
 
 
 def _check_entity(parts: parse.EntityKey, value: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from everwhen import errors
-from everwhen.txn.commands import Begun, Committed, Done, Leased, Reply, SchemaChanged
+from everwhen.txn.commands import Begun, Committed, Done, Leased, MemberAdded, Reply, SchemaChanged
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=0):
@@ -37,15 +37,22 @@ class _Begun(msgspec.Struct, frozen=True, array_like=True, tag=5):
     reply: Begun
 
 
+class _MemberAdded(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    reply: MemberAdded
+
+
 _WRAPPERS: dict[type, type] = {
     Committed: _Committed,
     Leased: _Leased,
     SchemaChanged: _SchemaChanged,
     Done: _Done,
     Begun: _Begun,
+    MemberAdded: _MemberAdded,
 }
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Failed | _Committed | _Leased | _SchemaChanged | _Done | _Begun)
+_DECODER = msgspec.msgpack.Decoder(
+    Failed | _Committed | _Leased | _SchemaChanged | _Done | _Begun | _MemberAdded
+)
 
 
 def encode_reply(reply: Reply | errors.EverwhenError) -> bytes:

@@ -1,0 +1,100 @@
+"""The group of nodes as its own replicated state knows it: one value in the record.
+
+Who belongs to the group is decided by log entries alone, so every node, every snapshot and every
+restart agrees on it (research/raft.md P30, P33, P35). Node ids come from a counter that only grows,
+and each id is bound to one data directory by that directory's own random id: a disk that was
+emptied, or an older copy of one, cannot speak under the id it once had (P29).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from everwhen.errors import CorruptData, FormatUnsupported
+
+FORMAT: Final = 1
+#: what this build can do at most, and what a new cluster begins with (architecture brief, 3.7)
+FEATURE_LEVEL: Final = 1
+#: META name of the value
+META_CLUSTER: Final = "cluster"
+
+
+class Member(msgspec.Struct, frozen=True, array_like=True):
+    """A node that was admitted. Whether it votes stands in the configuration."""
+
+    id: int
+    name: str
+    #: door -> "host:port" as others reach it: ``peer``, ``bolt``, ``http``
+    addresses: dict[str, str]
+    #: id of its data directory (16 bytes)
+    disk: bytes
+    version: str = ""
+    feature_level: int = FEATURE_LEVEL
+
+
+class Configuration(msgspec.Struct, frozen=True, array_like=True):
+    """Who votes and who follows, as applied at entry ``index``; lists ascending.
+
+    ``outgoing`` is not empty in a joint configuration: both majorities decide then.
+    """
+
+    index: int = 0
+    voters: list[int] = []
+    outgoing: list[int] = []
+    learners: list[int] = []
+    learners_next: list[int] = []
+    auto_leave: bool = False
+
+    @property
+    def ids(self) -> list[int]:
+        """Every node in it, ascending."""
+        return sorted({*self.voters, *self.outgoing, *self.learners, *self.learners_next})
+
+
+class Cluster(msgspec.Struct, frozen=True, array_like=True):
+    """The group; ``members`` ascending by id, also those not in the configuration yet."""
+
+    format: int = FORMAT
+    cluster_id: bytes = b""
+    #: begins anew with a restore or a forced recovery; part of every bookmark
+    history_id: str = ""
+    members: list[Member] = []
+    next_member: int = 1
+    configuration: Configuration = Configuration()
+    #: the highest epoch an operator has shown; lower ones are refused
+    operator_epoch: int = 0
+    feature_level: int = FEATURE_LEVEL
+
+    def member(self, number: int) -> Member | None:
+        """A member by id."""
+        return next((each for each in self.members if each.id == number), None)
+
+    def named(self, name: str) -> Member | None:
+        """A member by name."""
+        return next((each for each in self.members if each.name == name), None)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Cluster)
+
+
+def encode_cluster(cluster: Cluster) -> bytes:
+    """The value under META ``cluster``."""
+    return _ENCODER.encode(cluster)
+
+
+def decode_cluster(value: bytes) -> Cluster:
+    """The group.
+
+    :raises CorruptData: bytes that are none.
+    :raises FormatUnsupported: written by a newer build.
+    """
+    try:
+        cluster = _DECODER.decode(value)
+    except msgspec.MsgspecError as error:
+        raise CorruptData(f"bytes that are no cluster: {error}") from error
+    if cluster.format > FORMAT:
+        raise FormatUnsupported(f"a cluster of format {cluster.format}; this build knows {FORMAT}")
+    return cluster
