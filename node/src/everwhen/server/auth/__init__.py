@@ -1,0 +1,1 @@
+"""Who is there: the port that doors ask, and what answers it."""

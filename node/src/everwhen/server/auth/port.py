@@ -1,0 +1,37 @@
+"""What doors ask about whoever knocks, and the answer of a server that asks nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who may come in. ``name`` is empty where nobody is asked."""
+
+    name: str = ""
+    #: nothing but a change of the password is allowed
+    must_change_password: bool = False
+
+
+class Authenticator(Protocol):
+    """Checks credentials."""
+
+    async def authenticate(
+        self, scheme: str, principal: str, credentials: str, remote: str
+    ) -> Principal:
+        """Who this is. ``scheme`` is ``basic`` or ``none``; ``remote`` the client's address.
+
+        :raises Unauthorized: wrong or missing credentials, or a scheme that is not taken.
+        """
+        ...
+
+
+class NoAuthentication:
+    """Everybody comes in, nobody has a name: for loopback only (the settings see to that)."""
+
+    async def authenticate(
+        self, scheme: str, principal: str, credentials: str, remote: str
+    ) -> Principal:
+        return Principal()
