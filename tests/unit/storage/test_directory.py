@@ -167,7 +167,7 @@ def test_meta_of_another_format_is_refused() -> None:
     import struct
     import zlib
 
-    block[8:12] = struct.pack("<I", zlib.crc32(block[12:96]))
+    block[8:12] = struct.pack("<I", zlib.crc32(block[12:112]))
     write(file, bytes(block))
     with pytest.raises(FormatUnsupported, match="format 9"):
         open_twin(disk)

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Final
 
 from everwhen import limits
-from everwhen.errors import CorruptData, EverwhenError
+from everwhen.errors import CorruptData, EverwhenError, MembershipRefused
 from everwhen.mvcc.store import Store
 from everwhen.ports import Disk, DiskLock, File, Random
 from everwhen.storage import format as layout
 from everwhen.storage.files import create_durable, disk_failed
+from everwhen.storage.folders import make_folders
 from everwhen.storage.log_recovery import FoundLog, TornTail, read_log
 from everwhen.storage.log_segments import SegmentedLog
 from everwhen.storage.meta import Meta, MetaFile, read_meta
@@ -81,10 +82,13 @@ class DataDirectory:
         ballast_bytes: int = BALLAST_BYTES,
         segment_bytes: int = limits.LOG_SEGMENT_BYTES,
     ) -> DataDirectory:
-        """Open ``root``, making it if there is nothing; ``holder`` names this process."""
+        """Open ``root``, making it if there is nothing; ``holder`` names this process.
+
+        Without an identity (``identity.py``) the directory becomes node 1 of a cluster of its own.
+        """
         with _Undo() as undo:
             try:
-                _make_folders(disk, root)
+                make_folders(disk, root)
                 lock = layout.take_lock(disk, root, holder)
                 undo.on_failure(lock.release)
                 is_new = layout.read_format(disk, root) is None
@@ -95,7 +99,11 @@ class DataDirectory:
                 raise disk_failed(f"opening {root}", error) from error
             meta = MetaFile.open(disk, root / layout.META)
             undo.on_failure(meta.close)
-            meta.save(replace(meta.value, incarnation=meta.value.incarnation + 1))
+            if not meta.value.node_id:
+                raise MembershipRefused(f"{root} belongs to no cluster yet")
+            known = meta.value
+            disk_id = known.disk_id if known.disk_id.int else random.uuid()
+            meta.save(replace(known, incarnation=known.incarnation + 1, disk_id=disk_id))
             store = open_store(root / layout.RECORD, is_new)
             undo.on_failure(store.close)
             log = SegmentedLog.open(
@@ -142,21 +150,14 @@ def inspect(disk: Disk, root: Path) -> StoppedDirectory:
     return StoppedDirectory(number, meta, whole, read_log(disk, root / layout.LOG, meta))
 
 
-def _make_folders(disk: Disk, root: Path) -> None:
-    """Make the folder and those above it, durably."""
-    missing = [path for path in (root, *root.parents) if not disk.exists(path)]
-    for path in reversed(missing):
-        disk.make_directory(path)
-        disk.sync_directory(path.parent)
-
-
 def _make(disk: Disk, root: Path, random: Random) -> None:
     """Make what is missing, all but the record and the FORMAT file."""
     for name in (layout.LOG, layout.RECORD):
         disk.make_directory(root / name)
     disk.sync_directory(root)
     if not disk.exists(root / layout.META):
-        MetaFile.create(disk, root / layout.META, Meta(random.uuid(), node_id=1)).close()
+        alone = Meta(random.uuid(), node_id=1, disk_id=random.uuid())
+        MetaFile.create(disk, root / layout.META, alone).close()
 
 
 def _finish(disk: Disk, root: Path) -> None:

@@ -24,6 +24,7 @@ offset bytes  meaning
 72     8      commit index known at that time
 80     8      first log segment that counts; older files are leftovers
 88     8      number of a log frame known to be synced
+96     16     disk id: of this data directory, random, made once (P29)
 ====== ====== ==================================================================
 """
 
@@ -41,10 +42,14 @@ from everwhen.ports import Disk, File
 from everwhen.storage.files import create_durable, disk_failed, write_all
 
 MAGIC: Final = b"EWMETA\r\n"
-FORMAT: Final = 1
+FORMAT: Final = 2
 _BLOCK: Final = 4096
 _FRONT: Final = struct.Struct("<8sI")
-_BODY: Final = struct.Struct("<HxxQ16sQQQQQQQ")
+_NUMBER: Final = struct.Struct("<H")
+_BODY: Final = struct.Struct("<HxxQ16sQQQQQQQ16s")
+#: format 1 ended before the disk id
+_BODY_1: Final = struct.Struct("<HxxQ16sQQQQQQQ")
+_NO_DISK: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Meta:
     """The content of the meta file."""
 
     cluster_id: UUID
+    #: 0 while the directory belongs to no cluster yet
     node_id: int
     incarnation: int = 0
     term: int = 0
@@ -61,6 +67,7 @@ class Meta:
     first_segment: int = 1
     #: number of a log frame that is certainly on disk, with all before it
     synced_frame: int = 0
+    disk_id: UUID = _NO_DISK
 
 
 def _encode(meta: Meta, generation: int) -> bytes:
@@ -75,6 +82,7 @@ def _encode(meta: Meta, generation: int) -> bytes:
         meta.commit,
         meta.first_segment,
         meta.synced_frame,
+        meta.disk_id.bytes,
     )
     return (_FRONT.pack(MAGIC, zlib.crc32(body)) + body).ljust(_BLOCK, b"\x00")
 
@@ -84,13 +92,18 @@ def _decode(block: bytes, path: Path) -> tuple[int, Meta] | None:
     if len(block) < _FRONT.size + _BODY.size:
         return None
     magic, crc = _FRONT.unpack_from(block)
-    body = block[_FRONT.size : _FRONT.size + _BODY.size]
+    number = _NUMBER.unpack_from(block, _FRONT.size)[0]
+    layout = _BODY_1 if number == 1 else _BODY
+    body = block[_FRONT.size : _FRONT.size + layout.size]
     if magic != MAGIC or crc != zlib.crc32(body):
         return None
-    number, generation, cluster, *rest = _BODY.unpack(body)
-    if number != FORMAT:
+    if number not in (1, FORMAT):
         raise FormatUnsupported(f"{path} has format {number}; this build knows {FORMAT}")
-    return generation, Meta(UUID(bytes=cluster), *rest)
+    fields = layout.unpack(body)
+    disk_id = _NO_DISK if number == 1 else UUID(bytes=fields[-1])
+    cluster, node, incarnation, term, vote, commit, segment, frame = fields[2:10]
+    meta = Meta(UUID(bytes=cluster), node, incarnation, term, vote, commit, segment, frame, disk_id)
+    return int(fields[1]), meta
 
 
 class MetaFile:

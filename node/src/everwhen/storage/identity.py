@@ -1,0 +1,67 @@
+"""Who a data directory belongs to, before there is anything else in it.
+
+A node that starts on an empty folder makes its identity first: a disk id, random and for ever. It
+then waits until a cluster admits that disk under a node id (or until it is told to found one). Only
+then are the log and the record made, under that id. So a folder that was emptied comes back with
+another disk id, which no cluster takes for the old one (research/raft.md P29, P33).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+from everwhen.errors import MembershipRefused
+from everwhen.ports import Disk, Random
+from everwhen.storage import format as layout
+from everwhen.storage.files import disk_failed
+from everwhen.storage.folders import make_folders
+from everwhen.storage.meta import Meta, MetaFile, read_meta
+
+_NOBODY = UUID(int=0)
+
+
+def identify(disk: Disk, root: Path, random: Random, *, holder: str) -> Meta:
+    """The identity in ``root``; makes the folder and a new identity if there is none.
+
+    ``node_id`` is 0 until ``assign``.
+    """
+    try:
+        make_folders(disk, root)
+        lock = layout.take_lock(disk, root, holder)
+        try:
+            layout.read_format(disk, root)
+            path = root / layout.META
+            if not disk.exists(path):
+                meta = Meta(_NOBODY, node_id=0, disk_id=random.uuid())
+                MetaFile.create(disk, path, meta).close()
+            return read_meta(disk, path)[1]
+        finally:
+            lock.release()
+    except OSError as error:
+        raise disk_failed(f"opening {root}", error) from error
+
+
+def assign(disk: Disk, root: Path, cluster_id: UUID, node_id: int, *, holder: str) -> None:
+    """Bind the directory to a cluster and a node id, once and for ever; durable on return.
+
+    :raises MembershipRefused: it is bound to another one.
+    """
+    lock = layout.take_lock(disk, root, holder)
+    try:
+        file = MetaFile.open(disk, root / layout.META)
+        try:
+            known = file.value
+            if (known.cluster_id, known.node_id) == (cluster_id, node_id):
+                return
+            if known.node_id:
+                raise MembershipRefused(
+                    f"{root} belongs to node {known.node_id} of cluster {known.cluster_id}",
+                    hint="give the new node an empty data directory",
+                )
+            file.save(replace(known, cluster_id=cluster_id, node_id=node_id))
+        finally:
+            file.close()
+    finally:
+        lock.release()
