@@ -98,3 +98,38 @@ OPEN_TRANSACTIONS_MAX: Final = 1_000
 
 #: seconds a thread may keep the interpreter lock (research/raft.md, decision 9)
 SWITCH_INTERVAL_SECONDS: Final = 0.0005
+
+# --- between nodes ---
+#: one frame; an entry at its largest and what is around it fit
+PEER_FRAME_BYTES_MAX: Final = 24 << 20
+#: a message of several frames is closed at about this size
+PEER_MESSAGE_BYTES: Final = 1 << 20
+#: bytes waiting for one connection; above it consensus messages are dropped (it sends them again)
+PEER_QUEUE_BYTES_MAX: Final = 64 << 20
+PEER_REQUESTS_OPEN_MAX: Final = 10_000
+#: seconds a request to another node may take
+PEER_REQUEST_SECONDS: Final = 10.0
+PEER_CONNECT_SECONDS: Final = 2.0
+#: seconds between two attempts to reach a node
+PEER_RETRY_SECONDS: Final = 0.1
+#: a piece of a snapshot file on its way to a follower
+SNAPSHOT_PIECE_BYTES: Final = 1 << 20
+#: consensus: seconds of one tick, ticks of a heartbeat and of an election timeout
+TICK_SECONDS: Final = 0.1
+HEARTBEAT_TICKS: Final = 1
+ELECTION_TICKS: Final = 10
+#: a follower that lost the connection to its leader stands for election after 50 to 150 ms
+LEADER_LOST_SECONDS: Final = (0.05, 0.15)
+#: entries and bytes on the way to one follower, and in one message
+INFLIGHT_MESSAGES_MAX: Final = 256
+INFLIGHT_BYTES_MAX: Final = 64 << 20
+APPEND_BYTES_MAX: Final = 1 << 20
+#: entries accepted by the leader and not committed yet, in bytes
+UNCOMMITTED_BYTES_MAX: Final = 128 << 20
+#: entries kept in memory for followers that are nearly up to date
+LOG_CACHE_BYTES: Final = 64 << 20
+#: entries kept behind the newest durable one for followers that are away for a moment
+LOG_TRAILING_ENTRIES: Final = 50_000
+#: how long a proposal waits for a leader, for its commit, or for room
+PROPOSE_SECONDS: Final = 30.0
+READ_BARRIER_SECONDS: Final = 15.0

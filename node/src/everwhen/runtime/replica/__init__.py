@@ -1,0 +1,1 @@
+"""One member of a replicated group: consensus core, log, record and peers, put together."""
