@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Machines that test are small and shared: how long one example takes says nothing.
-_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("default", settings(**_COMMON))
+_COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", _COMMON)
 #: the same examples in every run, so that a red build is red again
-settings.register_profile("ci", settings(**_COMMON, derandomize=True))
-settings.register_profile("long", settings(**_COMMON, max_examples=5_000))
+settings.register_profile("ci", settings(_COMMON, derandomize=True))
+settings.register_profile("long", settings(_COMMON, max_examples=5_000))
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default")
 )

@@ -127,9 +127,9 @@ def _small_commits(db: LoggedDatabase) -> None:
     db.commit(t)
     t = db.begin()
     last = people[3]
-    for one in list(t.relationships(["KNOWS"])):
-        if last.id in (one.start, one.end):
-            t.delete_relationship(one.id)
+    for known in list(t.relationships(["KNOWS"])):
+        if last.id in (known.start, known.end):
+            t.delete_relationship(known.id)
     t.delete_node(last.id)
     t.set_property(people[1], "nick", None)
     db.commit(t)
@@ -170,7 +170,9 @@ def _segments(db: LoggedDatabase) -> None:
     db.do(c.Chunk(c.FORMAT, number, 0, [], [], pieces, c.Checks()))
     db.do(c.CommitChunks(c.FORMAT, db.tick(), number, 1))
     t = db.begin()
-    t.set_property(t.node(int(nodes[3])), "n", -3)
+    third = t.node(int(nodes[3]))
+    assert third is not None
+    t.set_property(third, "n", -3)
     t.delete_relationship(int(links[4]))
     db.commit(t)
 

@@ -148,6 +148,13 @@ class Database:
         return made.id
 
 
+def small_commit(transaction: Transaction, origin: c.Origin) -> c.Commit:
+    """The one command of a small transaction."""
+    command = commit.commit_of(transaction, origin)
+    assert command is not None
+    return command
+
+
 def origin_of(client: str = "", sequence: int = 0) -> c.Origin:
     return c.Origin("neo4j", "test", "", {}, b"hash", b"salt", client, sequence)
 

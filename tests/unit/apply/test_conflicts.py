@@ -15,7 +15,7 @@ from everwhen.model.graph import Bound, Direction
 from everwhen.txn import commands as c
 from everwhen.txn import commit, footprint
 from everwhen.txn.transaction import Isolation
-from tests.unit.apply.harness import Database, origin_of
+from tests.unit.apply.harness import Database, origin_of, small_commit
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_time_closes(db):
     def at(time, own=True):
         t = db.begin()
         t.create_node([], {})
-        command = commit.commit_of(t, origin_of())
+        command = small_commit(t, origin_of())
         return db.do(commit.stamp(command, time, own_time=own))
 
     last = db.state.current.head.time
@@ -353,7 +353,7 @@ def test_many_read_keys_widen_to_labels(db):
 
 
 def test_pessimistic_asks_for_a_lock_at_first_touch(db):
-    asked = []
+    asked: list[list[bytes]] = []
     t = db.begin(Isolation.PESSIMISTIC, lock=asked.append)
     set_x(t)
     set_y(t)

@@ -104,14 +104,14 @@ def test_equal_definitions_and_names(db):
     assert not db.do(index("b", lenient=True)).changed
     assert db.view().catalog.version == first.catalog_version
     db.do(constraint("UNIQUENESS", "u", keys=("q",)))
-    for command, error in (
+    for command, refusal in (
         (constraint("UNIQUENESS", "u", keys=("z",)), ConstraintAlreadyExists),
         (constraint("UNIQUENESS", "v", keys=("q",)), ConstraintAlreadyExists),
         (constraint("KEY", "v", keys=("q",)), ConstraintAlreadyExists),
         (index("v", keys=("q",)), IndexAlreadyExists),
         (index("u", keys=("zz",)), IndexAlreadyExists),
     ):
-        with pytest.raises(error):
+        with pytest.raises(refusal):
             db.do(command)
     assert not db.do(constraint("UNIQUENESS", "v", keys=("q",), lenient=True)).changed
     assert db.do(constraint("PROPERTY_EXISTENCE", "v", keys=("q",))).changed

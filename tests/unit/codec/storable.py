@@ -23,7 +23,7 @@ integers = st.integers(-(2**63), 2**63 - 1) | st.sampled_from(
     ]
 )
 floats = st.floats() | integers.map(float)
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 nanos = st.integers(0, DAY_NANOS - 1) | st.integers(0, 3)
 days = st.integers(-365_000_000_000, 365_000_000_000) | st.integers(-2, 2)
 offsets = st.integers(-64_800, 64_800) | st.sampled_from([0, 3600])

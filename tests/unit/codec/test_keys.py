@@ -17,7 +17,7 @@ ids = st.integers(0, 2**63 - 1)
 u32 = st.integers(0, 2**32 - 1)
 u8 = st.integers(0, 255)
 versions = st.integers(1, 2**63)
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 entries = st.binary(max_size=12)
 
 

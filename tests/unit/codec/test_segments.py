@@ -15,7 +15,7 @@ from everwhen.codec.values import encode_value
 from everwhen.errors import CorruptData, FormatUnsupported
 
 i64 = st.integers(-(2**63), 2**63 - 1)
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 cells = st.one_of(
     st.lists(st.none() | i64),
     st.lists(st.none() | st.integers(5, 9)),
@@ -101,9 +101,13 @@ def test_relationships_are_found_by_id_and_by_both_ends(
     for node in range(11):
         out = [(end, number) for number, start, end in rows if start == node]
         came = [(start, number) for number, start, end in rows if end == node]
-        found = [(read.ends.get(row), read.ids.get(row)) for row in read.rows_of(node, outgoing=True)]
+        found = [
+            (read.ends.get(row), read.ids.get(row)) for row in read.rows_of(node, outgoing=True)
+        ]
         assert found == sorted(out)
-        found = [(read.starts.get(row), read.ids.get(row)) for row in read.rows_of(node, outgoing=False)]
+        found = [
+            (read.starts.get(row), read.ids.get(row)) for row in read.rows_of(node, outgoing=False)
+        ]
         assert found == sorted(came)
         assert list(read.neighbours(node, outgoing=True)) == sorted(out)
         assert list(read.neighbours(node, outgoing=False)) == sorted(came)

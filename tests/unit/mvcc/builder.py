@@ -206,8 +206,8 @@ class Builder:
             for index in self.indexes:
                 if index.entity == "RELATIONSHIP":
                     types = {some.type}
-                    left = before and _entry(index, types, before.properties)
-                    right = after and _entry(index, types, after.properties)
+                    left = None if before is None else _entry(index, types, before.properties)
+                    right = None if after is None else _entry(index, types, after.properties)
                     self._index(index, key, left, right)
 
     def _relationship_head(

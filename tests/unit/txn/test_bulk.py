@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 from everwhen.errors import QueryTypeError
+from everwhen.model.elements import Node, Relationship
 from everwhen.mvcc.verify import verify
 from everwhen.txn import commands as c
 from everwhen.txn.bulk import BulkLoad
+from everwhen.txn.transaction import Transaction
 from tests.unit.apply.harness import Database, origin_of
 from tests.unit.apply.naive import Graph, compare
+
+
+def set_property(t: Transaction, entity: Node | Relationship | None, key: str, value: int) -> None:
+    """On an entity that must be there."""
+    assert entity is not None
+    t.set_property(entity, key, value)
 
 
 def load(db: Database, seed: int, graph: Graph, *, label: str, rows: int = 30) -> None:
@@ -58,7 +66,7 @@ def test_segments_answer_as_keys_do(seed):
         for node in chance.sample(sorted(graph.nodes), 3):
             kind = chance.randrange(4)
             if kind == 0:
-                t.set_property(t.node(node), "x", 5)
+                set_property(t, t.node(node), "x", 5)
                 graph.nodes[node][1]["x"] = 5
             elif kind == 1:
                 t.add_labels(node, ["B"])
@@ -72,7 +80,7 @@ def test_segments_answer_as_keys_do(seed):
                 del graph.nodes[node]
             elif graph.relationships:
                 one = chance.choice(sorted(graph.relationships))
-                t.set_property(t.relationship(one), "x", 1)
+                set_property(t, t.relationship(one), "x", 1)
                 graph.relationships[one][3]["x"] = 1
         if t.has_writes:
             db.commit(t, chunked=chance.random() < 0.5)
@@ -98,7 +106,7 @@ def test_an_element_of_a_segment_changed_and_deleted_in_the_same_load():
     ends = (np.array([0, 1], np.int64), np.array([1, 2], np.int64))
     for chunk in bulk.relationships("R", 0, *ends, {}):
         db.do(chunk)
-    mutations = [
+    mutations: list[c.AnyMutation] = [
         c.ChangeNode(3, {1: b"\x09"}),
         c.ChangeLabels(3, [2], [0]),
         c.DeleteRelationship(0),

@@ -17,7 +17,7 @@ from everwhen.model.graph import Bound, Direction
 from everwhen.model.temporal import Date
 from everwhen.txn import commands as c
 from everwhen.txn import commit
-from tests.unit.apply.harness import Database, origin_of
+from tests.unit.apply.harness import Database, origin_of, small_commit
 
 
 @pytest.fixture
@@ -199,11 +199,11 @@ def test_what_cancels_itself_never_reaches_the_log(db):
     t.remove_labels(1, ["B"])
     t.delete_relationship(r.id)
     t.delete_node(made.id)
-    command = commit.commit_of(t, origin_of())
+    command = small_commit(t, origin_of())
     assert command.mutations == []
     t.set_property(t.node(1), "x", 1)
     t.set_property(t.node(1), "x", 2)
-    command = commit.commit_of(t, origin_of())
+    command = small_commit(t, origin_of())
     assert [type(one) for one in command.mutations] == [c.ChangeNode]
     assert command.names == ["x"]
 
@@ -228,6 +228,6 @@ def test_commands_survive_their_bytes(db):
     t.set_property(t.node(1), "x", None)
     t.add_labels(2, ["C"])
     t.delete_relationship(0)
-    command = commit.stamp(commit.commit_of(t, origin_of("c", 4)), 77)
+    command = commit.stamp(small_commit(t, origin_of("c", 4)), 77)
     assert command.time == 77
     assert c.decode(c.encode(command)) == command
