@@ -64,8 +64,9 @@ def timed(read: Read, ids: list[int]) -> list[float]:
 def everwhen(folder: Path, nodes: int) -> tuple[Read, Callable[[], None]]:
     """Load our database and hand out the read."""
     from everwhen.runtime.embedded import Embedded
+    from everwhen.storage.rocks import RocksStore
 
-    database = Embedded.open(folder / "everwhen")
+    database = Embedded(RocksStore(folder / "everwhen", create=True))
     database.execute("CREATE CONSTRAINT FOR (p:Person) REQUIRE p.id IS UNIQUE")
     for low in range(0, nodes, 4_000):
         rows = [{"id": i, "name": f"person {i}"} for i in range(low, min(low + 4_000, nodes))]
