@@ -29,6 +29,12 @@ STATEMENT_MEMORY_BYTES_MAX: Final = 1 << 30
 #: rows between two looks at deadline, cancellation and memory
 ROWS_PER_CHECK: Final = 256
 
+#: rows of a read that is tried on the event loop, and how long such a try may take (seconds)
+ROWS_AT_ONCE_MAX: Final = 250
+AT_ONCE_SECONDS: Final = 0.003
+#: runs of a plan in threads after one that was too long for the event loop
+RUNS_IN_THREADS: Final = 100
+
 # --- values ---
 STRING_BYTES_MAX: Final = 64 << 20
 LIST_ELEMENTS_MAX: Final = 10_000_000
@@ -77,9 +83,26 @@ LOG_SEGMENT_BYTES: Final = 64 << 20
 #: proposals waiting for the log, in bytes; above it a proposal is refused (retryable)
 PROPOSALS_PENDING_BYTES_MAX: Final = 256 << 20
 
+# --- Bolt ---
+#: values in one message: each takes up to about 70 bytes once it is read
+BOLT_VALUES_PER_MESSAGE_MAX: Final = 5_000_000
+#: a message of somebody who has not said who they are yet
+BOLT_FIRST_MESSAGE_BYTES_MAX: Final = 64 << 10
+#: requests read ahead on one connection; above it nothing is read
+BOLT_REQUESTS_AHEAD_MAX: Final = 1_000
+#: bytes of answers waiting for one client; above it no further row is made
+BOLT_UNSENT_BYTES_MAX: Final = 1 << 20
+#: rows made and encoded at a time
+BOLT_ROWS_PER_PIECE: Final = 1_000
+#: results open at the same time in one transaction
+BOLT_RESULTS_OPEN_MAX: Final = 1_000
+BOLT_BOOKMARKS_MAX: Final = 1_000
+
 # --- defaults of what whoever runs a node may choose (settings.py) ---
 HTTP_BODY_BYTES_DEFAULT: Final = 64 << 20
 HTTP_CONNECTIONS_DEFAULT: Final = 1_000
+BOLT_MESSAGE_BYTES_DEFAULT: Final = 64 << 20
+BOLT_CONNECTIONS_DEFAULT: Final = 1_000
 QUERY_WORKERS_DEFAULT: Final = 4
 QUERIES_WAITING_DEFAULT: Final = 256
 STATEMENT_TIMEOUT_S_DEFAULT: Final = 600.0

@@ -43,6 +43,8 @@ class CachedPlan:
     built: Any = None
     #: how many names the graph knew, if some of the statement's were unknown
     names: tuple[int, ...] = ()
+    #: its next so many runs are not expected to take a moment only (kept by the runtime)
+    long_runs: int = 0
 
 
 @dataclass(slots=True)
@@ -111,6 +113,11 @@ class Compiler:
     @property
     def misses(self) -> int:
         return self._plans.misses
+
+    def known(self, text: str, catalog: Catalog, statistics: Statistics) -> Compiled | None:
+        """The plan of a text that was compiled before as it stands, if it is still good."""
+        found = self._texts.get((text, (catalog.version, *_size(statistics))))
+        return found if found is not None and _fresh(found.entry, statistics) else None
 
     def compile(
         self,

@@ -63,21 +63,30 @@ class Cursor:
         """Whether its rows may be shown only after a commit."""
         return "w" in self.summary.kind or self.summary.kind == "s"
 
-    @property
-    def held(self) -> bool:
-        """Whether rows are there already, so that fetching needs no thread."""
-        return bool(self._held)
-
     def fetch(self, count: int) -> list[Row]:
         """The next rows, up to ``count``; fewer only at the end."""
-        if self._held:
-            rows, self._held = self._held[:count], self._held[count:]
-            return rows
-        if self.exhausted:
-            return []
-        rows = [[detach(value) for value in row] for row in islice(self._rows, count)]
-        self.exhausted = len(rows) < count
+        rows, self._held = self._held[:count], self._held[count:]
+        missing = count - len(rows)
+        if missing and not self.exhausted:
+            fresh = [[detach(value) for value in row] for row in islice(self._rows, missing)]
+            self.exhausted = len(fresh) < missing
+            rows += fresh
         return rows
+
+    def take(self, count: int) -> list[Row]:
+        """The next rows, up to ``count``; ``done`` is exact afterwards: one row is looked ahead."""
+        self._held = self.fetch(count + 1)
+        rows, self._held = self._held[:count], self._held[count:]
+        return rows
+
+    def has(self, count: int) -> bool:
+        """Whether so many rows, or all that are left, are there and need no work."""
+        return self.exhausted or len(self._held) >= count
+
+    def look_ahead(self, count: int) -> None:
+        """Make the next rows and hold them, if there are none held."""
+        if not self._held and not self.exhausted:
+            self._held = self.fetch(count)
 
     def run_to_end(self) -> None:
         """Run the statement whole and hold its rows, within the statement's memory."""

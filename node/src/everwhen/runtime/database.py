@@ -27,7 +27,7 @@ from everwhen.model.graph import GraphView
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Random
-from everwhen.query.compile import Compiled, Compiler
+from everwhen.query.compile import CachedPlan, Compiled, Compiler
 from everwhen.runtime.administration import ServerFacts, TransactionAdministration
 from everwhen.runtime.backend import Backend
 from everwhen.runtime.cursor import Summary
@@ -162,6 +162,15 @@ class Database:
         if compiled.built is None:
             compiled.built = build(compiled.plan.root)
         return PreparedQuery(compiled.plan, compiled.built, self._observer, compiled.lifted)
+
+    def known_read(self, text: str, version: int) -> CachedPlan | None:
+        """The plan of a statement that only reads, if it is there already."""
+        view = self.snapshot(version)
+        known = self._compiler.known(text, view.catalog, view)
+        if known is None or known.built is None:
+            return None
+        plan = known.plan
+        return known.entry if plan.kind == "r" and plan.mode == "run" else None
 
     def run_schema(self, prepared: PreparedSchema, parameters: Mapping[str, Any]) -> Summary:
         """CREATE or DROP of an index or constraint."""

@@ -11,21 +11,34 @@ from everwhen.errors import ExternalResourceFailed, QueryCancelled, TransactionT
 from everwhen.exec.context import Administration
 from everwhen.ports import Clock, Random
 from everwhen.runtime.backend import Backend
+from everwhen.runtime.requests import Stop
 
 csv.field_size_limit(64 << 20)
+
+
+class TakesLong(Exception):
+    """A statement that was tried on the event loop needs more than a moment, or must wait."""
 
 
 class Deadline:
     """When a transaction must end, and whether somebody asked it to."""
 
-    __slots__ = ("_clock", "_ends", "_timeout", "cancelled")
+    __slots__ = ("_clock", "_ends", "_stop", "_timeout", "at_once", "cancelled")
 
-    def __init__(self, clock: Clock, timeout: float | None) -> None:
+    def __init__(self, clock: Clock, timeout: float | None, stop: Stop | None = None) -> None:
         self._clock = clock
         self._timeout = timeout
         self._ends = None if not timeout else clock.monotonic() + timeout
         #: why it must stop, set from any thread
         self.cancelled: str | None = None
+        self._stop = stop
+        #: the statement runs on the event loop: it may neither work for long nor wait
+        self.at_once = False
+
+    def need_thread(self) -> None:
+        """:raises TakesLong: what comes must not happen on the event loop, where this runs."""
+        if self.at_once:
+            raise TakesLong
 
     def check(self) -> None:
         """Raises if it is over.
@@ -35,6 +48,8 @@ class Deadline:
         """
         if self.cancelled is not None:
             raise QueryCancelled(self.cancelled)
+        if self._stop is not None and self._stop.asked is not None:
+            raise QueryCancelled(self._stop.asked)
         if self._ends is not None and self._clock.monotonic() > self._ends:
             raise TransactionTimedOut(
                 f"the transaction ran longer than its {self._timeout:g} s and was rolled back",
@@ -79,20 +94,25 @@ class ServerEnvironment:
         return str(self._random.uuid())
 
     def checkpoint(self) -> None:
+        self._deadline.need_thread()
         self._deadline.check()
 
     def resolve_time(self, time_micros: int) -> int:
+        self._deadline.need_thread()
         self._backend.close_time(time_micros)
         return self._version_at(time_micros)
 
     def administration(self) -> Administration:
+        self._deadline.need_thread()
         return self._administration
 
     def await_indexes(self, name: str | None, timeout_seconds: float) -> None:
+        self._deadline.need_thread()
         self._await_indexes(name, timeout_seconds, self._deadline)
 
     def open_import_file(self, url: str) -> Iterator[str]:
         """Only ``file:///name`` below the import folder; nothing may lead out of it."""
+        self._deadline.need_thread()
         folder = self._import_folder
         if folder is None:
             raise ExternalResourceFailed(

@@ -17,6 +17,14 @@ class Caller:
     tag: str = ""
 
 
+@dataclass(slots=True)
+class Stop:
+    """Lets whoever holds it stop the transactions it was given to."""
+
+    #: why they must stop, set from any thread
+    asked: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TransactionOptions:
     """How a transaction is to run.
@@ -37,3 +45,4 @@ class TransactionOptions:
     after_version: int = 0
     #: CALL { } IN TRANSACTIONS is allowed in auto-commit transactions only
     auto_commit: bool = False
+    stop: Stop | None = field(default=None, compare=False)

@@ -7,7 +7,7 @@ deadline, its rows held back until it commits (architecture brief, section 4).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -20,10 +20,13 @@ from everwhen.errors import (
     TransactionNotFound,
     TransactionTimedOut,
 )
+from everwhen.limits import AT_ONCE_SECONDS, ROWS_AT_ONCE_MAX, RUNS_IN_THREADS
 from everwhen.ports import Threads
+from everwhen.query.compile import CachedPlan
 from everwhen.runtime.consensus import Consensus, ReadMode
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
+from everwhen.runtime.environment import TakesLong
 from everwhen.runtime.gate import Gate
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.transaction import OpenTransaction
@@ -99,6 +102,8 @@ class Service:
         if self.stopping:
             raise ShuttingDown("the server is stopping")
         version = await self._barrier(options)
+        if options.at is None:
+            return self.database.begin(version, options, caller)
         return await self._in_thread(self.database.begin, version, options, caller)
 
     async def _barrier(self, options: TransactionOptions) -> int:
@@ -106,12 +111,20 @@ class Service:
         return await self._consensus.read_barrier(mode, options.after_version)
 
     async def run(
-        self, transaction: OpenTransaction, text: str, parameters: Mapping[str, Any]
+        self,
+        transaction: OpenTransaction,
+        text: str,
+        parameters: Mapping[str, Any],
+        unread: Sequence[Execution] = (),
     ) -> Execution:
         """One statement of an explicit transaction. Writes are run whole before this returns.
-        A statement that fails rolls the transaction back at once, so that it holds no locks."""
+        A statement that fails rolls the transaction back at once, so that it holds no locks.
+        ``unread`` are its results that still have rows: they see nothing of what this writes."""
         try:
-            cursor = await self._in_thread(transaction.execute, text, parameters)
+            cursor = self._at_once(transaction, text, parameters)
+            if cursor is None:
+                cursors = [each.cursor for each in unread if not each.cursor.done]
+                cursor = await self._in_thread(_execute, transaction, text, parameters, cursors)
         except BaseException:
             await self.rollback(transaction)
             raise
@@ -120,10 +133,20 @@ class Service:
     async def fetch(self, execution: Execution, count: int) -> list[list[Any]]:
         """The next rows. A read's transaction of its own ends with its last row."""
         cursor = execution.cursor
-        if cursor.held or cursor.done:
+        if cursor.has(count):
             rows = cursor.fetch(count)
         else:
             rows = await self._in_thread(cursor.fetch, count)
+        execution.transaction.last_used = self.database.clock.monotonic()
+        return rows
+
+    async def take(self, execution: Execution, count: int) -> list[list[Any]]:
+        """The next rows; the cursor then knows exactly whether it is done."""
+        cursor = execution.cursor
+        if cursor.has(count + 1):
+            rows = cursor.take(count)
+        else:
+            rows = await self._in_thread(cursor.take, count)
         execution.transaction.last_used = self.database.clock.monotonic()
         return rows
 
@@ -137,18 +160,27 @@ class Service:
         :raises TransactionConflict: nothing happened; run the transaction again.
         """
         try:
-            command = await self._in_thread(transaction.prepare_commit)
+            if transaction.needs_thread_to_end or transaction.transaction.has_writes:
+                command = await self._in_thread(transaction.prepare_commit)
+            else:
+                command = transaction.prepare_commit()
             reply = await self._propose(command)
         except EverwhenError:
             await self.rollback(transaction)
             raise
-        await self._in_thread(transaction.committed)
+        await self._end(transaction, transaction.committed)
         return self.bookmark(transaction.version if reply is None else reply.version)
 
     async def rollback(self, transaction: OpenTransaction) -> None:
         """Forgets the transaction; fine if it has ended."""
         if not transaction.ended:
-            await self._in_thread(transaction.rollback)
+            await self._end(transaction, transaction.rollback)
+
+    async def _end(self, transaction: OpenTransaction, end: Callable[[], None]) -> None:
+        if transaction.needs_thread_to_end:
+            await self._in_thread(end)
+        else:
+            end()
 
     async def auto_commit(
         self,
@@ -180,6 +212,9 @@ class Service:
         caller: Caller,
     ) -> Execution:
         """One try of an auto-commit statement, in a transaction of its own."""
+        quick = self._read_at_once(version, text, parameters, options, caller)
+        if quick is not None:
+            return quick
         transaction, cursor, command = await self._in_thread(
             _attempt, self.database, version, options, caller, text, parameters
         )
@@ -190,12 +225,61 @@ class Service:
         except BaseException:
             await self.rollback(transaction)
             raise
-        if transaction.needs_thread_to_end:
-            await self._in_thread(transaction.committed)
-        else:
-            transaction.committed()
+        await self._end(transaction, transaction.committed)
         shown = self.database.version if reply is None else reply.version
         return Execution(cursor, transaction, self.bookmark(shown), reply)
+
+    def _read_at_once(
+        self,
+        version: int,
+        text: str,
+        parameters: Mapping[str, Any],
+        options: TransactionOptions,
+        caller: Caller,
+    ) -> Execution | None:
+        """See ``_at_once``; in a transaction of its own."""
+        if options.at is not None:
+            return None
+        plan = self.database.known_read(text, version)
+        if plan is None or _expected_long(plan):
+            return None
+        transaction = self.database.begin(version, options, caller)
+        try:
+            cursor = self._at_once(transaction, text, parameters, plan)
+        except BaseException:
+            transaction.rollback()
+            raise
+        if cursor is None:
+            transaction.rollback()
+            return None
+        return Execution(cursor, transaction, self.bookmark(transaction.version))
+
+    def _at_once(
+        self,
+        transaction: OpenTransaction,
+        text: str,
+        parameters: Mapping[str, Any],
+        plan: CachedPlan | None = None,
+    ) -> Cursor | None:
+        """Runs a read of a known plan here on the event loop, where a thread would cost more than
+        the read; None if it turns out to take more than a moment. Then nothing has happened."""
+        plan = plan or self.database.known_read(text, transaction.version)
+        if plan is None or _expected_long(plan) or transaction.needs_thread_to_end:
+            return None
+        clock = self.database.clock
+        started = clock.monotonic()
+        transaction.deadline.at_once = True
+        try:
+            cursor = transaction.execute(text, parameters)
+            cursor.look_ahead(ROWS_AT_ONCE_MAX)
+        except TakesLong:
+            plan.long_runs = RUNS_IN_THREADS
+            return None
+        finally:
+            transaction.deadline.at_once = False
+        if clock.monotonic() - started > AT_ONCE_SECONDS:
+            plan.long_runs = RUNS_IN_THREADS
+        return cursor
 
     async def finish(self, execution: Execution) -> None:
         """The door has all rows it wants of an auto-commit statement."""
@@ -244,6 +328,24 @@ class Service:
             await self.rollback(transaction)
             ended += 1
         return ended
+
+
+def _expected_long(plan: CachedPlan) -> bool:
+    """Whether this run of it is better done in a thread; counts the runs."""
+    if plan.long_runs == 0:
+        return False
+    plan.long_runs -= 1
+    return True
+
+
+def _execute(
+    transaction: OpenTransaction, text: str, parameters: Mapping[str, Any], unread: list[Cursor]
+) -> Cursor:
+    """Runs in a worker thread: a statement, and before it what it must not change."""
+    if unread and not transaction.only_reads(text, parameters):
+        for cursor in unread:
+            cursor.run_to_end()
+    return transaction.execute(text, parameters)
 
 
 def _attempt(

@@ -12,6 +12,7 @@ from everwhen.query import syntax
 from everwhen.query.explain import describe
 from everwhen.query.physical import Plan
 from everwhen.runtime.cursor import Cursor, Summary
+from everwhen.runtime.environment import TakesLong
 
 if TYPE_CHECKING:
     from everwhen.runtime.transaction import OpenTransaction
@@ -47,6 +48,7 @@ class PreparedQuery:
         in the plan. An error fails the transaction."""
         count = 0
         error: EverwhenError | None = None
+        watched = True
         try:
             for row in rows:
                 count += 1
@@ -55,13 +57,17 @@ class PreparedQuery:
             error = EverwhenError("the statement nests too deep")
             transaction.failed = error
             raise error from None
+        except TakesLong:
+            watched = False  # it is run again, in a thread
+            raise
         except EverwhenError as failure:
             error = transaction.failed = failure
             raise
         finally:
             if ctx.profile is not None:
                 summary.plan = describe(self.plan, ctx.profile.operators)
-            self.observe(transaction, ctx, count, error)
+            if watched:
+                self.observe(transaction, ctx, count, error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import fcntl
 import mmap
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -160,6 +161,10 @@ class SystemDisk:
         """Remove a file."""
         path.unlink()
 
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty folder."""
+        path.rmdir()
+
     def sync_directory(self, path: Path) -> None:
         """Make the names in a folder durable."""
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -234,10 +239,12 @@ class SystemThreads:
             name: ThreadPoolExecutor(size, thread_name_prefix=name) for name, size in sizes.items()
         }
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
 
     async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
         """Run ``call(*arguments)`` in a thread of ``pool``."""
         loop = self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
         return await loop.run_in_executor(self._pools[pool], call, *arguments)
 
     def wait_for(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -245,6 +252,9 @@ class SystemThreads:
         if self._loop is None:
             coroutine.close()
             raise RuntimeError("no call of a pool is running")
+        if threading.get_ident() == self._loop_thread:
+            coroutine.close()
+            raise RuntimeError("the event loop cannot wait for itself")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def close(self) -> None:

@@ -51,7 +51,8 @@ class OpenTransaction:
         self.number = number
         self.options = options
         self.caller = caller
-        self.deadline = Deadline(database.clock, options.timeout or database.default_timeout)
+        timeout = options.timeout or database.default_timeout
+        self.deadline = Deadline(database.clock, timeout, options.stop)
         self.started_micros = database.clock.now_micros()
         self.last_used = database.clock.monotonic()
         self.text = ""
@@ -180,6 +181,11 @@ class OpenTransaction:
                 hint="begin one without READ access mode",
             )
         return self._start(prepared, {**parameters, **prepared.lifted})
+
+    def only_reads(self, text: str, parameters: Mapping[str, Any]) -> bool:
+        """Whether a statement changes nothing."""
+        prepared = self._database.prepare(text, parameters, self.transaction)
+        return isinstance(prepared, PreparedQuery) and "w" not in prepared.plan.kind
 
     def _start(self, prepared: PreparedQuery, parameters: Mapping[str, Any]) -> Cursor:
         database, plan = self._database, prepared.plan
@@ -312,7 +318,7 @@ class OpenTransaction:
     @property
     def needs_thread_to_end(self) -> bool:
         """Whether ending it asks consensus for something (locks to release)."""
-        return self.options.isolation is Isolation.PESSIMISTIC
+        return self.options.isolation is Isolation.PESSIMISTIC or self._large is not None
 
     def _end(self) -> None:
         self.ended = True
