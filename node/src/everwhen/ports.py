@@ -133,6 +133,10 @@ class Disk(Protocol):
         """Remove a file."""
         ...
 
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty folder."""
+        ...
+
     def sync_directory(self, path: Path) -> None:
         """Make the names in a folder durable: after create, rename and remove."""
         ...

@@ -17,8 +17,8 @@ from everwhen.errors import EverwhenError
 from everwhen.mvcc.store import Store
 from everwhen.mvcc.tokens import Tokens
 from everwhen.runtime.system import SystemDisk
-from everwhen.storage import format as layout
 from everwhen.storage.rocks import RocksStore
+from everwhen.storage.snapshot_files import current
 from everwhen.storage.verify import lock_directory
 
 
@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         lock = lock_directory(SystemDisk(), args.data_dir, f"everwhen dump, process {os.getpid()}")
         try:
-            store = RocksStore(args.data_dir / layout.RECORD, read_only=True)
+            store = RocksStore(
+                args.data_dir / current(SystemDisk(), args.data_dir).folder, read_only=True
+            )
             try:
                 for text in islice(lines(store, args), args.limit):
                     print(text)

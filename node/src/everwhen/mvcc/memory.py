@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from everwhen.errors import NotSupported
 from everwhen.mvcc.store import Batch, Change, Cursor
 
 #: pairs copied under the lock at a time; the first chunk is small because most scans are short
@@ -24,7 +26,7 @@ _SORT_FROM: Final = 64
 class MemoryStore:
     """A :class:`~everwhen.mvcc.store.Store` in memory."""
 
-    __slots__ = ("_closed", "_flushed", "_keys", "_lock", "_shared", "_values")
+    __slots__ = ("_closed", "_flushed", "_keys", "_lock", "_shared", "_values", "on_checkpoint")
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -34,6 +36,8 @@ class MemoryStore:
         #: whether keys and values are also those of a fork or flush: copied before the next write
         self._shared = False
         self._closed = False
+        #: makes the files of a checkpoint out of a copy
+        self.on_checkpoint: Callable[[Path, MemoryStore], None] | None = None
 
     # --- reads ---
 
@@ -144,6 +148,12 @@ class MemoryStore:
         """The value of ``key`` at the last ``flush``."""
         return self._flushed[1].get(key)
 
+    def checkpoint(self, folder: Path) -> None:
+        """Hand a copy to whoever keeps the twin's files (``on_checkpoint``)."""
+        if self.on_checkpoint is None:
+            raise NotSupported("this store has no files to copy")
+        self.on_checkpoint(folder, self.fork())
+
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:
         """Nothing to give back: nothing is kept twice."""
 
@@ -168,6 +178,7 @@ class MemoryStore:
         other = MemoryStore()
         other._keys, other._values, other._shared = keys, values, True
         other._flushed = self._flushed
+        other.on_checkpoint = self.on_checkpoint
         return other
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from pathlib import Path
 from typing import Final, Protocol
 
 
@@ -147,6 +148,13 @@ class Store(Protocol):
         """The value of ``key`` that would be found after a crash at this moment; slow.
 
         The log is compacted only up to the applied index read with this after a ``flush``.
+        """
+        ...
+
+    def checkpoint(self, folder: Path) -> None:
+        """Make ``folder``: a copy of everything written before the call, durable, cheap (links).
+
+        It holds one published state; later writes may be in it as well, whole batches only.
         """
         ...
 

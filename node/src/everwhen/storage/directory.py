@@ -29,6 +29,7 @@ from everwhen.storage.folders import make_folders
 from everwhen.storage.log_recovery import FoundLog, TornTail, read_log
 from everwhen.storage.log_segments import SegmentedLog
 from everwhen.storage.meta import Meta, MetaFile, read_meta
+from everwhen.storage.snapshot_files import Current, current, sweep
 
 BALLAST_BYTES: Final = 64 << 20
 #: how many times its size must be free before the ballast is made
@@ -104,12 +105,16 @@ class DataDirectory:
             known = meta.value
             disk_id = known.disk_id if known.disk_id.int else random.uuid()
             meta.save(replace(known, incarnation=known.incarnation + 1, disk_id=disk_id))
-            store = open_store(root / layout.RECORD, is_new)
+            here = _settle(disk, root)
+            store = open_store(root / here.folder, is_new)
             undo.on_failure(store.close)
             log = SegmentedLog.open(
                 disk, root / layout.LOG, meta, random, segment_bytes=segment_bytes
             )
             undo.on_failure(log.close)
+            if log.first_index <= here.index:
+                # a snapshot took the place of the record, and of the log up to its index
+                log.reset(here.index, here.term)
             if is_new:
                 _finish(disk, root)
             opening = Opening(is_new, log.torn, given_up)
@@ -148,6 +153,15 @@ def inspect(disk: Disk, root: Path) -> StoppedDirectory:
         )
     _, meta, whole = read_meta(disk, root / layout.META)
     return StoppedDirectory(number, meta, whole, read_log(disk, root / layout.LOG, meta))
+
+
+def _settle(disk: Disk, root: Path) -> Current:
+    """Where the record is, after removing what no longer counts."""
+    try:
+        sweep(disk, root)
+        return current(disk, root)
+    except OSError as error:
+        raise disk_failed(f"tidying {root}", error) from error
 
 
 def _make(disk: Disk, root: Path, random: Random) -> None:

@@ -9,6 +9,9 @@ BALLAST  start   reserved space, given back when the volume is full (``directory
 meta     create  identity, term, vote, how far the log is synced (``meta.py``)
 log/     create  the log's segments (``log_segments.py``)
 record/  create  RocksDB (``rocks.py``)
+CURRENT  install which folder the record is in, once a snapshot took the place of ``record/``
+INCOMING install what of a snapshot is still to come (``snapshot_files.py``)
+snapshots/       copies of the record for members that are far behind
 ======== ======= ===========================================================================
 
 The number changes when a build could no longer read what an older one wrote, or an older one would
@@ -35,6 +38,9 @@ META: Final = "meta"
 LOG: Final = "log"
 RECORD: Final = "record"
 #: what may stand in a directory before it is finished; the last is the file system's own
+CURRENT: Final = "CURRENT"
+INCOMING: Final = "INCOMING"
+SNAPSHOTS: Final = "snapshots"
 _EXPECTED: Final = frozenset({LOCK, FORMAT, BALLAST, META, LOG, RECORD, "lost+found"})
 
 _TITLE: Final = "everwhen data directory"

@@ -28,6 +28,7 @@ from rocksdict import (
     AccessType,
     BlockBasedOptions,
     Cache,
+    Checkpoint,
     CompactOptions,
     DBCompressionType,
     Options,
@@ -259,6 +260,13 @@ class RocksStore:
         finally:
             other.close()
         return value
+
+    def checkpoint(self, folder: Path) -> None:
+        """See ``Store.checkpoint``: files are linked, memtables are flushed first."""
+        try:
+            Checkpoint(self._db).create_checkpoint(str(folder))
+        except Exception as error:
+            raise _fault(f"copying the record to {folder}", error) from error
 
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:
         """Give back the space of what was overwritten or deleted."""

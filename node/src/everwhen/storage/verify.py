@@ -19,6 +19,7 @@ from everwhen.mvcc.verify import verify
 from everwhen.ports import Disk, DiskLock
 from everwhen.storage import format as layout
 from everwhen.storage.directory import StoppedDirectory, inspect
+from everwhen.storage.snapshot_files import current
 
 #: opens the record in a folder for reading only
 ReadOnlyOpener = Callable[[Path], Store]
@@ -37,7 +38,7 @@ def verify_directory(
         report = Report(problems_max)
         stopped = _inspect(disk, root, report)
         try:
-            store = open_store(root / layout.RECORD)
+            store = open_store(root / current(disk, root).folder)
         except (CorruptData, DiskFailed) as error:
             report.add(error.message)
             return report

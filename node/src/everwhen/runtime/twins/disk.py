@@ -189,6 +189,14 @@ class TwinDisk:
         self._inode(path)
         self._change(path.parent, [(path, None, False)])
 
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty folder."""
+        self.step()
+        self._need_directory(path)
+        if any(each.parent == path for each in self._names if each != path):
+            raise OSError(errno.ENOTEMPTY, "not empty", str(path))
+        self._change(path.parent, [(path, None, False)])
+
     def sync_directory(self, path: Path) -> None:
         """Make the names in a folder durable."""
         self.step()
