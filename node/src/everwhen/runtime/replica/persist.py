@@ -1,0 +1,68 @@
+"""What the log thread does with what the core wants durable.
+
+One job takes everything that waits: hard state first, then entries in the order they were decided.
+A run of entries that replaces part of an earlier one is written as a batch of its own, so that the
+disk goes through every state that was acknowledged (research/raft.md P40, P43).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from everwhen.limits import LOG_BATCH_BYTES_MAX, LOG_BATCH_ENTRIES_MAX
+from everwhen.storage.frames import Entry
+
+
+class WritableLog(Protocol):
+    """What is asked of ``storage.log_segments``."""
+
+    def append(self, entries: Sequence[Entry]) -> None: ...
+
+    def save_hard_state(self, *, term: int, vote: int, commit: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One thing to make durable: entries, and term and vote where they changed."""
+
+    entries: list[Entry]
+    term: int = 0
+    vote: int = 0
+
+
+class Persister:
+    """Makes writes durable, in order. One thread at a time."""
+
+    def __init__(self, log: WritableLog, term: int, vote: int, commit: int) -> None:
+        self._log = log
+        self._term = term
+        self._vote = vote
+        self._commit = commit
+
+    def persist(self, writes: Sequence[Write]) -> None:
+        """Durable when this returns.
+
+        :raises DiskFailed: the process must end.
+        """
+        run: list[Entry] = []
+        size = 0
+        for write in writes:
+            if write.term and (write.term, write.vote) != (self._term, self._vote):
+                self._append(run)
+                run, size = [], 0
+                self._log.save_hard_state(term=write.term, vote=write.vote, commit=self._commit)
+                self._term, self._vote = write.term, write.vote
+            for entry in write.entries:
+                full = size > LOG_BATCH_BYTES_MAX or len(run) == LOG_BATCH_ENTRIES_MAX
+                if run and (full or entry.index != run[-1].index + 1):
+                    self._append(run)
+                    run, size = [], 0
+                run.append(entry)
+                size += len(entry.payload)
+        self._append(run)
+
+    def _append(self, run: list[Entry]) -> None:
+        if run:
+            self._log.append(run)
