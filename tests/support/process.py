@@ -42,6 +42,7 @@ class Server:
     def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
         self.port = free_port()
+        self.bolt_port = free_port()
         self.options = options
         self.output = directory.with_name(directory.name + ".log")
         self.process: subprocess.Popen[bytes] | None = None
@@ -53,6 +54,7 @@ class Server:
             "serve",
             *("--data-dir", str(self.directory)),
             *("--http", f"127.0.0.1:{self.port}"),
+            *("--bolt", f"127.0.0.1:{self.bolt_port}"),
             *("--auth", "none"),
             *("--name", "n1"),
             *self.options,

@@ -92,6 +92,45 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoltSettings:
+    """The Bolt door, for Neo4j's drivers. Who may come in is what `http.auth` says."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on; this machine only by default.")
+    port: int = _setting(
+        7687, "Port to listen on; 0 takes a free one, named in the log.", low=0, high=65535
+    )
+    advertised: str | None = _setting(
+        None,
+        "Address (host:port) that `neo4j://` drivers are told; unset, the one each of them used.",
+    )
+    server_agent: str = _setting(
+        "Neo4j/5.26.0",
+        "How the server names itself; drivers 4 and 5 leave unless it begins with `Neo4j/`.",
+    )
+    connections_max: int = _setting(
+        limits.BOLT_CONNECTIONS_DEFAULT,
+        "Connections open at the same time; more are closed at once.",
+        low=1,
+        high=100_000,
+    )
+    message_bytes_max: int = _setting(
+        limits.BOLT_MESSAGE_BYTES_DEFAULT,
+        "Largest request; a bigger one is refused and its connection closed. Bytes.",
+        low=64 << 10,
+        high=1 << 30,
+    )
+    unauthenticated_s: float = _setting(
+        30.0, "Longest a connection may take to log on. Seconds.", low=0.1, high=3_600
+    )
+    idle_s: float = _setting(
+        3_600.0,
+        "A connection from which nothing was heard for so long is closed. Seconds.",
+        low=1,
+        high=604_800,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """How much may go on at the same time, how large and for how long."""
 
@@ -196,6 +235,7 @@ class Settings:
 
     node: NodeSettings = NodeSettings()
     http: HttpSettings = HttpSettings()
+    bolt: BoltSettings = BoltSettings()
     limits: LimitSettings = LimitSettings()
     headroom: HeadroomSettings = HeadroomSettings()
     imports: ImportSettings = ImportSettings()
@@ -261,6 +301,7 @@ def load(
 _GROUPS: Final[Mapping[str, Any]] = {
     "node": NodeSettings,
     "http": HttpSettings,
+    "bolt": BoltSettings,
     "limits": LimitSettings,
     "headroom": HeadroomSettings,
     "imports": ImportSettings,
@@ -337,11 +378,12 @@ def _check(settings: Settings) -> None:
         raise SettingsInvalid(
             "a password is set that nobody is asked for", hint='set `http.auth = "basic"`'
         )
-    if http.auth == "none" and not _is_loopback(http.host):
-        raise SettingsInvalid(
-            f"`http.host` = {http.host!r} is open to others, and `http.auth` is `none`",
-            hint='set `http.auth = "basic"` and `http.password_file`, or listen on 127.0.0.1',
-        )
+    for name, host in (("http", http.host), ("bolt", settings.bolt.host)):
+        if http.auth == "none" and not _is_loopback(host):
+            raise SettingsInvalid(
+                f"`{name}.host` = {host!r} is open to others, and `http.auth` is `none`",
+                hint='set `http.auth = "basic"` and `http.password_file`, or listen on 127.0.0.1',
+            )
 
 
 def _is_loopback(host: str) -> bool:

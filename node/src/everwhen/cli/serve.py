@@ -22,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the record and the log")
     parser.add_argument("--name", help="name of this node")
     parser.add_argument("--http", metavar="HOST:PORT", help="address of the HTTP door")
+    parser.add_argument("--bolt", metavar="HOST:PORT", help="address of the Bolt door")
     parser.add_argument("--auth", choices=("none", "basic"), help="none: loopback only")
     parser.add_argument("--import-folder", metavar="DIR", help="folder LOAD CSV may read")
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
@@ -45,12 +46,14 @@ def settings_of(options: argparse.Namespace) -> Settings:
         flags["node.data_dir"] = options.data_dir
     if options.name is not None:
         flags["node.name"] = options.name
-    if options.http is not None:
-        host, separator, port = options.http.rpartition(":")
+    for door, address in (("http", options.http), ("bolt", options.bolt)):
+        if address is None:
+            continue
+        host, separator, port = address.rpartition(":")
         if not separator or not port.isdigit():
-            raise SettingsInvalid(f"--http needs HOST:PORT, got {options.http!r}")
-        flags["http.host"] = host.strip("[]")
-        flags["http.port"] = int(port)
+            raise SettingsInvalid(f"--{door} needs HOST:PORT, got {address!r}")
+        flags[f"{door}.host"] = host.strip("[]")
+        flags[f"{door}.port"] = int(port)
     if options.auth is not None:
         flags["http.auth"] = options.auth
     if options.import_folder is not None:

@@ -52,6 +52,22 @@ METRICS: Final = (
         ("route",),
         _FAST,
     ),
+    # --- the Bolt door ---
+    Metric(
+        "everwhen_bolt_requests_total",
+        "counter",
+        "requests",
+        "Requests answered, by name and outcome: `success`, `failure` or `ignored`.",
+        ("request", "outcome"),
+    ),
+    Metric(
+        "everwhen_bolt_request_seconds",
+        "histogram",
+        "seconds",
+        "Time from a request's turn to its answer, by name.",
+        ("request",),
+        _FAST,
+    ),
     # --- statements ---
     Metric(
         "everwhen_statements_total",
@@ -84,6 +100,7 @@ METRICS: Final = (
         _LAG,
     ),
     # --- read from the node when asked ---
+    Metric("everwhen_bolt_connections", "gauge", "connections", "Bolt connections open now."),
     Metric("everwhen_transactions_open", "gauge", "transactions", "Transactions open now."),
     Metric("everwhen_version", "gauge", "commits", "Newest version: data commits so far."),
     Metric("everwhen_log_last_index", "gauge", "entries", "Index of the last entry in the log."),
@@ -114,6 +131,9 @@ class Metrics:
         self.registry.register(self)
         self._requests = self._counter("everwhen_http_requests_total")
         self._request_seconds = self._histogram("everwhen_http_request_seconds")
+        self._bolt = self._counter("everwhen_bolt_requests_total")
+        self._bolt_seconds = self._histogram("everwhen_bolt_request_seconds")
+        self._bolt_known: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._statements = self._counter("everwhen_statements_total")
         self._statement_seconds = self._histogram("everwhen_statement_seconds")
         self._slow = self._counter("everwhen_statements_slow_total")
@@ -123,6 +143,15 @@ class Metrics:
         """A request was answered. ``route`` is the pattern, never the path: paths have no end."""
         self._requests.labels(method, route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
+
+    def bolt_request(self, name: str, outcome: str, seconds: float) -> None:
+        """A request over Bolt was answered. Names are those of the protocol, so few."""
+        known = self._bolt_known.get((name, outcome))
+        if known is None:
+            known = self._bolt.labels(name, outcome), self._bolt_seconds.labels(name)
+            self._bolt_known[name, outcome] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def statement(self, outcome: str, seconds: float, *, slow: bool = False) -> None:
         """A statement ended."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -19,6 +20,10 @@ from everwhen.runtime.memory import memory_free
 from everwhen.runtime.node import Node, NodeOptions, Ports
 from everwhen.runtime.system import SystemClock, SystemDisk, SystemRandom, SystemThreads
 from everwhen.runtime.transaction import OpenTransaction
+from everwhen.server.auth.one_user import OneUser
+from everwhen.server.auth.port import NoAuthentication
+from everwhen.server.bolt.conversation import Server
+from everwhen.server.bolt.listener import SILENCE_SECONDS, BoltOptions, Listener
 from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.transactions import Registry
 from everwhen.server.logging import logger
@@ -176,7 +181,8 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    metrics.watch(lambda: _gauges(node))
+    bolt = _bolt(settings, node, metrics, password, fatal)
+    metrics.watch(lambda: {**_gauges(node), "everwhen_bolt_connections": bolt.connections})
     door = Door(
         node,
         metrics,
@@ -186,7 +192,7 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
             settings.http.body_bytes_max,
             settings.http.connections_max,
         ),
-        lambda: ready.is_set() and not stop.is_set(),
+        lambda: ready.is_set() and bolt.listening and not stop.is_set(),
         fatal,
         Registry(settings.limits.transaction_idle_s),
     )
@@ -200,16 +206,61 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
             try:
                 await site.start()
                 log.info("http_listening", host=settings.http.host, port=_port(runner))
+                await ready.wait()
+                await bolt.start(group)
+                log.info("bolt_listening", host=settings.bolt.host, port=bolt.port)
                 await stop.wait()
             finally:
                 stop.set()
                 lag.cancel()
+                await bolt.stop()
                 await runner.cleanup()
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     if fault:
         raise fault[0]
     return 0
+
+
+def _bolt(
+    settings: Settings,
+    node: Node,
+    metrics: Metrics,
+    password: str | None,
+    fatal: Callable[[Fault], None],
+) -> Listener:
+    """The Bolt door."""
+    bolt = settings.bolt
+    log = logger("bolt")
+
+    def unexpected(error: Exception) -> None:
+        log.error("unexpected_error", exc_info=error)
+
+    def routes(used: str) -> list[tuple[str, list[str]]]:
+        address = bolt.advertised or used or f"{bolt.host}:{bolt.port}"
+        return [(role, [address]) for role in ("WRITE", "READ", "ROUTE")]
+
+    server = Server(
+        node.parts.service,
+        NoAuthentication() if password is None else OneUser(settings.http.user, password),
+        node.parts.database.clock,
+        agent=bolt.server_agent,
+        silence_seconds=SILENCE_SECONDS,
+        message_bytes_max=bolt.message_bytes_max,
+        routes=routes,
+        observe=metrics.bolt_request,
+        fatal=fatal,
+        unexpected=unexpected,
+    )
+    options = BoltOptions(
+        bolt.host,
+        bolt.port,
+        bolt.connections_max,
+        bolt.unauthenticated_s,
+        bolt.idle_s,
+        settings.limits.transaction_idle_s,
+    )
+    return Listener(server, options)
 
 
 def _port(runner: web.AppRunner) -> int:

@@ -21,6 +21,10 @@ from everwhen.server.bolt.packstream import Decoder, Malformed
 from everwhen.server.bolt.structures import Dialect, hydrator
 
 
+class OutOfPlace(RequestInvalid):
+    """A request that may not come now: the client is out of step, the connection must end."""
+
+
 class State(Enum):
     """What may come next."""
 
@@ -207,7 +211,7 @@ class Machine:
     def admit(self, request: m.Request | ClientError) -> Verdict:
         """Whether to act on the next request.
 
-        :raises RequestInvalid: it has no place here; the connection is to be closed.
+        :raises OutOfPlace: it may not come now.
         """
         state = self.state
         if state is State.DEFUNCT:
@@ -222,7 +226,7 @@ class Machine:
             return Verdict.ACT
         if not isinstance(request, _ALLOWED[state]):
             name = type(request).__name__.upper()
-            raise RequestInvalid(f"{name} has no place in the state {state.name}")
+            raise OutOfPlace(f"{name} has no place in the state {state.name}")
         return Verdict.ACT
 
     def result_of(self, request: m.Pull | m.Discard) -> int:
