@@ -13,21 +13,25 @@ from collections.abc import Iterable, Sequence
 from everwhen.errors import DeadlockDetected
 
 
+Owner = int | tuple[int, int]
+"""A transaction: its number, or the number of its node and its own."""
+
+
 class Locks:
     """The table. An owner waits for at most one request (a batch of keys) at a time."""
 
     __slots__ = ("_held", "_holder", "_queues", "_waiting")
 
     def __init__(self) -> None:
-        self._holder: dict[bytes, int] = {}
+        self._holder: dict[bytes, Owner] = {}
         #: owner -> keys it holds, in the order it got them
-        self._held: dict[int, dict[bytes, None]] = {}
+        self._held: dict[Owner, dict[bytes, None]] = {}
         #: key -> owners waiting for it, first come first
-        self._queues: dict[bytes, deque[int]] = {}
+        self._queues: dict[bytes, deque[Owner]] = {}
         #: owner -> keys of its request that it does not hold yet
-        self._waiting: dict[int, dict[bytes, None]] = {}
+        self._waiting: dict[Owner, dict[bytes, None]] = {}
 
-    def acquire(self, owner: int, keys: Sequence[bytes]) -> bool:
+    def acquire(self, owner: Owner, keys: Sequence[bytes]) -> bool:
         """Ask for all of ``keys``: True if the owner holds them now, False if it must wait.
 
         What is free is taken at once; the rest is queued for.
@@ -56,9 +60,9 @@ class Locks:
             self._queues.setdefault(key, deque()).append(owner)
         return False
 
-    def _closes_circle(self, owner: int, keys: Iterable[bytes]) -> bool:
+    def _closes_circle(self, owner: Owner, keys: Iterable[bytes]) -> bool:
         """Whether someone the owner would wait for waits, in the end, for the owner."""
-        seen: set[int] = set()
+        seen: set[Owner] = set()
         open_ = [other for key in keys for other in self._ahead(key, None)]
         while open_:
             other = open_.pop()
@@ -71,7 +75,7 @@ class Locks:
                 open_.extend(self._ahead(key, other))
         return False
 
-    def _ahead(self, key: bytes, owner: int | None) -> list[int]:
+    def _ahead(self, key: bytes, owner: Owner | None) -> list[Owner]:
         """Who must release ``key`` before ``owner`` gets it: the holder and the queue before."""
         ahead = [self._holder[key]]
         for other in self._queues.get(key, ()):
@@ -80,7 +84,7 @@ class Locks:
             ahead.append(other)
         return ahead
 
-    def release(self, owner: int) -> list[int]:
+    def release(self, owner: Owner) -> list[Owner]:
         """Give up everything ``owner`` holds or waits for; the owners whose requests are
         complete now, in the order they were granted."""
         for key in self._waiting.pop(owner, ()):
@@ -88,7 +92,7 @@ class Locks:
             queue.remove(owner)
             if not queue:
                 del self._queues[key]
-        granted: list[int] = []
+        granted: list[Owner] = []
         for key in self._held.pop(owner, ()):
             del self._holder[key]
             queue = self._queues.get(key, deque())
@@ -106,7 +110,7 @@ class Locks:
                 granted.append(follower)
         return granted
 
-    def give_up(self, owner: int) -> None:
+    def give_up(self, owner: Owner) -> None:
         """Stop waiting (timeout, cancellation) and keep what is held."""
         for key in self._waiting.pop(owner, ()):
             queue = self._queues[key]
@@ -114,10 +118,14 @@ class Locks:
             if not queue:
                 del self._queues[key]
 
-    def holds(self, owner: int, key: bytes) -> bool:
+    def owners(self) -> list[Owner]:
+        """Everyone who holds a key or waits for one."""
+        return list(dict.fromkeys([*self._held, *self._waiting]))
+
+    def holds(self, owner: Owner, key: bytes) -> bool:
         return self._holder.get(key) == owner
 
-    def waits(self, owner: int) -> bool:
+    def waits(self, owner: Owner) -> bool:
         return owner in self._waiting
 
     def __len__(self) -> int:
