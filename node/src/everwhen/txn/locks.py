@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 
 from everwhen.errors import DeadlockDetected
 
-
 Owner = int | tuple[int, int]
 """A transaction: its number, or the number of its node and its own."""
 
