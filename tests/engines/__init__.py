@@ -11,6 +11,7 @@ from tests.engine import Engine
 DOORS: Final = {
     "inprocess": ("tests.engines.inprocess", "InProcess"),
     "http": ("tests.engines.http", "Http"),
+    "bolt": ("tests.engines.bolt", "OverBolt"),
 }
 
 
