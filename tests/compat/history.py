@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from everwhen.codec.columns import column_of
-from everwhen.codec.segments import encode_segment, node_segment, relationship_segment
+from everwhen.codec.segment_making import node_segment, relationship_segment
+from everwhen.codec.segments import encode_segment
 from everwhen.model.spatial import CARTESIAN_3D, WGS_84, Point
 from everwhen.model.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
 from everwhen.model.value_text import to_text

@@ -14,12 +14,6 @@ FUNCTION_LINES: Final = 60
 #: path -> (lines it may have, why it is not split)
 LONG_MODULES: Final[dict[str, tuple[int, str]]] = {
     f"{NODE}/errors.py": (520, "one tree of errors, read as a table"),
-    f"{NODE}/codec/columns.py": (450, "one encoding, both ways"),
-    f"{NODE}/codec/segments.py": (420, "one layout, both ways"),
-    f"{NODE}/query/binder_expressions.py": (560, "one case per kind of expression"),
-    f"{NODE}/query/binder_patterns.py": (480, "one case per part of a pattern"),
-    f"{NODE}/query/physical.py": (580, "the list of operators"),
-    f"{NODE}/query/rules/pattern_order.py": (530, "one search"),
 }
 
 #: path::function -> (lines it may have, why it is not split)

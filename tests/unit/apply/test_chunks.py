@@ -10,7 +10,8 @@ import pytest
 from everwhen import limits
 from everwhen.codec.columns import column_of
 from everwhen.codec.keys import Kind, kind_range
-from everwhen.codec.segments import encode_segment, node_segment, relationship_segment
+from everwhen.codec.segment_making import node_segment, relationship_segment
+from everwhen.codec.segments import encode_segment
 from everwhen.errors import (
     ConstraintViolation,
     DeleteConnectedNode,

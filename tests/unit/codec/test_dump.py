@@ -12,7 +12,8 @@ from everwhen.codec.columns import column_of
 from everwhen.codec.dump import Names, line
 from everwhen.codec.ordered import encode_tuple
 from everwhen.codec.origin import Origin
-from everwhen.codec.segments import encode_segment, node_segment
+from everwhen.codec.segment_making import node_segment
+from everwhen.codec.segments import encode_segment
 from everwhen.codec.values import encode_value
 from everwhen.model.schema import ConstraintDefinition, ConstraintKind, IndexDefinition
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everwhen.codec import columns as c
+from everwhen.codec import segment_making as making
 from everwhen.codec import segments as s
 from everwhen.codec.values import encode_value
 from everwhen.errors import CorruptData, FormatUnsupported
@@ -38,7 +39,7 @@ def test_columns_come_back(values: list[Any]) -> None:
     column = c.column_of(values)
     assert all(same(column.get(row), value) for row, value in enumerate(values))
     ids = np.arange(len(values), dtype=np.int64) + 100
-    segment = s.node_segment(["B", "A"], ids, {"x": column})
+    segment = making.node_segment(["B", "A"], ids, {"x": column})
     read = s.decode_segment(s.encode_segment(segment))
     assert isinstance(read, s.NodeSegment)
     assert read.labels == ("A", "B")
@@ -68,7 +69,7 @@ def test_the_tightest_encoding_is_chosen() -> None:
 @given(st.sets(st.integers(0, 2**40), max_size=20))
 def test_scattered_ids_are_found(ids: set[int]) -> None:
     array = np.array(sorted(ids), np.int64)
-    read = s.decode_segment(s.encode_segment(s.node_segment([], array, {})))
+    read = s.decode_segment(s.encode_segment(making.node_segment([], array, {})))
     assert isinstance(read, s.NodeSegment)
     for row, node in enumerate(sorted(ids)):
         assert read.row(node) == row
@@ -83,13 +84,13 @@ def test_relationships_are_found_by_id_and_by_both_ends(
     ends = np.array([pair[1] for pair in pairs], np.int64)
     ids = np.arange(len(pairs), dtype=np.int64) * (1 if one_run else 3) + 50
     if one_run:
-        order = s.relationship_order(starts, ends)
+        order = making.relationship_order(starts, ends)
     else:
         order = np.lexsort((ids, ends, starts))
         ids = ids[order]
     starts, ends = starts[order], ends[order]
     weights = c.IntColumn(starts * 100 + ends)
-    made = s.relationship_segment("R", ids, starts, ends, {"w": weights})
+    made = making.relationship_segment("R", ids, starts, ends, {"w": weights})
     read = s.decode_segment(s.encode_segment(made))
     assert isinstance(read, s.RelationshipSegment)
     rows = list(zip(ids.tolist(), starts.tolist(), ends.tolist(), strict=True))
@@ -125,19 +126,19 @@ def test_relationships_are_found_by_id_and_by_both_ends(
 def test_wrong_order_and_wrong_lengths_are_refused() -> None:
     two = np.array([2, 1], np.int64)
     with pytest.raises(ValueError, match="ascend"):
-        s.node_segment([], two, {})
+        making.node_segment([], two, {})
     with pytest.raises(ValueError, match="rows"):
-        s.node_segment([], np.array([1], np.int64), {"x": c.column_of([1, 2])})
+        making.node_segment([], np.array([1], np.int64), {"x": c.column_of([1, 2])})
     with pytest.raises(ValueError, match="ascend"):
-        s.relationship_segment("R", np.array([1, 2], np.int64), two, two, {})
+        making.relationship_segment("R", np.array([1, 2], np.int64), two, two, {})
     with pytest.raises(ValueError, match="number"):
-        s.relationship_segment("R", np.array([1], np.int64), two, two, {})
+        making.relationship_segment("R", np.array([1], np.int64), two, two, {})
 
 
 @given(st.data())
 def test_every_changed_byte_shows(data: st.DataObject) -> None:
     columns = {"a": c.column_of([1, 2, None]), "b": c.column_of(["x", None, "z"])}
-    good = s.encode_segment(s.node_segment(["L"], np.array([7, 8, 9], np.int64), columns))
+    good = s.encode_segment(making.node_segment(["L"], np.array([7, 8, 9], np.int64), columns))
     at = data.draw(st.integers(0, len(good) - 1))
     bad = bytearray(good)
     bad[at] ^= data.draw(st.integers(1, 255))

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from everwhen.codec import journal, keys, ordered, records, segments
+from everwhen.codec import journal, keys, ordered, records, segment_making, segments
 from everwhen.codec.columns import column_of
 from everwhen.codec.origin import Origin
 from everwhen.codec.values import encode_value
@@ -285,7 +285,7 @@ class Builder:
         self, labels: tuple[str, ...], ids: list[int], new: NaiveGraph, batch: Batch
     ) -> tuple[segments.Segment, records.SegmentEntry]:
         columns = self._columns([new.nodes[node].properties for node in ids], batch)
-        segment = segments.node_segment(labels, np.array(ids, np.int64), columns)
+        segment = segment_making.node_segment(labels, np.array(ids, np.int64), columns)
         tokens = sorted(self._labels(frozenset(labels), batch))
         entry = records.SegmentEntry(
             kind=segments.NODES,
@@ -306,7 +306,7 @@ class Builder:
         starts = np.array([found[key].start for key in ids], np.int64)
         ends = np.array([found[key].end for key in ids], np.int64)
         columns = self._columns([found[key].properties for key in ids], batch)
-        segment = segments.relationship_segment(
+        segment = segment_making.relationship_segment(
             type_, np.array(ids, np.int64), starts, ends, columns
         )
         entry = records.SegmentEntry(

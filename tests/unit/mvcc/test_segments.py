@@ -7,7 +7,8 @@ import pytest
 
 from everwhen.codec import keys
 from everwhen.codec.records import SegmentEntry
-from everwhen.codec.segments import NODES, encode_segment, node_segment
+from everwhen.codec.segment_making import node_segment
+from everwhen.codec.segments import NODES, encode_segment
 from everwhen.errors import CorruptData
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef

@@ -18,9 +18,9 @@ from everwhen.query import physical as p
 from everwhen.query import static_types as t
 from everwhen.query import syntax as s
 from everwhen.query.binder_calls import CallBinder, Columns
-from everwhen.query.binder_patterns import variables_of
 from everwhen.query.diagnostics import position
 from everwhen.query.environment import Environment
+from everwhen.query.pattern_build import variables_of
 from everwhen.query.scope import Scope, Variable
 from everwhen.query.static_types import StaticType
 

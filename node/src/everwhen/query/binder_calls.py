@@ -8,7 +8,7 @@ from everwhen.query import logical as lg
 from everwhen.query import physical as p
 from everwhen.query import static_types as t
 from everwhen.query import syntax as s
-from everwhen.query.binder_expressions import counted
+from everwhen.query.binder_functions import counted
 from everwhen.query.binder_updates import UpdateBinder
 from everwhen.query.diagnostics import caret, position, suggest
 from everwhen.query.environment import ProcedureSignature

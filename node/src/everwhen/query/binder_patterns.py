@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from everwhen.errors import NotSupported, QuerySyntaxError
-from everwhen.model.graph import Direction
 from everwhen.query import bound as b
 from everwhen.query import logical as lg
 from everwhen.query import physical as p
 from everwhen.query import syntax as s
-from everwhen.query.binder_core import Typed
 from everwhen.query.binder_expressions import ExpressionBinder
 from everwhen.query.diagnostics import position
+from everwhen.query.pattern_build import (
+    DIRECTIONS,
+    PatternBuild,
+    relationship_fits,
+    simple_types,
+)
 from everwhen.query.rename import rename_slots
 from everwhen.query.scope import Variable
 from everwhen.query.static_types import (
-    ANY,
-    LIST,
     NODE,
     PATH,
     RELATIONSHIP,
-    StaticType,
     list_of,
 )
 from everwhen.query.traverse import conjuncts, slots_of, walk
 
-DIRECTIONS: Final = {"out": Direction.OUT, "in": Direction.IN, "both": Direction.BOTH}
 _SELECTORS: Final = {
     "shortestPath": "one",
     "allShortestPaths": "all",
@@ -37,24 +36,6 @@ _SELECTORS: Final = {
     "all_shortest": "all",
     "shortest_groups": "groups",
 }
-
-
-@dataclass(slots=True)
-class PatternBuild:
-    """One clause's patterns while they are being bound."""
-
-    view: lg.View | None
-    nodes: list[int] = field(default_factory=list)
-    parts: list[lg.Part] = field(default_factory=list)
-    predicates: list[b.Expression] = field(default_factory=list)
-    bound: set[int] = field(default_factory=set)
-    paths: list[tuple[int, b.PathValue]] = field(default_factory=list)
-    #: names declared by this clause
-    fresh: set[str] = field(default_factory=set)
-    #: node patterns and relationship patterns whose predicates are bound after all names are
-    later: list[tuple[int, s.NodePattern | s.RelationshipPattern]] = field(default_factory=list)
-    wheres: list[s.Expression] = field(default_factory=list)
-    steps: list[tuple[lg.RelationshipPart, s.RelationshipPattern]] = field(default_factory=list)
 
 
 class PatternBinder(ExpressionBinder):
@@ -298,7 +279,7 @@ class PatternBinder(ExpressionBinder):
         if found is None:
             build.fresh.add(variable.name)
             return self.declare(variable, wanted, past=build.view is not None).slot
-        if not _relationship_fits(found.type, several):
+        if not relationship_fits(found.type, several):
             raise self.conflict(variable, found, str(wanted))
         if variable.name in build.fresh:
             raise self.fail(
@@ -387,85 +368,3 @@ class PatternBinder(ExpressionBinder):
             if plain and len(slots) == 1 and slots <= ends.keys():
                 if not any(isinstance(x, lg.SubqueryExpression) for x in walk(predicate)):
                     yield rename_slots(predicate, ends)
-
-    # --- patterns as expressions ------------------------------------------------------------
-
-    def ensure_view(self, child: p.Operator) -> p.Operator:
-        """``child`` with the current view in its slot, if there is one to be filled."""
-        view = self.view
-        if view is None or view.slot in self.views_bound:
-            return child
-        self.views_bound.add(view.slot)
-        return p.BindView(child, view.slot, view.kind, view.expression)
-
-    def _inner_match(self, pattern: s.PathPattern, where: s.Expression | None) -> lg.PatternMatch:
-        before = set(self.views_bound)
-        found = self.match(self.ensure_view(p.Argument()), (pattern,), where, at=pattern.at)
-        self.views_bound = before
-        return found
-
-    def _known_only(self, pattern: s.PathPattern) -> None:
-        """A pattern predicate may not bring new variables."""
-        for variable in variables_of(pattern):
-            self.lookup(variable)
-
-    def pattern_exists(self, pattern: s.PathPattern, at: int) -> b.Expression:
-        self._known_only(pattern)
-        with self.scoped(self.scope.child()):
-            plan = self._inner_match(pattern, None)
-        return lg.SubqueryExpression("EXISTS", plan, at=at)
-
-    def pattern_expression(self, e: s.PatternExpression) -> Typed:
-        """``shortestPath(…)`` as a value: the path or null; allShortestPaths: a list."""
-        selector = e.pattern.selector
-        assert selector is not None
-        self._known_only(e.pattern)
-        with self.scoped(self.scope.child()):
-            name = s.Variable(f" path{len(self.slots)}", at=e.at)
-            pattern = s.PathPattern(e.pattern.elements, name, selector, at=e.at)
-            plan = self._inner_match(pattern, None)
-        found = lg.SubqueryExpression("COLLECT", plan, plan.paths[0][0], at=e.at)
-        if selector.kind == "allShortestPaths":
-            return found, list_of(PATH)
-        return b.Subscript(found, b.Literal(0), at=e.at), PATH
-
-    def pattern_comprehension(self, e: s.PatternComprehension) -> Typed:
-        with self.scoped(self.scope.child()), self.within():
-            match = self._inner_match(e.pattern, e.where)
-            projection, type_ = self.expression(e.projection)
-        column = self.slots.new("item")
-        plan = p.Project(match, ((column, projection),))
-        return lg.SubqueryExpression("COLLECT", plan, column, at=e.at), list_of(type_)
-
-
-def _relationship_fits(type_: StaticType, several: bool) -> bool:
-    if not type_.known or type_ is ANY:
-        return True
-    if not several:
-        return type_ == RELATIONSHIP
-    return type_ == LIST or (
-        type_.name == "LIST"
-        and (type_.inner is None or not type_.inner.known or type_.inner == RELATIONSHIP)
-    )
-
-
-def simple_types(types: s.LabelExpression | None) -> tuple[str, ...] | None:
-    """Type names of ``:A`` and ``:A|B``; None for no restriction or one that is not so simple."""
-    if isinstance(types, s.LabelName):
-        return (types.name,)
-    if isinstance(types, s.LabelOr):
-        names = [x.name for x in types.operands if isinstance(x, s.LabelName)]
-        if len(names) == len(types.operands):
-            return tuple(dict.fromkeys(names))
-    return None
-
-
-def variables_of(pattern: s.PathPattern) -> Iterator[s.Variable]:
-    """The variables a pattern names, in order."""
-    for element in pattern.elements:
-        if isinstance(element, s.GroupPattern):
-            yield from variables_of(element.path)
-        elif element.variable is not None:
-            yield element.variable
-    if pattern.variable is not None:
-        yield pattern.variable

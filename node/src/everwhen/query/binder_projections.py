@@ -15,8 +15,8 @@ from everwhen.query import bound as b
 from everwhen.query import physical as p
 from everwhen.query import syntax as s
 from everwhen.query.binder_core import Aggregates
-from everwhen.query.binder_expressions import ClosedAggregates, shown
-from everwhen.query.binder_patterns import PatternBinder
+from everwhen.query.binder_functions import ClosedAggregates, shown
+from everwhen.query.binder_pattern_expressions import PatternExpressionBinder
 from everwhen.query.scope import Scope, Variable
 from everwhen.query.static_types import StaticType
 from everwhen.query.traverse import walk
@@ -38,7 +38,7 @@ class Projected:
     before: Scope
 
 
-class ProjectionBinder(PatternBinder):
+class ProjectionBinder(PatternExpressionBinder):
     """Binds WITH and RETURN bodies."""
 
     def project(

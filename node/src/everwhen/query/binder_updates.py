@@ -12,8 +12,8 @@ from everwhen.query import logical as lg
 from everwhen.query import physical as p
 from everwhen.query import static_types as t
 from everwhen.query import syntax as s
-from everwhen.query.binder_patterns import DIRECTIONS
 from everwhen.query.binder_projections import ProjectionBinder
+from everwhen.query.pattern_build import DIRECTIONS
 from everwhen.query.rename import rename_slots
 from everwhen.query.static_types import NODE, PATH, RELATIONSHIP
 from everwhen.query.traverse import walk

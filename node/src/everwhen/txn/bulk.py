@@ -18,12 +18,8 @@ import numpy.typing as npt
 
 from everwhen import limits
 from everwhen.codec.columns import column_of
-from everwhen.codec.segments import (
-    encode_segment,
-    node_segment,
-    relationship_order,
-    relationship_segment,
-)
+from everwhen.codec.segment_making import node_segment, relationship_order, relationship_segment
+from everwhen.codec.segments import encode_segment
 from everwhen.model.elements import Value
 from everwhen.txn import commands as c
 from everwhen.txn.validate import check_name, checked_size

@@ -14,11 +14,12 @@ from everwhen.query import bound as b
 from everwhen.query import logical as lg
 from everwhen.query import physical as p
 from everwhen.query.cost import EQUALITY, ROWS_MIN
+from everwhen.query.rules.partial import Partial
 from everwhen.query.rules.uniqueness import may_meet
 from everwhen.query.traverse import slots_of
 
 if TYPE_CHECKING:
-    from everwhen.query.rules.pattern_order import Partial, PatternOrder
+    from everwhen.query.rules.pattern_order import PatternOrder
 
 #: pairs below which a nested loop is as good
 PAIRS_MIN: Final = 200.0

@@ -9,7 +9,7 @@ and named paths are put in as soon as what they need is there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from everwhen.model.graph import Direction
@@ -19,36 +19,16 @@ from everwhen.query import physical as p
 from everwhen.query.cost import ROWS_MIN
 from everwhen.query.rules.access_paths import (
     Access,
-    id_lookup,
     node_accesses,
-    relationship_index_access,
 )
 from everwhen.query.rules.context import PlanContext
+from everwhen.query.rules.partial import Cross, Partial, Step, walks, weight
+from everwhen.query.rules.relationship_starts import relationship_starts
 from everwhen.query.rules.uniqueness import different_from
-from everwhen.query.traverse import conjunction, slots_of, walk
+from everwhen.query.traverse import conjunction, slots_of
 
 #: beginnings tried; patterns with more nodes than this are planned from the best ones only
 STARTS_MAX: Final = 8
-#: steps of an unbounded walk that the guess of its rows counts
-WALK_STEPS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """A pattern partly planned."""
-
-    operator: p.Operator
-    rows: float
-    cost: float
-    solved: frozenset[int]
-    parts: tuple[lg.Part, ...]
-    nodes: tuple[int, ...]
-    predicates: tuple[b.Expression, ...]
-    paths: tuple[tuple[int, b.PathValue], ...]
-
-    @property
-    def done(self) -> bool:
-        return not self.parts and not self.nodes
 
 
 class PatternOrder:
@@ -86,7 +66,7 @@ class PatternOrder:
         steps = list(self._steps(self.start))
         if self.start.done:
             return [self.start]
-        connected = [step for step in steps if not isinstance(step, _Cross)]
+        connected = [step for step in steps if not isinstance(step, Cross)]
         if connected and len(connected) == len(steps):
             return [step.partial for step in connected][:STARTS_MAX]
         return [s.partial for s in sorted(steps, key=lambda s: s.partial.cost)][:STARTS_MAX]
@@ -142,7 +122,7 @@ class PatternOrder:
         return (self.introduced & set(slots)) <= partial.solved
 
     def _filter(self, partial: Partial, predicates: list[b.Expression]) -> Partial:
-        ordered = sorted(predicates, key=_weight)
+        ordered = sorted(predicates, key=weight)
         rows = partial.rows
         for predicate in ordered:
             rows *= self.ctx.estimator.selectivity(predicate)
@@ -153,29 +133,29 @@ class PatternOrder:
 
     # --- steps ------------------------------------------------------------------------------
 
-    def _steps(self, partial: Partial) -> Iterator[_Step]:
+    def _steps(self, partial: Partial) -> Iterator[Step]:
         touching = False
         for part in partial.parts:
             found = self._along(partial, part)
             if found is not None:
                 touching = True
-                yield _Step(found)
+                yield Step(found)
         for slot in partial.nodes:
             for access in self._accesses(partial, slot):
                 if access.seek or not touching:
-                    yield _Cross(self._take(partial, access, (slot,)))
+                    yield Cross(self.take(partial, access, (slot,)))
         if not touching:
-            yield from self._relationship_starts(partial)
+            yield from relationship_starts(self, partial)
             yield from self._joins(partial)
 
-    def _joins(self, partial: Partial) -> Iterator[_Step]:
+    def _joins(self, partial: Partial) -> Iterator[Step]:
         from everwhen.query.rules.hash_join import joined
 
         found = joined(self, partial)
         if found is not None:
-            yield _Cross(found)
+            yield Cross(found)
 
-    def _unknown(self, partial: Partial) -> frozenset[int]:
+    def unknown(self, partial: Partial) -> frozenset[int]:
         return self.introduced - partial.solved
 
     def _accesses(self, partial: Partial, slot: int) -> list[Access]:
@@ -185,13 +165,13 @@ class PatternOrder:
                 partial.operator,
                 slot,
                 partial.predicates,
-                self._unknown(partial),
+                self.unknown(partial),
                 self.needs,
                 self.view,
             )
         )
 
-    def _take(
+    def take(
         self, partial: Partial, access: Access, slots: tuple[int, ...], part: lg.Part | None = None
     ) -> Partial:
         """The partial after a scan or seek that fills ``slots``."""
@@ -305,7 +285,7 @@ class PatternOrder:
         source, target = (part.left, part.right) if from_left else (part.right, part.left)
         direction = part.direction if from_left else part.direction.reverse
         degree = self._degree(part, source, direction)
-        rows = partial.rows * _walks(degree, minimum, maximum)
+        rows = partial.rows * walks(degree, minimum, maximum)
         operator = p.VarExpand(
             partial.operator,
             source,
@@ -357,7 +337,7 @@ class PatternOrder:
         ends = frozenset({part.inner_start, part.inner_end})
         inner_match = replace(part.inner, bound=part.inner.bound - ends | {begin})
         inner = PatternOrder(self.ctx, inner_match, p.Argument(estimate=1.0)).plan()
-        rows = partial.rows * _walks(inner.estimate, part.minimum, part.maximum)
+        rows = partial.rows * walks(inner.estimate, part.minimum, part.maximum)
         into = left and right
         operator = p.QuantifiedExpand(
             partial.operator,
@@ -377,142 +357,3 @@ class PatternOrder:
             part.slot,
         )
         return self._after(partial, part, operator, self._into(rows) if into else rows, target)
-
-    # --- beginnings at a relationship -------------------------------------------------------
-
-    def _relationship_starts(self, partial: Partial) -> Iterator[_Step]:
-        for part in partial.parts:
-            if not isinstance(part, lg.RelationshipPart) or part.length is not None:
-                continue
-            for access in self._relationship_accesses(partial, part):
-                slots = (part.slot, part.left, part.right)
-                yield _Cross(self._take(partial, access, slots, part))
-
-    def _relationship_accesses(
-        self, partial: Partial, part: lg.RelationshipPart
-    ) -> Iterator[Access]:
-        if part.left == part.right:
-            return
-        if part.slot in self.match.bound:
-            yield self._from_bound(partial, part)
-            return
-        unique = self.unique(partial, part)
-        for predicate in partial.predicates:
-            found = id_lookup(predicate, part.slot)
-            if found is not None and not self._unusable(partial, found[0]) and not unique:
-                ids, element, rows = found
-                if part.types is None:
-                    seek = p.RelationshipByIdSeek(
-                        partial.operator,
-                        part.slot,
-                        part.left,
-                        part.right,
-                        ids,
-                        element,
-                        part.direction,
-                        self.view,
-                    )
-                    yield Access(seek, rows, rows, (), seek=True)
-        if part.types is not None and len(part.types) == 1 and not unique:
-            yield from self._relationship_index(partial, part, part.types[0])
-        count = self.ctx.estimator.relationships(part.types)
-        scan = p.RelationshipScan(
-            partial.operator,
-            part.slot,
-            part.left,
-            part.right,
-            part.types,
-            part.direction,
-            unique,
-            self.view,
-        )
-        rows = count * (2.0 if part.direction is Direction.BOTH else 1.0)
-        everything = self.ctx.estimator.relationships(None)
-        yield Access(scan, rows, everything, (), seek=False)
-
-    def _unusable(self, partial: Partial, value: b.Expression) -> bool:
-        return bool(slots_of(value) & self._unknown(partial))
-
-    def _relationship_index(
-        self, partial: Partial, part: lg.RelationshipPart, type_: str
-    ) -> Iterator[Access]:
-        found = relationship_index_access(
-            self.ctx,
-            partial.operator,
-            part.slot,
-            type_,
-            partial.predicates,
-            self._unknown(partial),
-            self.needs,
-            self.view,
-        )
-        if found is not None and isinstance(found.operator, p.IndexSeek):
-            found.operator.start, found.operator.end = part.left, part.right
-            found.operator.direction = part.direction
-            yield found
-
-    def _from_bound(self, partial: Partial, part: lg.RelationshipPart) -> Access:
-        """A relationship bound before: its nodes are found by its id."""
-        here = self.ctx.slot(part.slot)
-        again = self.ctx.new_slot(f"{here.name}@")
-        operator: p.Unary = p.RelationshipByIdSeek(
-            partial.operator,
-            again,
-            part.left,
-            part.right,
-            b.FunctionCall("id", (here,)),
-            False,
-            part.direction,
-            self.view,
-        )
-        tests: list[b.Expression] = []
-        if part.types is not None:
-            names = tuple(b.LabelName(name) for name in part.types)
-            tests.append(b.HasLabels(here, names[0] if len(names) == 1 else b.LabelOr(names)))
-        tests += [
-            b.Not(b.Binary("IN", here, _as_list(self.ctx.slot(slot))))
-            for slot in self.unique(partial, part)
-        ]
-        if tests:
-            operator.estimate = partial.rows
-            operator = p.Filter(operator, conjunction(tests))
-        return Access(operator, 1.0, 1.0, (), seek=True)
-
-
-class _Step:
-    """A step that stays connected."""
-
-    __slots__ = ("partial",)
-
-    def __init__(self, partial: Partial) -> None:
-        self.partial = partial
-
-
-class _Cross(_Step):
-    """A step that begins anew: a product with what was there."""
-
-    __slots__ = ()
-
-
-def _as_list(slot: b.Slot) -> b.Expression:
-    """A relationship or a list of them as a list."""
-    return b.Case(
-        None,
-        ((b.IsTyped(slot, "LIST<ANY>"), slot),),
-        b.ListLiteral((slot,)),
-    )
-
-
-def _walks(degree: float, minimum: int, maximum: int | None) -> float:
-    """Rows of a walk of so many steps."""
-    longest = min(minimum + WALK_STEPS if maximum is None else maximum, minimum + WALK_STEPS)
-    lengths = range(min(minimum, longest), longest + 1)
-    return float(min(sum(max(degree, 0.1) ** length for length in lengths), 1e12))
-
-
-def _weight(predicate: b.Expression) -> int:
-    """Predicates with subqueries are looked at last, label tests first."""
-    if isinstance(predicate, b.HasLabels):
-        return 0
-    subquery = any(isinstance(x, (b.Subquery, lg.SubqueryExpression)) for x in walk(predicate))
-    return 2 if subquery else 1
