@@ -6,6 +6,7 @@ serialized after the transaction ended and while others write.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -56,7 +57,7 @@ class Cursor:
         self.exhausted = False
         self._rows = rows
         self._ctx = ctx
-        self._held: list[Row] = []
+        self._held: deque[Row] = deque()
 
     @property
     def writes(self) -> bool:
@@ -65,7 +66,8 @@ class Cursor:
 
     def fetch(self, count: int) -> list[Row]:
         """The next rows, up to ``count``; fewer only at the end."""
-        rows, self._held = self._held[:count], self._held[count:]
+        held = self._held
+        rows = [held.popleft() for _ in range(min(count, len(held)))]
         missing = count - len(rows)
         if missing and not self.exhausted:
             fresh = [[detach(value) for value in row] for row in islice(self._rows, missing)]
@@ -75,9 +77,9 @@ class Cursor:
 
     def take(self, count: int) -> list[Row]:
         """The next rows, up to ``count``; ``done`` is exact afterwards: one row is looked ahead."""
-        self._held = self.fetch(count + 1)
-        rows, self._held = self._held[:count], self._held[count:]
-        return rows
+        rows = self.fetch(count + 1)
+        self._held.extendleft(rows[count:])  # one at most
+        return rows[:count]
 
     def has(self, count: int) -> bool:
         """Whether so many rows, or all that are left, are there and need no work."""
@@ -86,7 +88,7 @@ class Cursor:
     def look_ahead(self, count: int) -> None:
         """Make the next rows and hold them, if there are none held."""
         if not self._held and not self.exhausted:
-            self._held = self.fetch(count)
+            self._held.extend(self.fetch(count))
 
     def run_to_end(self) -> None:
         """Run the statement whole and hold its rows, within the statement's memory."""
@@ -110,7 +112,7 @@ class Cursor:
     def close(self) -> None:
         """Give up what is left."""
         self.exhausted = True
-        self._held = []
+        self._held.clear()
         close = getattr(self._rows, "close", None)
         if close is not None:
             close()

@@ -1,0 +1,24 @@
+"""The suite with the Python driver of the lock; ``make test-drivers`` runs it with all."""
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from tests.drivers.nodes import nodes
+from tests.drivers.python_suite import CASES
+from tests.support.process import Server
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Server, Server]]:
+    with nodes() as both:
+        yield both
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_driver(servers, name):
+    free, secured = servers
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        CASES[name](free.bolt_port, secured.bolt_port)
