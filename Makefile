@@ -21,7 +21,7 @@ test: .venv/ready ## everything a change must pass, in under 10 minutes on two c
 check: .venv/ready ## lint, format, types, layers, tidiness
 	@.ci/check
 golden-rewrite: .venv/ready ## write what came into the golden scripts; then read the diff
-	@$(bin)/python -m pytest -q -p no:randomly tests/golden tests/tidy/test_docs.py --golden-rewrite
+	@$(bin)/python -m pytest -q -p no:randomly tests/golden tests/tidy/test_docs.py tests/tidy/test_reference.py --golden-rewrite
 golden-directory: .venv/ready ## the golden data directory of the version about to be tagged (once for each)
 	@$(bin)/python -m tests.compat.make $(ARGS)
 clean: ## remove the environment and everything that was made
