@@ -39,14 +39,30 @@ def test_links_resolve():
 
 
 def test_the_source_map_names_every_package():
+    """Packages to any depth, modules of the top, and folders of tests."""
     document = text("ARCHITECTURE.md") or ""
-    packages = {path.split("/")[3] for path in files() if path.startswith(f"{NODE}/")}
-    named = {name for name in packages if f"`{name}`" in document or f"`{name}/`" in document}
-    report(
-        [f"ARCHITECTURE.md does not name `{name}`" for name in sorted(packages - named - _PLAIN)]
-    )
+    inside = [path.removeprefix(f"{NODE}/") for path in files() if path.startswith(f"{NODE}/")]
+    wanted = {f"{path.removesuffix('__init__.py')}" for path in inside if "/__init__.py" in path}
+    wanted |= {path for path in inside if "/" not in path} - _PLAIN
+    wanted |= {
+        path.removesuffix("__init__.py")
+        for path in files()
+        if path.startswith("tests/") and path.endswith("__init__.py") and path.count("/") == 2
+    }
+    missing = sorted(name for name in wanted if f"`{name}`" not in document)
+    report([f"ARCHITECTURE.md does not name `{name}`" for name in missing])
 
 
+def test_the_source_map_names_nothing_else():
+    """A path in backticks is a folder or file, below the root or below the node's package."""
+    named = _PATH.findall(text("ARCHITECTURE.md") or "")
+    here = (ROOT, ROOT / NODE)
+    gone = sorted({name for name in named if not any((base / name).exists() for base in here)})
+    report([f"ARCHITECTURE.md names `{name}`, which is not there" for name in gone])
+
+
+#: a folder, or a module in one
+_PATH: Final = re.compile(r"`([\w./-]+/(?:[\w-]+\.py)?)`")
 #: files of the package folder that need no explanation
 _PLAIN: Final = frozenset({"__init__.py", "__main__.py", "py.typed", "version.py"})
 
