@@ -3,6 +3,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 export PYTHON
+export RAFT_TESTDATA
 bin := .venv/bin
 
 .PHONY: help
@@ -28,9 +29,11 @@ clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 # --- one question each; ARGS goes to the script, whose --help says what there is ---
-.PHONY: tck coverage-language model isolation fuzz crash
-tck: .venv/ready ## the openCypher TCK in $TCK (default ../shared/tck); ARGS="--door http" over HTTP
+.PHONY: tck raft-testdata coverage-language model isolation fuzz crash test-drivers soak-bolt
+tck: .venv/ready ## the openCypher TCK in $TCK (default ../shared/tck); ARGS="--door http" over HTTP, bolt over Bolt
 	@$(bin)/python -m tests.tck.run $(ARGS)
+raft-testdata: .venv/ready ## consensus transcripts in $RAFT_TESTDATA (default ../shared/raft-testdata)
+	@$(bin)/python -m tests.raft.run $(ARGS)
 coverage-language: .venv/ready ## productions and functions without a golden script
 	@$(bin)/python -m tests.golden.coverage $(ARGS)
 model: .venv/ready ## 10,000 generated queries, with and without indexes, now and later; long histories
@@ -40,6 +43,8 @@ isolation: .venv/ready ## anomalies, one script each, at every isolation level
 	@$(bin)/python -m pytest -q tests/isolation $(ARGS)
 fuzz: .venv/ready ## bad texts, bodies and files; more of them than make test has
 	@HYPOTHESIS_PROFILE=long $(bin)/python -m pytest -q --timeout=0 tests/fuzz $(ARGS)
+test-drivers: .venv/ready ## Neo4j's drivers (Python 4.4, 5, 6, JavaScript, Java, Go) as programs use them
+	@$(bin)/python -m tests.drivers.run $(ARGS)
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
