@@ -1,8 +1,8 @@
 """One member of a Raft group: term, vote, log, and what it does with messages and ticks.
 
-Semantics and names are those of etcd's raft. This module holds what every role shares: state, sending,
-roles, time. Terms and votes stand in ``election.py``, configurations in ``membership.py``, what a
-role does with its messages in ``leader.py``, ``candidate.py`` and ``follower.py``.
+Semantics and names are those of etcd's raft. This module holds what every role shares: state, the
+rules about terms and votes, elections, the switch of configurations. What a role does with its
+messages stands in ``leader.py``, ``candidate.py`` and ``follower.py``.
 
 No clock, no input or output, no randomness of its own: ``tick`` is time, ``Config.random_below``
 is chance, messages go into lists that the caller takes (``node.py``).
@@ -23,9 +23,12 @@ from everwhen.raft.storage import Storage, entry_size
 from everwhen.raft.tracker import Config as Configuration
 from everwhen.raft.tracker import Tracker
 from everwhen.raft.types import (
+    NO_LIMIT,
     NO_NODE,
     Campaign,
+    ConfState,
     Entry,
+    EntryType,
     HardState,
     Message,
     MessageType,

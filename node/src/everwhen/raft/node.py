@@ -19,6 +19,7 @@ from everwhen.raft.types import (
     ConfState,
     Entry,
     EntryType,
+    HardState,
     Message,
     MessageType,
     Ready,
@@ -265,8 +266,8 @@ def _append_message(raft: Raft, ready: Ready) -> Message:
         snapshot=ready.snapshot,
         responses=raft.messages_after_append,
     )
-    hard = ready.hard_state
-    if hard is not None:
+    hard: HardState = ready.hard_state
+    if not hard.is_empty:
         message.term, message.vote, message.commit = hard.term, hard.vote, hard.commit
     # last, so that the leader's own acknowledgement is handled while the entries are still here
     if _needs_append_response(raft, ready):
