@@ -99,3 +99,22 @@ def test_folding_beneath_a_scan_loses_and_repeats_nothing() -> None:
     store.write(batch)
     again = Versioned(store, (Run(7, 5),)).prefix(keys.label_prefix(1), 9)
     assert [value for _, _, value in again] == [b"a", b"b", b"c", b"d"]
+
+
+def test_what_is_folded_while_a_scan_runs_is_seen_once() -> None:
+    store = MemoryStore()
+    stems = [keys.node_stem(number) for number in range(600)]
+    batch = Batch()
+    for stem in stems:
+        batch.put(keys.run_key(9, stem), b"x")
+    store.write(batch)
+    start, end = stems[0], stems[-1] + b"\xff"
+    scan = Versioned(store, (Run(9, 4),)).scan(start, end, 5)
+    found = [next(scan)[0] for _ in range(20)]
+    batch = Batch()
+    for stem in stems:
+        batch.put(stem + keys.VERSION.pack(keys.VERSION_MAX - 4), b"x")
+        batch.delete(keys.run_key(9, stem))
+    store.write(batch)
+    found += [entry[0] for entry in scan]
+    assert found == stems

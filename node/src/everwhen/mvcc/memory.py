@@ -1,7 +1,8 @@
 """The twin of the record's storage: a sorted map of bytes in memory.
 
-One sorted list of keys and one dict of values behind a lock. Scans copy a chunk at a time under
-the lock and resume after the last key they gave, so writers never break them. ``flush`` remembers
+One sorted list of keys and one dict of values behind a lock. A scan copies its pairs at the call,
+so it sees one state, as an iterator of RocksDB does: what moves from one place to another while it
+runs is seen once. ``flush`` remembers
 what a crash would leave; ``crash`` goes back to it, as RocksDB without its own log does.
 """
 
@@ -16,9 +17,6 @@ from typing import Final
 from everwhen.errors import NotSupported
 from everwhen.mvcc.store import Batch, Change, Cursor
 
-#: pairs copied under the lock at a time; the first chunk is small because most scans are short
-_CHUNK_FIRST: Final = 16
-_CHUNK: Final = 512
 #: from this many new keys on, sorting once is cheaper than inserting each
 _SORT_FROM: Final = 64
 
@@ -65,22 +63,11 @@ class MemoryStore:
             return key, self._values[key]
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The pairs with start <= key < end, ascending."""
-        size = _CHUNK_FIRST
-        while True:
-            chunk = self._chunk(start, end, size)
-            yield from chunk
-            if len(chunk) < size:
-                return
-            start = chunk[-1][0] + b"\x00"
-            size = _CHUNK
-
-    def _chunk(self, start: bytes, end: bytes, size: int) -> list[tuple[bytes, bytes]]:
+        """The pairs with start <= key < end, as they are at the call."""
         with self._lock:
-            low = bisect_left(self._keys, start)
-            high = min(bisect_left(self._keys, end), low + size)
-            values = self._values
-            return [(key, values[key]) for key in self._keys[low:high]]
+            keys, values = self._keys, self._values
+            chosen = keys[bisect_left(keys, start) : bisect_left(keys, end)]
+            return iter([(key, values[key]) for key in chosen])
 
     def cursor(self) -> Cursor:
         """A cursor; this one follows later writes too."""
