@@ -29,7 +29,7 @@ clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 # --- one question each; ARGS goes to the script, whose --help says what there is ---
-.PHONY: tck raft-testdata coverage-language model isolation fuzz crash test-drivers soak-bolt
+.PHONY: tck raft-testdata coverage-language model isolation fuzz crash test-drivers
 tck: .venv/ready ## the openCypher TCK in $TCK (default ../shared/tck); ARGS="--door http" over HTTP, bolt over Bolt
 	@$(bin)/python -m tests.tck.run $(ARGS)
 raft-testdata: .venv/ready ## consensus transcripts in $RAFT_TESTDATA (default ../shared/raft-testdata)

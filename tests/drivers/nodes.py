@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.drivers.python_suite import PASSWORD
+from tests.drivers.python_common import PASSWORD
 from tests.support.process import Server
 
 

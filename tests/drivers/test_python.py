@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.drivers import python_suite as _collects_cases  # noqa: F401
 from tests.drivers.nodes import nodes
-from tests.drivers.python_suite import CASES
+from tests.drivers.python_common import CASES
 from tests.support.process import Server
 
 

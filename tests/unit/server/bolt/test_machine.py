@@ -204,6 +204,20 @@ def test_reset_is_seen_while_something_runs():
     assert not machine.interrupted
 
 
+def test_a_result_that_reset_took_away_may_still_be_discarded():
+    """Drivers send DISCARD when they see ``has_more``, which may be after their RESET."""
+    machine = connected(state=State.READY)
+    machine.ran()
+    machine.receive(judge.message(judge.RESET))
+    machine.succeeded(m.Reset())
+    assert machine.admit(DISCARD) is Verdict.ACT
+    assert machine.taken_away
+    assert machine.admit(PULL) is Verdict.IGNORE
+    assert machine.admit(RUN) is Verdict.ACT
+    with pytest.raises(OutOfPlace):
+        machine.admit(DISCARD)
+
+
 def test_results_have_numbers_within_a_transaction():
     machine = connected(state=State.READY)
     machine.succeeded(BEGIN)
@@ -301,6 +315,8 @@ def _answer(machine: Machine, request: m.Request | Exception, fine: bool) -> Non
         machine.failed(request)  # type: ignore[arg-type]
     elif isinstance(request, m.Run):
         machine.ran()
+    elif machine.taken_away and isinstance(request, m.Discard):
+        assert state_of(machine) is State.READY
     elif isinstance(request, m.Pull | m.Discard):
         try:
             machine.ended(machine.result_of(request))

@@ -291,6 +291,9 @@ class Conversation:
         await self._rows_end(qid, result, started)
 
     async def _discard(self, request: m.Discard) -> None:
+        if self.machine.taken_away:
+            self._succeed({})
+            return
         started = self._server.clock.monotonic()
         qid = self.machine.result_of(request)
         result = self._results[qid]

@@ -100,6 +100,8 @@ class Machine:
         self._opening = bytearray()
         self._hydrate = hydrator(self.dialect)
         self._resets = 0
+        #: RESET took away results whose rows the client may have asked for meanwhile
+        self.taken_away = False
         self._next_qid = 0
         #: results of the present transaction that still have rows
         self.open_results: set[int] = set()
@@ -224,6 +226,12 @@ class Machine:
             return Verdict.IGNORE
         if isinstance(request, ClientError):
             return Verdict.ACT
+        if self.taken_away:
+            if isinstance(request, m.Discard):
+                return Verdict.ACT  # there is nothing left of it: done
+            if isinstance(request, m.Pull):
+                return Verdict.IGNORE
+            self.taken_away = False
         if not isinstance(request, _ALLOWED[state]):
             name = type(request).__name__.upper()
             raise OutOfPlace(f"{name} has no place in the state {state.name}")
@@ -281,6 +289,7 @@ class Machine:
                 self._forget_results()
             case m.Reset():
                 self._resets -= 1
+                self.taken_away = bool(self.open_results)
                 self.state = State.READY
                 self._forget_results()
             case m.Goodbye():
