@@ -54,12 +54,11 @@ def read_cases(path: Path) -> Iterator[Case]:
         if not text or text.startswith("#"):
             at += 1
             continue
-        case = Case(path, at + 1, "")
+        line = at + 1
         while text.endswith("\\"):
             at += 1
             text = text[:-1] + " " + lines[at].strip()
-        case.command, _, rest = text.partition(" ")
-        case.arguments = parse_arguments(rest)
+        case = _parse(path, line, text)
         at += 1
         body: list[str] = []
         while lines[at].strip() != "----":
@@ -83,6 +82,16 @@ def read_cases(path: Path) -> Iterator[Case]:
         yield case
 
 
+def parse_line(case: Case, text: str) -> Case:
+    """A line in the body of a case as a case of its own."""
+    return _parse(case.path, case.line, text)
+
+
+def _parse(path: Path, line: int, text: str) -> Case:
+    command, _, rest = text.strip().partition(" ")
+    return Case(path, line, command, parse_arguments(rest))
+
+
 def parse_arguments(text: str) -> list[tuple[str, list[str] | None]]:
     """``1 type=MsgApp drop=(1,2)`` as names and values."""
     found: list[tuple[str, list[str] | None]] = []
@@ -99,7 +108,8 @@ def parse_arguments(text: str) -> list[tuple[str, list[str] | None]]:
 
 
 def comparable(text: str) -> list[str]:
-    """What counts of an output: no prose of loggers, no blank ends of lines; "ok" if nothing."""
+    """What counts of an output: no prose of loggers, no blanks at the ends; "ok" if nothing."""
     lines = [line.rstrip() for line in text.split("\n") if not _PROSE.match(line)]
-    kept = [line for line in lines if line]
-    return kept or ["ok"]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines or ["ok"]

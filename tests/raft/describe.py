@@ -70,9 +70,29 @@ def snapshot(found: raft.Snapshot) -> str:
     )
 
 
+_ESCAPES = {
+    **dict(zip("\a\b\f\n\r\t\v", "abfnrtv", strict=True)),
+    "\\": "\\",
+    '"': '"',
+}
+
+
 def quoted(data: bytes) -> str:
-    """Go's %q of mostly printable text."""
-    return '"' + data.decode("utf-8", "replace").replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """Go's %q."""
+    return '"' + "".join(map(_quoted, data.decode("utf-8", "surrogateescape"))) + '"'
+
+
+def _quoted(character: str) -> str:
+    code = ord(character)
+    if character in _ESCAPES:
+        return "\\" + _ESCAPES[character]
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    if character.isprintable():
+        return character
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def entry(found: raft.Entry) -> str:

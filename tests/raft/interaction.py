@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from everwhen import raft
 from everwhen.raft.confchange import ChangeRefused
 from everwhen.raft.read_only import ReadOnlyOption
-from everwhen.raft.storage import MemoryStorage
 from everwhen.raft.types import NO_LIMIT, HardState
 from tests.raft import describe
 from tests.raft.configurations import parse_changes
-from tests.raft.datadriven import Case
+from tests.raft.datadriven import Case, parse_line
+from tests.raft.member import HistoryStorage, Node
 
 _ANY = ""
 _TRANSITIONS = {
@@ -21,81 +20,53 @@ _TRANSITIONS = {
     "implicit": raft.Transition.JOINT_IMPLICIT,
     "explicit": raft.Transition.JOINT_EXPLICIT,
 }
-_LEVELS = ("debug", "info", "warn", "error", "fatal", "none")
-
-
-class _HistoryStorage(MemoryStorage):
-    """Its snapshot is the newest state of the machine."""
-
-    def __init__(self, history: list[raft.Snapshot]) -> None:
-        super().__init__()
-        self._history = history
-
-    def snapshot(self) -> raft.Snapshot:
-        return self._history[-1]
-
-
-@dataclass(slots=True)
-class _Node:
-    raw: raft.RawNode
-    storage: _HistoryStorage
-    asynchronous: bool
-    history: list[raft.Snapshot]
-    append_work: list[raft.Message] = field(default_factory=list)
-    apply_work: list[raft.Message] = field(default_factory=list)
-
-    def append(
-        self, state: HardState, entries: list[raft.Entry], snapshot: raft.Snapshot | None
-    ) -> None:
-        if not state.is_empty:
-            self.storage.hard_state = state
-        if snapshot is not None and not snapshot.is_empty:
-            if entries:
-                raise ValueError("can't apply snapshot and entries at the same time")
-            self.storage.apply_snapshot(snapshot)
-            self.history.append(snapshot)
-        else:
-            self.storage.append(entries)
-
-    def apply(self, entries: list[raft.Entry]) -> None:
-        """The state machine appends the data of every entry."""
-        for entry in entries:
-            last = self.history[-1]
-            state = last.metadata.conf_state
-            update = entry.data
-            if entry.type is not raft.EntryType.NORMAL:
-                change = raft.decode_conf_change(entry)
-                update = change.context
-                state = self.raw.apply_conf_change(change)
-            metadata = raft.SnapshotMetadata(state, entry.index, entry.term)
-            self.history.append(raft.Snapshot(last.data + update, metadata))
+_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE")
+_READ_ONLY = {"safe": ReadOnlyOption.SAFE, "lease-based": ReadOnlyOption.LEASE_BASED}
 
 
 class Group:
     """One transcript."""
 
     def __init__(self) -> None:
-        self._nodes: list[_Node] = []
+        self._nodes: list[Node] = []
         self._messages: list[raft.Message] = []
         self._out: list[str] = []
         self._indent = ""
         self._quiet = False
 
     def handle(self, case: Case) -> str:
-        """Run a directive; what it prints."""
-        handler: Callable[[Case], None] | None = getattr(
-            self, "_do_" + case.command.replace("-", "_"), None
-        )
-        if handler is None:
-            return f"unknown command {case.command}"
+        """Run a directive; what it prints. The lines of its body are directives too, but for
+        membership changes, whose body says what changes."""
         self._out.clear()
-        try:
-            handler(case)
-        except (raft.StepRefused, ChangeRefused, ValueError, LookupError) as error:
-            self._out.append(str(error))
-        except raft.ProposalDropped:
-            self._out.append("raft proposal dropped")
+        followers = [] if case.command == "propose-conf-change" else case.body.splitlines()
+        for each in [case, *(parse_line(case, line) for line in followers)]:
+            try:
+                self._run(each)
+            except (ChangeRefused, ValueError) as error:
+                self._out.append(str(error))
+            except raft.StepRefused as error:
+                self._out.append(f"raft: {error}")
+            except raft.ProposalDropped:
+                self._out.append("raft proposal dropped")
+            except raft.Compacted:
+                self._out.append("requested index is unavailable due to compaction")
+            except raft.Unavailable:
+                self._out.append("requested entry at index is unavailable")
+            else:
+                continue
+            if each is case:
+                break
         return "".join(self._out) or "ok"
+
+    def _run(self, case: Case) -> None:
+        name = "_do_" + case.command.lstrip("_").replace("-", "_")
+        handler: Callable[[Case], None] | None = getattr(self, name, None)
+        if handler is None:
+            raise ValueError("unknown command")
+        handler(case)
+
+    def _do_breakpoint(self, case: Case) -> None:
+        """``_breakpoint``: a place for a debugger."""
 
     # --- output ---
 
@@ -111,36 +82,40 @@ class Group:
         yield
         self._indent = self._indent[:-2]
 
-    def _node(self, number: str) -> _Node:
+    def _node(self, number: str) -> Node:
         return self._nodes[int(number) - 1]
 
-    def _first(self, case: Case) -> _Node:
+    def _first(self, case: Case) -> Node:
         return self._node(case.plain()[0])
 
     # --- making nodes ---
 
     def _do_log_level(self, case: Case) -> None:
-        level = case.plain()[0].lower()
-        if level not in _LEVELS:
-            raise ValueError(f"log levels must be either of {list(_LEVELS)}")
-        self._quiet = level == "none"
+        self._set_level(case.plain()[0])
+
+    def _set_level(self, level: str) -> None:
+        if level.upper() not in _LEVELS:
+            raise ValueError(f"log levels must be either of [{' '.join(_LEVELS)}]")
+        self._quiet = level.upper() == "NONE"
 
     def _do_add_nodes(self, case: Case) -> None:
         def numbers(name: str) -> list[int]:
             return [int(each) for each in case.value(name) or []]
 
         def flag(name: str) -> bool:
-            return case.one(name, "false") == "true"
+            return case.one(name, "false").lower() in ("1", "t", "true")
 
         index = int(case.one("index", "0"))
         state = raft.ConfState(numbers("voters"), numbers("learners"))
         data = case.one("content", "").encode()
         snapshot = raft.Snapshot(data, raft.SnapshotMetadata(state, index))
         bootstrap = bool(state.voters or state.learners or index or data)
-        options = {"safe": ReadOnlyOption.SAFE, "lease-based": ReadOnlyOption.LEASE_BASED}
+        read_only = case.one("read-only", "safe")
+        if read_only not in _READ_ONLY:
+            raise ValueError(f'invalid read-only option "{read_only}"')
         for _ in range(int(case.plain()[0])):
             history: list[raft.Snapshot] = []
-            storage = _HistoryStorage(history)
+            storage = HistoryStorage(history)
             if bootstrap:
                 if index <= 1:
                     raise ValueError("index must be specified as > 1 due to bootstrap")
@@ -160,11 +135,11 @@ class Group:
                 max_uncommitted_size=int(case.one("max-uncommitted-size", str(NO_LIMIT))),
                 check_quorum=flag("checkquorum"),
                 pre_vote=flag("prevote"),
-                read_only=options[case.one("read-only", "safe")],
+                read_only=_READ_ONLY[read_only],
                 disable_conf_change_validation=flag("disable-conf-change-validation"),
                 step_down_on_removal=flag("step-down-on-removal"),
             )
-            node = _Node(raft.RawNode(config), storage, config.async_storage_writes, history)
+            node = Node(raft.RawNode(config), storage, config.async_storage_writes, history)
             self._nodes.append(node)
 
     # --- what is asked of nodes ---
@@ -177,9 +152,12 @@ class Group:
 
     def _do_propose_conf_change(self, case: Case) -> None:
         changes = parse_changes(case.body)
-        transition = _TRANSITIONS[case.one("transition", "auto")]
+        wanted = case.one("transition", "auto")
+        if wanted not in _TRANSITIONS:
+            raise ValueError(f"unknown transition {wanted}")
+        transition = _TRANSITIONS[wanted]
         change: raft.ConfChange | raft.ConfChangeV2
-        if case.one("v1", "false") == "true":
+        if case.one("v1", "false").lower() in ("1", "t", "true"):
             if len(changes) > 1 or transition is not raft.Transition.AUTO:
                 raise ValueError("v1 conf change can only have one operation and no transition")
             change = raft.ConfChange(changes[0].type, changes[0].node)
@@ -259,7 +237,7 @@ class Group:
             else:
                 self._process_ready(self._node(number))
 
-    def _process_ready(self, node: _Node) -> None:
+    def _process_ready(self, node: Node) -> None:
         ready = node.raw.ready()
         self._print(describe.ready(ready))
         if not node.asynchronous:
@@ -281,7 +259,7 @@ class Group:
     def _do_process_apply_thread(self, case: Case) -> None:
         self._work(case, "apply", lambda node: node.apply_work)
 
-    def _work(self, case: Case, kind: str, queue: Callable[[_Node], list[raft.Message]]) -> None:
+    def _work(self, case: Case, kind: str, queue: Callable[[Node], list[raft.Message]]) -> None:
         numbers = case.plain()
         for number in numbers:
             if len(numbers) > 1:
@@ -291,7 +269,7 @@ class Group:
             else:
                 self._one_work(self._node(number), kind, queue(self._node(number)))
 
-    def _one_work(self, node: _Node, kind: str, queue: list[raft.Message]) -> None:
+    def _one_work(self, node: Node, kind: str, queue: list[raft.Message]) -> None:
         if not queue:
             self._print(f"no {kind} work to perform")
             return
@@ -312,17 +290,12 @@ class Group:
     def _do_deliver_msgs(self, case: Case) -> None:
         wanted = case.one("type", _ANY)
         count = 0
-        drop = [int(each) for each in case.value("drop") or []]
-        to = [int(each) for each in case.plain()]
-        order = [(name, values) for name, values in case.arguments]
         targets: list[tuple[int, bool]] = []
-        for name, values in order:
+        for name, values in case.arguments:
             if values is None:
                 targets.append((int(name), False))
             elif name == "drop":
-                targets.extend((node, True) for node in drop)
-        if not to and not drop:
-            raise ValueError("no recipients")
+                targets.extend((int(each), True) for each in values)
         for node, dropped in targets:
             count += self._deliver(node, wanted, drop=dropped)
         if not count:
@@ -359,7 +332,7 @@ class Group:
         level = case.one("log-level", "")
         before = self._quiet
         if level:
-            self._quiet = level.lower() == "none"
+            self._set_level(level)
         try:
             self._stabilize([int(each) for each in case.plain()])
         finally:
