@@ -163,8 +163,13 @@ class Bolt:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = self.socket.makefile("rb")
         self.socket.sendall(MAGIC + bytes((0, 0, version[1], version[0])) + bytes(12))
-        answer = self.reader.read(4)
+        try:
+            answer = self.reader.read(4)
+        except ConnectionError:
+            self.close()
+            raise
         if answer != bytes((0, 0, version[1], version[0])):
+            self.close()
             raise Lost(f"the server answered {answer.hex()} to {version}")
         if logon:
             self._logon({"scheme": "none"} if auth is None else auth, hello or {})

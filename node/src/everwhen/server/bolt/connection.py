@@ -20,7 +20,7 @@ _TOGETHER_BYTES = 64 << 10
 #: seconds a client may take no bytes
 _STALL_SECONDS = 60.0
 #: seconds a client gets to take the last answers
-_LINGER_SECONDS = 10.0
+_LINGER_SECONDS = 5.0
 
 
 class Owner(Protocol):
@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._web: WebSocket | None = None
         self._sniffed = False
         self._lost = False
+        self._refused = False
         self._ending = False
         self.busy = False
         now = server.clock.monotonic()
@@ -208,10 +209,16 @@ class Connection(asyncio.Protocol):
                 self._owner.gone(self)
 
     def _leave(self) -> None:
-        """Close once the client took what was sent, or soon."""
-        self._transport.close()
-        if self._transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
+        """Close once the client took what was sent, or soon. Who is in the middle of a message
+        that was refused sends the rest into nothing: a reset would take the answer away."""
+        if self._refused and not self._lost and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        else:
+            self._transport.close()
+            if not self._transport.get_write_buffer_size():
+                return
+        asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 
     async def _handle(self, item: m.Request | ClientError | Broken) -> None:
         if self._lost:
@@ -221,6 +228,7 @@ class Connection(asyncio.Protocol):
                 self._write(bytes(4))
             else:
                 self._conversation.tell(item.error)
+                self._refused = True
             raise Closed
         self.busy = True
         try:

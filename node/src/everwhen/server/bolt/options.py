@@ -33,7 +33,9 @@ def options_of(extra: Extra, service: Service, stop: Stop) -> TransactionOptions
     mode = _text(extra, "mode", "w")
     if mode not in ("r", "w"):
         raise RequestInvalid(f"mode must be 'r' or 'w', not {mode!r}")
-    metadata = extra.get("tx_metadata") or {}
+    metadata = extra.get("tx_metadata")
+    if metadata is None:
+        metadata = {}
     if type(metadata) is not dict:
         raise RequestInvalid("tx_metadata must be a map")
     return TransactionOptions(
