@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everwhen.raft import follower
+from everwhen.raft import election, follower, replication
 from everwhen.raft.quorum import VoteResult
 from everwhen.raft.types import (
     NO_NODE,
@@ -30,12 +30,12 @@ def step(raft: Raft, message: Message) -> None:
         raft.become_follower(message.term, message.from_)
         follower.from_leader(raft, message)
     elif kind is (MessageType.PRE_VOTE_RESP if pre else MessageType.VOTE_RESP):
-        result = raft.poll(message.from_, granted=not message.reject)
+        result = election.poll(raft, message.from_, granted=not message.reject)
         if result is VoteResult.WON:
             if pre:
-                raft.campaign(Campaign.ELECTION)
+                election.campaign(raft, Campaign.ELECTION)
             else:
                 raft.become_leader()
-                raft.bcast_append()
+                replication.bcast_append(raft)
         elif result is VoteResult.LOST:
             raft.become_follower(raft.term, NO_NODE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everwhen.raft import election, membership
 from everwhen.raft.read_only import ReadOnlyOption
 from everwhen.raft.types import (
     NO_NODE,
@@ -42,7 +43,7 @@ def step(raft: Raft, message: Message) -> None:
             raft.lead = NO_NODE
     elif kind is MessageType.TIMEOUT_NOW:
         # no pre-vote: the leader itself asked for it
-        raft.hup(Campaign.TRANSFER)
+        election.hup(raft, Campaign.TRANSFER)
     elif kind is MessageType.READ_INDEX_RESP:
         if len(message.entries) == 1:
             raft.read_states.append(ReadState(message.index, message.entries[0].data))
@@ -91,6 +92,6 @@ def _append(raft: Raft, message: Message) -> None:
 
 def _restore(raft: Raft, message: Message) -> None:
     snapshot = message.snapshot or Snapshot()
-    restored = raft.restore(snapshot)
+    restored = membership.restore(raft, snapshot)
     index = raft.log.last_index() if restored else raft.log.committed
     raft.send(Message(MessageType.APP_RESP, message.from_, index=index))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everwhen.raft import replication
 from everwhen.raft.confchange import ConfChangeV2
 from everwhen.raft.progress import Progress, ProgressState
 from everwhen.raft.quorum import VoteResult
@@ -30,7 +31,7 @@ def step(raft: Raft, message: Message) -> None:
     if kind is MessageType.PROP:
         _propose(raft, message)
     elif kind is MessageType.BEAT:
-        raft.bcast_heartbeat()
+        replication.bcast_heartbeat(raft)
     elif kind is MessageType.CHECK_QUORUM:
         _check_quorum(raft)
     elif kind is MessageType.READ_INDEX:
@@ -96,10 +97,10 @@ def _propose(raft: Raft, message: Message) -> None:
             message.entries[at] = Entry()
         else:
             raft.pending_conf_index = raft.log.last_index() + at + 1
-    if not raft.append_entries(message.entries):
+    if not replication.append_entries(raft, message.entries):
         raft.pending_conf_index = pending
         raise ProposalDropped("too much is uncommitted already", may_pass=True)
-    raft.bcast_append()
+    replication.bcast_append(raft)
 
 
 def _conf_change_refusal(raft: Raft, change: ConfChangeV2) -> str | None:
@@ -139,7 +140,7 @@ def _rejected(raft: Raft, message: Message, progress: Progress) -> None:
     if progress.maybe_decr_to(message.index, probe):
         if progress.state is ProgressState.REPLICATE:
             progress.become_probe()
-        raft.send_append(message.from_)
+        replication.send_append(raft, message.from_)
 
 
 def _acknowledged(raft: Raft, message: Message, progress: Progress) -> None:
@@ -159,12 +160,12 @@ def _acknowledged(raft: Raft, message: Message, progress: Progress) -> None:
     other = message.from_ != raft.id
     if raft.maybe_commit():
         _release_pending_reads(raft)
-        raft.bcast_append()
+        replication.bcast_append(raft)
     elif other and progress.can_bump_commit(raft.log.committed):
-        raft.send_append(message.from_)
+        replication.send_append(raft, message.from_)
     if other:
         # the window may have room for several messages now
-        while raft.maybe_send_append(message.from_, send_if_empty=False):
+        while replication.maybe_send_append(raft, message.from_, send_if_empty=False):
             pass
     if message.from_ == raft.lead_transferee and progress.match == raft.log.last_index():
         raft.send(Message(MessageType.TIMEOUT_NOW, message.from_))
@@ -175,7 +176,7 @@ def _heartbeat_answered(raft: Raft, message: Message, progress: Progress) -> Non
     # an empty message now and then, or a window whose messages were all lost never moves (P20)
     progress.msg_app_flow_paused = False
     if progress.match < raft.log.last_index() or progress.state is ProgressState.PROBE:
-        raft.send_append(message.from_)
+        replication.send_append(raft, message.from_)
     reads = raft.read_only
     if reads.option is not ReadOnlyOption.SAFE or not message.context:
         return
@@ -205,7 +206,7 @@ def _begin_read(raft: Raft, message: Message) -> None:
         _answer_read(raft, message, raft.log.committed)
         return
     context = raft.read_only.add(raft.log.committed, message, raft.id)
-    raft.bcast_heartbeat(context)
+    replication.bcast_heartbeat(raft, context)
 
 
 def _answer_read(raft: Raft, request: Message, index: int) -> None:
@@ -241,4 +242,4 @@ def _transfer(raft: Raft, to: int, progress: Progress) -> None:
     if progress.match == raft.log.last_index():
         raft.send(Message(MessageType.TIMEOUT_NOW, to))
     else:
-        raft.send_append(to)
+        replication.send_append(raft, to)

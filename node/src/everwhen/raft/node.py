@@ -8,6 +8,7 @@ done: a message that asserts durability exists only inside the batch that makes 
 
 from __future__ import annotations
 
+from everwhen.raft import membership
 from everwhen.raft.confchange import ConfChange, ConfChangeV2
 from everwhen.raft.core import Config, Raft
 from everwhen.raft.progress import Progress
@@ -96,7 +97,7 @@ class RawNode:
 
     def apply_conf_change(self, change: ConfChange | ConfChangeV2) -> ConfState:
         """A committed membership entry is being applied: the configuration it leads to."""
-        return self.raft.apply_conf_change(change.as_v2())
+        return membership.apply_conf_change(self.raft, change.as_v2())
 
     def step(self, message: Message) -> None:
         """A message arrived.
