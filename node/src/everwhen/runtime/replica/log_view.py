@@ -7,11 +7,22 @@ from the segments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
 
+from everwhen import raft
+from everwhen.codec.cluster import Configuration
 from everwhen.limits import LOG_CACHE_BYTES
+from everwhen.raft.storage import limit_size
 from everwhen.storage.frames import Entry
+
+#: kinds of stored entries; 1 is a command, also of logs older than groups
+_KINDS: Final = {
+    raft.EntryType.NORMAL: 1,
+    raft.EntryType.CONF_CHANGE: 2,
+    raft.EntryType.CONF_CHANGE_V2: 3,
+}
+_TYPES: Final = {kind: entry_type for entry_type, kind in _KINDS.items()}
 
 
 class DurableLog(Protocol):
@@ -25,7 +36,7 @@ class DurableLog(Protocol):
 
     def term(self, index: int) -> int | None: ...
 
-    def entries(self, low: int, high: int) -> Sequence[Entry]: ...
+    def entries(self, low: int, high: int) -> Iterator[Entry]: ...
 
 
 class RecentEntries:
@@ -75,3 +86,108 @@ class RecentEntries:
         if start < 0 or stop > len(self._entries):
             return None
         return self._entries[start:stop]
+
+
+class LogView:
+    """``raft.Storage`` over the durable log."""
+
+    def __init__(
+        self,
+        log: DurableLog,
+        *,
+        hard: raft.HardState,
+        configuration: Configuration,
+        snapshot: Callable[[], raft.SnapshotMetadata | None],
+    ) -> None:
+        self._log = log
+        self._hard = hard
+        self._configuration = configuration
+        self._snapshot = snapshot
+        self._recent = RecentEntries(log.last_index)
+        self._last = log.last_index
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Entries became durable."""
+        if entries:
+            self._recent.append(entries)
+            self._last = entries[-1].index
+
+    # --- raft.Storage ---
+
+    def initial_state(self) -> tuple[raft.HardState, raft.ConfState]:
+        """See ``raft.Storage``."""
+        known = self._configuration
+        state = raft.ConfState(
+            list(known.voters),
+            list(known.learners),
+            list(known.outgoing),
+            list(known.learners_next),
+            known.auto_leave,
+        )
+        return self._hard, state
+
+    def entries(self, low: int, high: int, max_size: int) -> list[raft.Entry]:
+        """See ``raft.Storage``."""
+        if low < self._log.first_index:
+            raise raft.Compacted(f"entry {low} is compacted")
+        found = self._recent.slice(low, high)
+        if found is not None:
+            return limit_size([to_raft(entry) for entry in _cut(found, max_size)], max_size)
+        entries: list[raft.Entry] = []
+        size = 0
+        try:
+            for entry in self._log.entries(low, high):
+                entries.append(to_raft(entry))
+                size += len(entry.payload)
+                if size > max_size:
+                    break
+        except LookupError as error:
+            raise raft.Compacted(str(error)) from error
+        return limit_size(entries, max_size)
+
+    def term(self, index: int) -> int:
+        """See ``raft.Storage``."""
+        recent = self._recent.get(index)
+        if recent is not None:
+            return recent.term
+        if index > self._last:
+            raise raft.Unavailable(f"entry {index} is not there")
+        term = self._log.term(index)
+        if term is None:
+            raise raft.Compacted(f"entry {index} is compacted")
+        return term
+
+    def last_index(self) -> int:
+        """See ``raft.Storage``."""
+        return self._last
+
+    def first_index(self) -> int:
+        """See ``raft.Storage``."""
+        return self._log.first_index
+
+    def snapshot(self) -> raft.Snapshot:
+        """See ``raft.Storage``: where a copy of the record stands, made for whoever is behind."""
+        metadata = self._snapshot()
+        if metadata is None:
+            raise raft.SnapshotTemporarilyUnavailable("a snapshot is being made")
+        return raft.Snapshot(metadata=metadata)
+
+
+def _cut(entries: list[Entry], max_size: int) -> list[Entry]:
+    """The first entries up to about ``max_size`` bytes, so that no more are converted."""
+    size = 0
+    for at, entry in enumerate(entries):
+        size += len(entry.payload)
+        if size > max_size:
+            return entries[: at + 1]
+    return entries
+
+
+def to_raft(entry: Entry) -> raft.Entry:
+    """A stored entry as the core has it."""
+    return raft.Entry(entry.term, entry.index, _TYPES[entry.kind], entry.payload)
+
+
+def to_stored(entry: raft.Entry) -> Entry:
+    """An entry of the core as it is stored."""
+    return Entry(entry.index, entry.term, _KINDS[entry.type], entry.data)

@@ -1,0 +1,280 @@
+"""``Consensus`` of a group of nodes: any of them takes proposals and reads, one of them leads.
+
+Commands, reads and locks asked for here go to the leader, who may be this node; their results come
+back through this node's own log. See ``proposals`` for how a command's fate is known for certain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Final, Protocol
+
+import msgspec
+
+from everwhen.codec import envelope
+from everwhen.codec.envelope import Flag
+from everwhen.codec.peer_frames import Verb
+from everwhen.errors import (
+    BookmarkTimeout,
+    Fault,
+    NoLeader,
+    NotTheLeader,
+    OutcomeUnknown,
+    ResourceExhausted,
+    ShuttingDown,
+    TimeOutOfRange,
+)
+from everwhen.limits import (
+    LOG_ENTRY_BYTES_MAX,
+    PROPOSALS_PENDING_BYTES_MAX,
+    PROPOSE_SECONDS,
+    READ_BARRIER_SECONDS,
+)
+from everwhen.model.moments import micros_text
+from everwhen.ports import Clock
+from everwhen.runtime.consensus import Leader, ReadMode
+from everwhen.runtime.replica.leadership import Leadership
+from everwhen.runtime.replica.proposals import Proposal, Superseded
+from everwhen.runtime.replica.replica import Replica
+from everwhen.runtime.replica.requests import Requests
+from everwhen.runtime.replica.waiting import Watermark
+from everwhen.txn import commands as c
+from everwhen.txn.replies import decode_reply, encode_reply
+
+_TERM: Final = Struct(">Q")
+_MOMENT_SECONDS: Final = 0.1
+
+
+class Applied(Protocol):
+    """What is asked of the record's state."""
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def closed_time(self) -> int: ...
+
+
+class _LockRequest(msgspec.Struct, array_like=True):
+    term: int
+    owner: int
+    timeout: float
+    keys: list[bytes]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_LOCKS = msgspec.msgpack.Decoder(_LockRequest)
+
+
+class GroupConsensus:
+    """See the module; implements ``runtime.consensus.Consensus``. Event loop only."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        leadership: Leadership,
+        requests: Requests,
+        applied: Applied,
+        clock: Clock,
+        describe_leader: Callable[[int], Leader | None],
+    ) -> None:
+        self._replica = replica
+        self._leadership = leadership
+        self._requests = requests
+        self._applied = applied
+        self._clock = clock
+        self._describe_leader = describe_leader
+        self._versions = Watermark(applied.version)
+        self._pending_bytes = 0
+        self._closing: asyncio.Future[None] | None = None
+        self._closing_at = 0
+        self.stopping = False
+        requests.handle(Verb.PROPOSE, self._on_propose)
+        requests.handle(Verb.LOCK, self._on_lock)
+        requests.handle(Verb.UNLOCK, self._on_unlock)
+
+    # --- proposals ---
+
+    async def propose(self, command: bytes, flags: int = Flag.NONE, time: int = 0) -> bytes:
+        """See ``Consensus.propose``."""
+        if self.stopping:
+            raise ShuttingDown("the server is stopping")
+        if len(command) > LOG_ENTRY_BYTES_MAX:
+            raise ResourceExhausted(
+                f"a log entry of {len(command):,} bytes is above the limit of "
+                f"{LOG_ENTRY_BYTES_MAX:,}",
+                hint="use smaller values, or smaller transactions",
+            )
+        if self._pending_bytes + len(command) > PROPOSALS_PENDING_BYTES_MAX:
+            raise ResourceExhausted("too many writes are waiting for the log", hint="try again")
+        proposals = self._replica.proposals
+        ticket = proposals.next_ticket()
+        proposal = proposals.open(ticket, envelope.seal(ticket, flags, time, command))
+        self._pending_bytes += len(command)
+        try:
+            return await self._see_through(proposal)
+        finally:
+            self._pending_bytes -= len(command)
+            proposals.close(proposal)
+
+    async def _see_through(self, proposal: Proposal) -> bytes:
+        """Offer it until its outcome is known, or time is up."""
+        deadline = self._clock.monotonic() + PROPOSE_SECONDS
+        while True:
+            try:
+                await self._offer(proposal, deadline)
+                left = deadline - self._clock.monotonic()
+                await asyncio.wait([proposal.outcome], timeout=max(left, 0.0))
+                if not proposal.outcome.done():
+                    raise OutcomeUnknown(
+                        f"no outcome in {PROPOSE_SECONDS:g} s: the change may or may not be in"
+                    )
+                return encode_reply(proposal.outcome.result())
+            except Superseded:
+                self._replica.proposals.again(proposal)
+
+    async def _offer(self, proposal: Proposal, deadline: float) -> None:
+        """Get it into the log of the present leader.
+
+        :raises NoLeader: none took it in time; it is in no log.
+        """
+        replica = self._replica
+        while not proposal.outcome.done():
+            left = deadline - self._clock.monotonic()
+            if left <= 0 and proposal.term:
+                raise OutcomeUnknown("no leader answered in time: the change may or may not be in")
+            if left <= 0 or not await replica.changed.until(lambda: bool(replica.leader), left):
+                raise NoLeader("no node leads at the moment", hint="try again")
+            term, leader = replica.term, replica.leader
+            try:
+                if leader == replica.node_id:
+                    proposal.term = term
+                    await self._leadership.accept(proposal.payload, term)
+                else:
+                    proposal.term = term
+                    body = _TERM.pack(term) + proposal.payload
+                    await self._requests.ask(leader, Verb.PROPOSE, body, urgent=len(body) < 65_536)
+                return
+            except NotTheLeader:
+                # refused, so it is not in that leader's log of that term
+                proposal.term = 0
+                await self._leader_moved(leader, term)
+            except OutcomeUnknown:
+                # it may be in that log: the log will tell; the same leader may be asked again
+                await self._leader_moved(leader, term)
+                if replica.term != term:
+                    return
+
+    async def _leader_moved(self, leader: int, term: int) -> None:
+        """Wait a moment for another leader or term."""
+        replica = self._replica
+        await replica.changed.until(
+            lambda: (replica.leader, replica.term) != (leader, term), _MOMENT_SECONDS
+        )
+
+    async def _on_propose(self, sender: int, body: bytes) -> bytes:
+        term = _TERM.unpack_from(body)[0]
+        await self._leadership.accept(body[_TERM.size :], term)
+        return b""
+
+    # --- reads ---
+
+    async def read_barrier(self, mode: ReadMode, version: int = 0) -> int:
+        """See ``Consensus.read_barrier``."""
+        if mode is ReadMode.LINEARIZABLE:
+            index = await self._replica.reads.index()
+            if not await self._replica.applied.reach(index, READ_BARRIER_SECONDS):
+                raise NoLeader("this node does not keep up with the log", hint="try again")
+        elif mode is ReadMode.BOOKMARK and self._applied.version < version:
+            if not await self._versions.reach(version, READ_BARRIER_SECONDS * 2):
+                raise BookmarkTimeout(
+                    f"this node has applied version {self._applied.version}, "
+                    f"the bookmark asks for {version}"
+                )
+        return self._applied.version
+
+    def version_moved(self) -> None:
+        """Apply published something."""
+        self._versions.advance(self._applied.version)
+
+    async def close_time(self, time_micros: int) -> None:
+        """See ``Consensus.close_time``; waiting reads share one entry."""
+        while self._applied.closed_time < time_micros:
+            now = self._clock.now_micros()
+            if time_micros > max(now, self._applied.closed_time):
+                raise TimeOutOfRange(
+                    f"{micros_text(time_micros)} lies in the future: "
+                    f"the clock says {micros_text(now)}",
+                    hint="ask for a time up to now",
+                )
+            if self._closing is not None and self._closing_at >= time_micros:
+                await asyncio.wait([self._closing], timeout=PROPOSE_SECONDS)
+                continue
+            closing = self._closing = asyncio.get_running_loop().create_future()
+            self._closing_at = max(time_micros, now)
+            command = c.encode(c.CloseTime(c.FORMAT, self._closing_at))
+            try:
+                decode_reply(await self.propose(command, Flag.CLOSES, self._closing_at))
+            finally:
+                if self._closing is closing:
+                    self._closing = None
+                closing.set_result(None)
+
+    # --- ids and locks ---
+
+    async def lease_ids(self, nodes: int, relationships: int) -> tuple[int, int]:
+        """See ``Consensus.lease_ids``."""
+        command = c.encode(c.LeaseIds(c.FORMAT, nodes, relationships))
+        reply = decode_reply(await self.propose(command))
+        if not isinstance(reply, c.Leased):
+            raise Fault(f"a lease was answered with {type(reply).__name__}")
+        return reply.first_node, reply.first_relationship
+
+    async def lock(self, owner: int, keys: Sequence[bytes], timeout: float) -> bool:
+        """See ``Consensus.lock``. Locks are the leader's; a new leader knows none of them, and
+        commits are checked for conflicts all the same."""
+        replica = self._replica
+        if not await replica.changed.until(lambda: bool(replica.leader), timeout):
+            raise NoLeader("no node leads at the moment", hint="try again")
+        mine = (replica.node_id, owner)
+        if replica.is_leader:
+            return await self._leadership.locks.lock(mine, keys, timeout)
+        request = _LockRequest(replica.term, owner, timeout, list(keys))
+        answer = await self._requests.ask(
+            replica.leader, Verb.LOCK, _ENCODER.encode(request), seconds=timeout + 1.0
+        )
+        return answer == b"\x01"
+
+    async def unlock(self, owner: int) -> None:
+        """See ``Consensus.unlock``."""
+        replica = self._replica
+        if replica.is_leader:
+            self._leadership.locks.unlock((replica.node_id, owner))
+        elif replica.leader:
+            request = _LockRequest(replica.term, owner, 0.0, [])
+            try:
+                await self._requests.ask(replica.leader, Verb.UNLOCK, _ENCODER.encode(request))
+            except OutcomeUnknown:
+                # a leader that is gone took its locks along; one that is slow lets them go when
+                # it sees this node's connection end
+                return
+
+    async def _on_lock(self, sender: int, body: bytes) -> bytes:
+        request = _LOCKS.decode(body)
+        self._leadership.need(request.term)
+        waited = await self._leadership.locks.lock(
+            (sender, request.owner), request.keys, request.timeout
+        )
+        return b"\x01" if waited else b"\x00"
+
+    async def _on_unlock(self, sender: int, body: bytes) -> bytes:
+        self._leadership.locks.unlock((sender, _LOCKS.decode(body).owner))
+        return b""
+
+    # --- who leads ---
+
+    def leader(self) -> Leader | None:
+        """See ``Consensus.leader``."""
+        return self._describe_leader(self._replica.leader) if self._replica.leader else None

@@ -1,0 +1,311 @@
+"""Drives the consensus core of one member: ticks and messages in, log writes, messages and applied
+entries out.
+
+The core decides and never waits; three loops around it do: the ticker, the log writer (one write
+and one fsync for everything that gathered meanwhile) and the applier. A reply that asserts that
+something is durable is released by the loop that made it so. Everything else runs on the event loop
+between two awaits, so no step of the core ever sees half a change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from everwhen import raft
+from everwhen.codec import envelope
+from everwhen.codec.cluster import Configuration
+from everwhen.codec.peer_frames import Kind, Verb, encode_frame
+from everwhen.errors import EverwhenError
+from everwhen.limits import (
+    APPLY_BATCH_BYTES_MAX,
+    APPLY_BATCH_ENTRIES_MAX,
+    APPLY_INLINE_BYTES_MAX,
+    LEADER_LOST_SECONDS,
+    TICK_SECONDS,
+)
+from everwhen.ports import Random, Threads
+from everwhen.runtime.replica.log_view import LogView, to_stored
+from everwhen.runtime.replica.persist import Persister, Write
+from everwhen.runtime.replica.proposals import Proposals
+from everwhen.runtime.replica.reads import ReadRounds
+from everwhen.runtime.replica.transport import Transport
+from everwhen.runtime.replica.waiting import Signal, Watermark
+from everwhen.txn import commands as c
+
+
+class Applier(Protocol):
+    """What is asked of ``apply.machine``."""
+
+    def apply_batch(
+        self, entries: Sequence[tuple[int, int, bytes]]
+    ) -> list[c.Reply | EverwhenError]: ...
+
+
+class Replica:
+    """One member; see the module. ``run`` it in the node's task group."""
+
+    def __init__(
+        self,
+        core: raft.RawNode,
+        view: LogView,
+        persister: Persister,
+        applier: Applier,
+        transport: Transport,
+        random: Random,
+        threads: Threads,
+        proposals: Proposals,
+        *,
+        node_id: int,
+        applied: int,
+        on_configuration: Callable[[Configuration], None],
+        on_snapshot_wanted: Callable[[int], None],
+    ) -> None:
+        self.core = core
+        self.node_id = node_id
+        self.proposals = proposals
+        self.reads = ReadRounds(node_id, self._ask_index)
+        self.applied = Watermark(applied)
+        #: term, leader or configuration changed
+        self.changed = Signal()
+        self._view = view
+        self._persister = persister
+        self._applier = applier
+        self._transport = transport
+        self._random = random
+        self._threads = threads
+        self._on_configuration = on_configuration
+        self._on_snapshot_wanted = on_snapshot_wanted
+        self._to_log: deque[raft.Message] = deque()
+        self._to_apply: deque[raft.Message] = deque()
+        self._wake_log = asyncio.Event()
+        self._wake_apply = asyncio.Event()
+        self._pump_due = False
+        self._stopped = False
+        self._leader = 0
+        self._term = 0
+
+    # --- what others ask ---
+
+    @property
+    def leader(self) -> int:
+        """The node that leads as far as this one knows; 0 for none."""
+        return self._leader
+
+    @property
+    def term(self) -> int:
+        """The present term."""
+        return self._term
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this node leads."""
+        return self._leader == self.node_id
+
+    def propose(self, payloads: list[bytes]) -> None:
+        """Append payloads to the log of the group; this node must lead.
+
+        :raises raft.ProposalDropped: nothing was appended.
+        """
+        self.core.propose(payloads)
+        self.pump_soon()
+
+    def pump_soon(self) -> None:
+        """Handle what the core has ready, after what is happening now."""
+        if not self._pump_due and not self._stopped:
+            self._pump_due = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def receive(self, message: raft.Message) -> None:
+        """A message of another member."""
+        self.core.step(message)
+        self.pump_soon()
+
+    def leader_lost(self, peer: int) -> None:
+        """The process of ``peer`` is gone. If it led, do not wait for the election timeout: forget
+        it, and stand for election after a short random while (architecture brief, section 8)."""
+        self.core.report_unreachable(peer)
+        if peer == self._leader:
+            self.core.forget_leader()
+            low, high = LEADER_LOST_SECONDS
+            after = low + (high - low) * self._random.float()
+            asyncio.get_running_loop().call_later(after, self._stand)
+        self.pump_soon()
+
+    def _stand(self) -> None:
+        if not self._leader and not self._stopped:
+            self.core.campaign()
+            self.pump_soon()
+
+    def _ask_index(self, context: bytes) -> None:
+        self.core.read_index(context)
+        self.pump_soon()
+
+    # --- the core ---
+
+    def _pump(self) -> None:
+        self._pump_due = False
+        while not self._stopped and self.core.has_ready():
+            ready = self.core.ready()
+            if ready.soft_state is not None or not ready.hard_state.is_empty:
+                self._note_leader()
+            for state in ready.read_states:
+                self.reads.confirmed(state.request_ctx, state.index)
+            for message in ready.messages:
+                self._dispatch(message)
+
+    def _note_leader(self) -> None:
+        leader, term = self.core.leader, self.core.term
+        if (leader, term) != (self._leader, self._term):
+            moved = leader != self._leader
+            self._leader, self._term = leader, term
+            self.changed.notify()
+            if moved and leader:
+                self.reads.leader_changed()
+
+    def _dispatch(self, message: raft.Message) -> None:
+        if message.to == raft.LOCAL_APPEND:
+            self._to_log.append(message)
+            self._wake_log.set()
+        elif message.to == raft.LOCAL_APPLY:
+            self._to_apply.append(message)
+            self._wake_apply.set()
+        elif message.to == self.node_id:
+            self.core.step(message)
+        elif message.type is raft.MessageType.SNAP:
+            self._on_snapshot_wanted(message.to)
+        else:
+            self._send(message)
+
+    def _send(self, message: raft.Message) -> None:
+        frame = encode_frame(Kind.CONSENSUS, 0, Verb.NONE, raft.encode_message(message))
+        bulk = message.type is raft.MessageType.APP and bool(message.entries)
+        if not self._transport.send(message.to, frame, urgent=not bulk) and bulk:
+            self.core.report_unreachable(message.to)
+
+    # --- the loops ---
+
+    async def run(self) -> None:
+        """Until cancelled or ``stop``.
+
+        :raises Fault: the disk failed, or apply met what it does not understand.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tick())
+                group.create_task(self._write_log())
+                group.create_task(self._apply())
+                self.pump_soon()
+        finally:
+            self._stopped = True
+            self.proposals.fail("the node stopped before the outcome was known")
+            self.changed.notify()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            # a process that stood still must not make up for it: its timers fire once, late
+            due = max(due + TICK_SECONDS, loop.time())
+            await asyncio.sleep(due - loop.time())
+            self.core.tick()
+            self.pump_soon()
+
+    async def _write_log(self) -> None:
+        while True:
+            if not self._to_log:
+                self._wake_log.clear()
+                await self._wake_log.wait()
+            batch = list(self._to_log)
+            self._to_log.clear()
+            writes = [_write_of(message) for message in batch]
+            if any(write.entries or write.term for write in writes):
+                await self._threads.run("log", self._persister.persist, writes)
+            for message, write in zip(batch, writes, strict=True):
+                self._view.append(write.entries)
+                self._release(message)
+            self._pump()
+
+    def _release(self, message: raft.Message) -> None:
+        """Deliver the replies that waited for a message to be done."""
+        for reply in message.responses:
+            if reply.to == self.node_id:
+                self.core.step(reply)
+            else:
+                self._send(reply)
+
+    async def _apply(self) -> None:
+        while True:
+            if not self._to_apply:
+                self._wake_apply.clear()
+                await self._wake_apply.wait()
+            message = self._to_apply.popleft()
+            await self._apply_entries(message.entries)
+            self._release(message)
+            self._pump()
+
+    async def _apply_entries(self, entries: Sequence[raft.Entry]) -> None:
+        """Apply committed entries, membership entries one by one and the others in batches."""
+        batch: list[raft.Entry] = []
+        size = 0
+        for entry in entries:
+            if entry.type is not raft.EntryType.NORMAL:
+                await self._apply_batch(batch)
+                batch, size = [], 0
+                await self._apply_membership(entry)
+                continue
+            if batch and (
+                size + len(entry.data) > APPLY_BATCH_BYTES_MAX
+                or len(batch) == APPLY_BATCH_ENTRIES_MAX
+            ):
+                await self._apply_batch(batch)
+                batch, size = [], 0
+            batch.append(entry)
+            size += len(entry.data)
+        await self._apply_batch(batch)
+
+    async def _apply_membership(self, entry: raft.Entry) -> None:
+        state = self.core.apply_conf_change(raft.decode_conf_change(entry))
+        configuration = Configuration(
+            entry.index,
+            sorted(state.voters),
+            sorted(state.voters_outgoing),
+            sorted(state.learners),
+            sorted(state.learners_next),
+            state.auto_leave,
+        )
+        command = c.encode(c.Configure(c.FORMAT, configuration))
+        self._done([entry], await self._machine([(entry.index, entry.term, command)]))
+        self._on_configuration(configuration)
+        self.changed.notify()
+
+    async def _apply_batch(self, batch: list[raft.Entry]) -> None:
+        if batch:
+            raw = [(entry.index, entry.term, entry.data) for entry in batch]
+            self._done(batch, await self._machine(raw))
+
+    async def _machine(
+        self, entries: list[tuple[int, int, bytes]]
+    ) -> list[c.Reply | EverwhenError]:
+        if sum(len(payload) for _, _, payload in entries) <= APPLY_INLINE_BYTES_MAX:
+            return self._applier.apply_batch(entries)
+        return await self._threads.run("apply", self._applier.apply_batch, entries)
+
+    def _done(self, entries: Sequence[raft.Entry], replies: list[c.Reply | EverwhenError]) -> None:
+        proposals = self.proposals
+        for entry, reply in zip(entries, replies, strict=True):
+            if isinstance(reply, EverwhenError) and not reply.deterministic:
+                raise reply
+            if proposals and envelope.is_sealed(entry.data):
+                ticket = envelope.ticket_of(entry.data)
+                if proposals.is_own(ticket):
+                    proposals.applied(ticket, reply)
+        if proposals:
+            proposals.term_applied(entries[-1].term)
+        self.applied.advance(entries[-1].index)
+
+
+def _write_of(message: raft.Message) -> Write:
+    return Write([to_stored(entry) for entry in message.entries], message.term, message.vote)
