@@ -62,6 +62,11 @@ CHUNK_BYTES: Final = 4 << 20
 #: rows of a column segment in a bulk load, and where apply must look at each of them
 BULK_ROWS: Final = 32_768
 BULK_ROWS_INDEXED: Final = 1_000
+#: one part of a bulk load over HTTP, parts turned at the same time, and loads open
+BULK_PART_BYTES_MAX: Final = 32 << 20
+BULK_PART_ROWS_MAX: Final = 1 << 20
+BULK_PARTS_AT_ONCE: Final = 3
+BULK_LOADS_OPEN_MAX: Final = 100
 CONFLICT_KEYS_PER_COMMIT_MAX: Final = 10_000
 #: versions over which the last commit per conflict key is kept
 CONFLICT_WINDOW_VERSIONS: Final = 100_000
@@ -156,3 +161,8 @@ LOG_TRAILING_ENTRIES: Final = 50_000
 #: how long a proposal waits for a leader, for its commit, or for room
 PROPOSE_SECONDS: Final = 30.0
 READ_BARRIER_SECONDS: Final = 15.0
+#: reads that wait at the leader for a quorum; further ones are lost and asked again
+READS_PENDING_MAX: Final = 10_000
+#: entries, replies and members in one consensus message
+RAFT_ENTRIES_MAX: Final = 100_000
+RAFT_MEMBERS_MAX: Final = 1_000

@@ -15,7 +15,7 @@ from everwhen.errors import EverwhenError
 from everwhen.version import VERSION
 
 #: modules with ``add_parser(subparsers)``, in the order of ``--help``; imported when needed
-COMMANDS = ("serve", "dump", "verify")
+COMMANDS = ("serve", "import_", "sample", "dump", "verify")
 
 
 def build_parser() -> argparse.ArgumentParser:

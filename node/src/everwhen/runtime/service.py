@@ -23,6 +23,7 @@ from everwhen.errors import (
 from everwhen.limits import AT_ONCE_SECONDS, ROWS_AT_ONCE_MAX, RUNS_IN_THREADS
 from everwhen.ports import Threads
 from everwhen.query.compile import CachedPlan
+from everwhen.runtime.bulk import BulkLoads
 from everwhen.runtime.consensus import Consensus, ReadMode
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
@@ -68,6 +69,7 @@ class Service:
         self._threads = threads
         self._history_id = history_id
         self._gate = Gate(queries_max, waiting_max)
+        self.bulk = BulkLoads(database, consensus, threads)
         self.stopping = False
 
     # --- bookmarks ---
@@ -319,7 +321,7 @@ class Service:
     async def end_idle(self, idle_seconds: float) -> int:
         """Rolls back explicit transactions nobody used for so long; how many."""
         now = self.database.clock.monotonic()
-        ended = 0
+        ended = await self.bulk.end_idle(idle_seconds)
         for transaction in self.database.open_transactions():
             idle = now - transaction.last_used
             if transaction.busy or transaction.options.auto_commit or idle < idle_seconds:

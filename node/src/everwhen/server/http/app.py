@@ -20,7 +20,7 @@ from everwhen.errors import (
 )
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
-from everwhen.server.http import admin, query, transactions
+from everwhen.server.http import admin, bulk, query, transactions
 from everwhen.server.http.answers import error_response
 from everwhen.server.http.media import NotAcceptable
 from everwhen.server.logging import logger
@@ -77,6 +77,7 @@ def build_app(door: Door) -> web.Application:
             web.post("/db/{database}/query/v2/tx/{transaction}", transactions.run),
             web.post("/db/{database}/query/v2/tx/{transaction}/commit", transactions.commit),
             web.delete("/db/{database}/query/v2/tx/{transaction}", transactions.rollback),
+            *bulk.routes(),
         ]
     )
     return app

@@ -1,0 +1,1 @@
+"""What ``everwhen import`` and ``everwhen sample`` are made of."""
