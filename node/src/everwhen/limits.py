@@ -166,3 +166,5 @@ READS_PENDING_MAX: Final = 10_000
 #: entries, replies and members in one consensus message
 RAFT_ENTRIES_MAX: Final = 100_000
 RAFT_MEMBERS_MAX: Final = 1_000
+#: reads that wait at the leader for a quorum; further ones are lost and asked again
+READS_PENDING_MAX: Final = 10_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everwhen.limits import READS_PENDING_MAX
 from everwhen.raft import replication
 from everwhen.raft.confchange import ConfChangeV2
 from everwhen.raft.progress import Progress, ProgressState
-from everwhen.raft.quorum import VoteResult
 from everwhen.raft.read_only import ReadOnlyOption
 from everwhen.raft.types import (
     NO_NODE,
@@ -180,10 +180,8 @@ def _heartbeat_answered(raft: Raft, message: Message, progress: Progress) -> Non
     reads = raft.read_only
     if reads.option is not ReadOnlyOption.SAFE or not message.context:
         return
-    acks = reads.ack(message.from_, message.context)
-    if raft.tracker.config.voters.vote_result(acks) is not VoteResult.WON:
-        return
-    for request, index in reads.advance(message.context):
+    reads.acknowledge(message.from_, message.context)
+    for request, index in reads.advance(raft.tracker.config.voters):
         _answer_read(raft, request, index)
 
 
@@ -191,22 +189,23 @@ def _heartbeat_answered(raft: Raft, message: Message, progress: Progress) -> Non
 
 
 def _read_index(raft: Raft, message: Message) -> None:
-    """Begin a read."""
-    if raft.tracker.is_singleton:
-        _answer_read(raft, message, raft.log.committed)
-    elif not raft.committed_in_term():
-        # until then it does not know what is committed (P49)
-        raft.pending_reads.append(message)
-    else:
+    """Begin a read; lost if too many wait: whoever asked asks again (P57)."""
+    if raft.committed_in_term():
         _begin_read(raft, message)
+    elif len(raft.pending_reads) < READS_PENDING_MAX:
+        # until then it does not know what is committed (P49); a leader alone does not either: the
+        # commit index it had before it was restarted need not have been durable
+        raft.pending_reads.append(message)
 
 
 def _begin_read(raft: Raft, message: Message) -> None:
-    if raft.read_only.option is ReadOnlyOption.LEASE_BASED:
+    reads, voters = raft.read_only, raft.tracker.config.voters
+    # alone it decides if the one voter is this node: one that was removed leads on for a while
+    alone = raft.tracker.is_singleton and raft.id in voters.incoming
+    if alone or reads.option is ReadOnlyOption.LEASE_BASED:
         _answer_read(raft, message, raft.log.committed)
-        return
-    context = raft.read_only.add(raft.log.committed, message, raft.id)
-    replication.bcast_heartbeat(raft, context)
+    elif not reads.is_full:
+        replication.bcast_heartbeat(raft, reads.add(raft.log.committed, message, raft.id))
 
 
 def _answer_read(raft: Raft, request: Message, index: int) -> None:

@@ -1,17 +1,20 @@
 """Reads that wait until the leader knows that it still leads (Raft thesis, 6.4).
 
-Each request gets a number of the leader's own, and heartbeats carry that number: an answer to an
-earlier heartbeat cannot confirm a later request, even if a caller uses a context twice (P50).
+Each request gets the next number of the leader's own count, and heartbeats carry the newest one. A
+member that answers a heartbeat acknowledges every request up to its number; requests up to the
+number that a quorum acknowledged are confirmed. The caller's context plays no part in that, so an
+answer to an earlier heartbeat cannot confirm a later request (P50).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from enum import IntEnum
 from struct import Struct
 from typing import Final
 
+from everwhen.limits import READS_PENDING_MAX
+from everwhen.raft.quorum import JointConfig
 from everwhen.raft.types import Message
 
 _NUMBER: Final = Struct(">Q")
@@ -24,55 +27,44 @@ class ReadOnlyOption(IntEnum):
     LEASE_BASED = 1
 
 
-@dataclass(slots=True)
-class _Request:
-    number: int
-    message: Message
-    index: int
-    acks: dict[int, bool] = field(default_factory=dict)
-
-
 class ReadOnly:
-    """Requests in the order they came; one confirmed confirms all before it."""
+    """Requests in the order they came."""
 
-    __slots__ = ("_number", "_queue", "option")
+    __slots__ = ("_acked", "_confirmed", "_waiting", "option")
 
     def __init__(self, option: ReadOnlyOption) -> None:
         self.option = option
-        self._number = 0
-        self._queue: deque[_Request] = deque()
+        #: how many requests were confirmed: the number of the newest of them
+        self._confirmed = 0
+        self._waiting: deque[tuple[Message, int]] = deque()
+        self._acked: dict[int, int] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further request is taken."""
+        return len(self._waiting) >= READS_PENDING_MAX
 
     def add(self, index: int, message: Message, leader: int) -> bytes:
         """A request that may be served once ``index`` is applied; the context for heartbeats."""
-        self._number += 1
-        self._queue.append(_Request(self._number, message, index, {leader: True}))
-        return _NUMBER.pack(self._number)
+        self._waiting.append((message, index))
+        number = self._confirmed + len(self._waiting)
+        self._acked[leader] = number
+        return _NUMBER.pack(number)
 
-    def ack(self, node: int, context: bytes) -> dict[int, bool]:
-        """A node answered a heartbeat; who has answered for that request so far."""
-        request = self._find(context)
-        if request is None:
-            return {}
-        request.acks[node] = True
-        return request.acks
+    def acknowledge(self, node: int, context: bytes) -> None:
+        """A node answered a heartbeat."""
+        if len(context) == _NUMBER.size:
+            number = _NUMBER.unpack(context)[0]
+            if self._acked.get(node, 0) < number <= self._confirmed + len(self._waiting):
+                self._acked[node] = number
 
-    def advance(self, context: bytes) -> list[tuple[Message, int]]:
-        """The request of ``context`` is confirmed: it and all before it, with their indexes."""
-        request = self._find(context)
-        if request is None:
-            return []
-        done: list[tuple[Message, int]] = []
-        while self._queue and self._queue[0].number <= request.number:
-            first = self._queue.popleft()
-            done.append((first.message, first.index))
+    def advance(self, voters: JointConfig) -> list[tuple[Message, int]]:
+        """Requests that a quorum confirmed, with their indexes."""
+        count = voters.committed_index(self._acked) - self._confirmed
+        done = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        self._confirmed += len(done)
         return done
 
     def last_context(self) -> bytes:
         """What a heartbeat should carry; empty if nothing waits."""
-        return _NUMBER.pack(self._queue[-1].number) if self._queue else b""
-
-    def _find(self, context: bytes) -> _Request | None:
-        if len(context) != _NUMBER.size or not self._queue:
-            return None
-        at = _NUMBER.unpack(context)[0] - self._queue[0].number
-        return self._queue[at] if 0 <= at < len(self._queue) else None
+        return _NUMBER.pack(self._confirmed + len(self._waiting)) if self._waiting else b""

@@ -1,0 +1,458 @@
+"""Groups of cores on random schedules: loss, copies, reordering, cuts, crashes between a write and
+its acknowledgement, compaction, snapshots, membership changes, transfers, reads.
+
+One seed, one run. After every step the invariants of research/raft.md 4.4 that a core can break are
+checked: one leader a term (I1), committed entries agree and never change (I2, I4), a new leader has
+all of them (I3), what is committed is durable on a quorum of both halves of the configuration in
+force (I5), terms and positions only grow (I7), positions keep their order (I8), what others were
+told is durable (I9), a confirmed read is not behind what was committed when it was asked (I12).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from everwhen import raft
+from everwhen.raft.core import Raft
+from everwhen.raft.progress import ProgressState
+from everwhen.raft.storage import MemoryStorage
+from everwhen.raft.types import NO_LIMIT, HardState
+from everwhen.raft.wire import decode_message, encode_message
+
+_ELECTION_TICKS = 10
+
+
+@dataclass(slots=True)
+class Process:
+    """A running node; gone with a crash, but for ``disk`` and ``durable_*``."""
+
+    raw: raft.RawNode
+    append_work: list[raft.Message] = field(default_factory=list)
+    apply_work: list[raft.Message] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Machine:
+    """What of a node outlives its process."""
+
+    id: int
+    disk: MemoryStorage = field(default_factory=MemoryStorage)
+    applied: int = 0
+    conf_state: raft.ConfState = field(default_factory=raft.ConfState)
+    process: Process | None = None
+    term: int = 0
+    commit: int = 0
+
+
+class Simulation:
+    """One run; see the module."""
+
+    def __init__(self, seed: int, voters: int = 3, machines: int = 5) -> None:
+        self.random = Random(seed)
+        self.machines = {number: Machine(number) for number in range(1, machines + 1)}
+        self.network: list[raft.Message] = []
+        self.committed: dict[int, tuple[int, int, bytes]] = {}
+        self.leaders: dict[int, int] = {}
+        #: terms whose leader was found to have everything
+        self.complete: set[int] = set()
+        self.cut: set[tuple[int, int]] = set()
+        self.reached: Counter[str] = Counter()
+        self.proposals = 0
+        self.reads: dict[bytes, int] = {}
+        self.loss = self.random.choice((0.0, 0.05, 0.3))
+        self.copies = self.random.choice((0.0, 0.1))
+        self.pre_vote = self.random.random() < 0.8
+        self.check_quorum = self.random.random() < 0.8
+        self.steps = 0
+        state = raft.ConfState(list(range(1, voters + 1)))
+        first = raft.Snapshot(b"", raft.SnapshotMetadata(state, 2, 1))
+        self.committed[2] = (1, 0, b"")
+        for machine in self.machines.values():
+            if machine.id <= voters:
+                machine.disk.apply_snapshot(first)
+                machine.applied, machine.conf_state = 2, state
+            self.start(machine)
+
+    # --- processes ---
+
+    def start(self, machine: Machine) -> None:
+        small = self.random.random() < 0.5
+        config = raft.Config(
+            machine.id,
+            election_tick=_ELECTION_TICKS,
+            heartbeat_tick=1,
+            storage=_View(machine),
+            random_below=self.random.randrange,
+            applied=machine.applied,
+            async_storage_writes=True,
+            max_size_per_msg=64 if small else 1 << 20,
+            max_committed_size_per_ready=64 if small else 1 << 20,
+            max_inflight_msgs=2 if small else 256,
+            max_uncommitted_size=1 << 10,
+            check_quorum=self.check_quorum,
+            pre_vote=self.pre_vote,
+            step_down_on_removal=True,
+        )
+        machine.process = Process(raft.RawNode(config))
+
+    def crash(self, machine: Machine) -> None:
+        machine.process = None
+        self.reached["crash"] += 1
+
+    # --- one step ---
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            self.step()
+
+    def step(self) -> None:
+        self.steps += 1
+        machine = self.random.choice(list(self.machines.values()))
+        process = machine.process
+        chance = self.random.random()
+        if process is None:
+            if chance < 0.05:
+                self.start(machine)
+            return
+        if chance < 0.40:
+            self.deliver()
+        elif chance < 0.52:
+            process.raw.tick()
+        elif chance < 0.70:
+            self.write(machine, process)
+        elif chance < 0.82:
+            self.apply(machine, process)
+        elif chance < 0.97:
+            self.propose(process)
+        else:
+            self.trouble(machine, process)
+        if machine.process is not None:
+            self.pump(machine, machine.process)
+        self.check(machine)
+
+    def pump(self, machine: Machine, process: Process) -> None:
+        while process.raw.has_ready():
+            ready = process.raw.ready()
+            for state in ready.read_states:
+                asked = self.reads.pop(state.request_ctx, 0)
+                assert state.index >= asked, f"a read at {state.index} was asked at {asked}"
+                self.reached["read"] += 1
+            for message in ready.messages:
+                if message.to == raft.LOCAL_APPEND:
+                    process.append_work.append(message)
+                elif message.to == raft.LOCAL_APPLY:
+                    process.apply_work.append(message)
+                else:
+                    self.send(machine, message)
+
+    def send(self, machine: Machine, message: raft.Message) -> None:
+        disk = machine.disk
+        if message.type is raft.MessageType.VOTE_RESP and not message.reject:
+            assert disk.hard_state.term > message.term or (
+                (disk.hard_state.term, disk.hard_state.vote) == (message.term, message.to)
+            ), "a vote was told before it was durable"
+        if message.type is raft.MessageType.APP_RESP and not message.reject:
+            assert disk.last_index() >= message.index, (
+                "entries acknowledged before they were durable"
+            )
+        if message.type is not raft.MessageType.SNAP:
+            # through bytes: what one node does to a message is nothing to another
+            message = decode_message(encode_message(message))
+        else:
+            message = copy.deepcopy(message)
+        self.network.append(message)
+        if self.random.random() < self.copies:
+            self.network.append(copy.deepcopy(message))
+        if len(self.network) > 400:
+            del self.network[: self.random.randrange(200)]
+
+    def deliver(self) -> None:
+        if not self.network:
+            return
+        # mostly the oldest, sometimes any, so that old messages meet new terms
+        at = 0 if self.random.random() < 0.8 else self.random.randrange(len(self.network))
+        message = self.network.pop(at)
+        process = self.machines[message.to].process
+        lost = self.random.random() < self.loss or (message.from_, message.to) in self.cut
+        if process is None or lost:
+            return
+        self.reached[message.type.name] += 1
+        self.step_into(process, message)
+        self.pump(self.machines[message.to], process)
+        self.check(self.machines[message.to])
+
+    def step_into(self, process: Process, message: raft.Message) -> None:
+        try:
+            process.raw.step(message)
+        except (raft.StepRefused, raft.ProposalDropped):
+            self.reached["refused"] += 1
+
+    # --- storage ---
+
+    def write(self, machine: Machine, process: Process) -> None:
+        if not process.append_work:
+            return
+        message = process.append_work.pop(0)
+        disk = machine.disk
+        if message.term:
+            disk.hard_state = HardState(message.term, message.vote, message.commit)
+        if message.snapshot is not None and not message.snapshot.is_empty:
+            disk.apply_snapshot(copy.deepcopy(message.snapshot))
+            machine.applied = message.snapshot.metadata.index
+            machine.conf_state = message.snapshot.metadata.conf_state
+            self.reached["snapshot installed"] += 1
+        disk.append(copy.deepcopy(message.entries))
+        if self.random.random() < 0.01:
+            # durable, and gone before anybody was told
+            self.crash(machine)
+            return
+        self.respond(machine, process, message)
+
+    def respond(self, machine: Machine, process: Process, message: raft.Message) -> None:
+        for reply in message.responses:
+            if reply.to == machine.id:
+                self.step_into(process, reply)
+            else:
+                self.send(machine, reply)
+
+    def apply(self, machine: Machine, process: Process) -> None:
+        if not process.apply_work:
+            return
+        message = process.apply_work.pop(0)
+        for entry in message.entries:
+            assert entry.index == machine.applied + 1, "an entry was left out or applied twice"
+            assert entry.index <= machine.disk.last_index(), "applied before it was durable here"
+            if entry.type is not raft.EntryType.NORMAL:
+                change = raft.decode_conf_change(entry)
+                machine.conf_state = process.raw.apply_conf_change(change)
+                self.reached["joint" if machine.conf_state.voters_outgoing else "membership"] += 1
+            machine.applied = entry.index
+        self.respond(machine, process, message)
+
+    def compact(self, machine: Machine) -> None:
+        disk, index = machine.disk, machine.applied
+        if index > disk.snapshot().metadata.index and index <= disk.last_index():
+            disk.create_snapshot(index, machine.conf_state, b"state")
+            if index > disk.first_index():
+                disk.compact(index - self.random.randrange(2))
+                self.reached["compacted"] += 1
+
+    # --- what is asked of the group ---
+
+    def propose(self, process: Process) -> None:
+        raw, chance = process.raw, self.random.random()
+        try:
+            if chance < 0.80:
+                self.proposals += 1
+                raw.propose([b"%d" % self.proposals] * self.random.choice((1, 1, 3)))
+            elif chance < 0.90:
+                context = b"read %d" % self.steps
+                self.reads[context] = max(self.committed)
+                raw.read_index(context)
+            elif chance < 0.97 and raw.leader == raw.raft.id:
+                raw.propose_conf_change(self.change())
+            elif raw.leader == raw.raft.id:
+                raw.transfer_leadership(self.random.choice(list(self.machines)))
+        except raft.ProposalDropped:
+            self.reached["dropped"] += 1
+
+    def change(self) -> raft.ConfChangeV2:
+        kinds = (
+            raft.ChangeType.ADD_NODE,
+            raft.ChangeType.ADD_NODE,
+            raft.ChangeType.ADD_LEARNER_NODE,
+            raft.ChangeType.REMOVE_NODE,
+        )
+        # the first two stay, so that no change empties the group; one step each
+        nodes = self.random.sample(range(3, len(self.machines) + 1), self.random.choice((1, 1, 2)))
+        changes = tuple(raft.Change(self.random.choice(kinds), node) for node in nodes)
+        return raft.ConfChangeV2(raft.Transition.AUTO, changes)
+
+    def trouble(self, machine: Machine, process: Process) -> None:
+        chance = self.random.random()
+        if chance < 0.15:
+            self.crash(machine)
+        elif chance < 0.35:
+            self.compact(machine)
+        elif chance < 0.55:
+            self.cut = set()
+        elif chance < 0.75:
+            other = self.random.choice(list(self.machines))
+            self.cut |= {(machine.id, other)}
+            if self.random.random() < 0.7:
+                self.cut |= {(other, machine.id)}
+        elif chance < 0.85:
+            process.raw.forget_leader()
+        elif chance < 0.95:
+            process.raw.report_unreachable(self.random.choice(list(self.machines)))
+        else:
+            other = self.random.choice(list(self.machines))
+            process.raw.report_snapshot(other, failed=self.random.random() < 0.5)
+
+    # --- invariants ---
+
+    def check(self, machine: Machine) -> None:
+        process = machine.process
+        if process is None:
+            return
+        core = process.raw.raft
+        log = core.log
+        assert log.applied <= log.applying <= log.committed <= log.last_index()
+        assert core.term >= machine.term, "the term went back"
+        assert core.term >= machine.disk.hard_state.term
+        machine.term = max(machine.term, machine.disk.hard_state.term)
+        if core.state is raft.StateType.LEADER:
+            known = self.leaders.setdefault(core.term, core.id)
+            assert known == core.id, f"two leaders in term {core.term}"
+            if core.term not in self.complete:
+                self.complete.add(core.term)
+                self.reached["leader"] += 1
+                self.check_complete(core)
+            for progress in core.tracker.progress.values():
+                assert progress.match < progress.next
+        if log.committed > machine.commit:
+            self.check_committed(machine, process)
+            machine.commit = log.committed
+
+    def check_complete(self, core: Raft) -> None:
+        """I3: what was ever committed stands in the log of a new leader."""
+        first = core.log.first_index()
+        for index, (term, _, _) in self.committed.items():
+            if index >= first:
+                assert core.log.term(index) == term, f"leader lacks committed entry {index}"
+
+    def check_committed(self, machine: Machine, process: Process) -> None:
+        core = process.raw.raft
+        log = core.log
+        low = max(machine.commit + 1, log.first_index())
+        for entry in log.slice(low, log.committed + 1, NO_LIMIT):
+            found = (entry.term, int(entry.type), entry.data)
+            known = self.committed.get(entry.index)
+            if known is None:
+                self.committed[entry.index] = found
+                self.check_durable(core, entry)
+            else:
+                assert known == found, f"entry {entry.index} was committed as {known} and {found}"
+
+    def check_durable(self, core: Raft, entry: raft.Entry) -> None:
+        """I5: on the disks of a majority of both halves, running or not."""
+        holders = {
+            machine.id: True
+            for machine in self.machines.values()
+            if machine.disk.last_index() >= entry.index
+            and (
+                machine.disk.first_index() > entry.index
+                or machine.disk.term(entry.index) == entry.term
+            )
+        }
+        voters = core.tracker.config.voters
+        for half in (voters.incoming, voters.outgoing):
+            assert not half or 2 * len(half & set(holders)) > len(half), (
+                f"entry {entry.index} was committed without a quorum: {sorted(holders)} of {voters}"
+            )
+
+    # --- the end ---
+
+    def heal(self) -> None:
+        """No more trouble: within some thousand steps everybody agrees and takes a write."""
+        self.loss = self.copies = 0.0
+        self.cut.clear()
+        for machine in self.machines.values():
+            if machine.process is None:
+                self.start(machine)
+        marker = b"after"
+        for turn in range(400):
+            for machine in self.machines.values():
+                process = machine.process
+                assert process is not None
+                process.raw.tick()
+                self.resend_snapshots(process)
+                self.pump(machine, process)
+            for _ in range(200):
+                if not self.quiet_round():
+                    break
+            leaders = [
+                each.process.raw
+                for each in self.machines.values()
+                if each.process and each.process.raw.raft.state is raft.StateType.LEADER
+            ]
+            if turn % 10 == 9 and leaders:
+                try:
+                    leaders[-1].propose([marker])
+                except raft.ProposalDropped:
+                    continue
+            if self.agreed(marker):
+                return
+        raise AssertionError("the group did not come to agree after all trouble was over")
+
+    def resend_snapshots(self, process: Process) -> None:
+        """Who sends snapshots tells the core of those that did not arrive."""
+        progress = process.raw.raft.tracker.progress
+        for node in list(progress):
+            if progress[node].state is ProgressState.SNAPSHOT:
+                process.raw.report_snapshot(node, failed=True)
+
+    def quiet_round(self) -> bool:
+        """Everything that is due, once; whether anything was."""
+        busy = bool(self.network)
+        for _ in range(len(self.network)):
+            self.deliver()
+        for machine in self.machines.values():
+            process = machine.process
+            if process is None:
+                self.start(machine)
+                continue
+            busy = busy or bool(process.append_work or process.apply_work)
+            while process.append_work and machine.process is process:
+                self.write(machine, process)
+            while process.apply_work and machine.process is process:
+                self.apply(machine, process)
+            if machine.process is process:
+                self.pump(machine, process)
+                self.check(machine)
+        return busy
+
+    def agreed(self, marker: bytes) -> bool:
+        last = max(self.committed)
+        if not any(data == marker for _, _, data in self.committed.values()):
+            return False
+        leaders = [
+            each.process.raw
+            for each in self.machines.values()
+            if each.process and each.process.raw.raft.state is raft.StateType.LEADER
+        ]
+        newest = max(leaders, key=lambda raw: raw.term, default=None)
+        if newest is None:
+            return False
+        members = newest.raft.tracker.ids()
+        return all(self.machines[node].applied == last for node in members)
+
+
+class _View:
+    """The disk of a machine as its core sees it, with the configuration as it was applied."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.entries = machine.disk.entries
+        self.term = machine.disk.term
+        self.last_index = machine.disk.last_index
+        self.first_index = machine.disk.first_index
+
+    def snapshot(self) -> raft.Snapshot:
+        """The state as it is now: an older one may not know the member that needs it."""
+        machine = self._machine
+        if not machine.applied:
+            raise raft.SnapshotTemporarilyUnavailable
+        term = machine.disk.term(machine.applied)
+        metadata = raft.SnapshotMetadata(machine.conf_state, machine.applied, term)
+        return raft.Snapshot(b"state", metadata)
+
+    def initial_state(self) -> tuple[HardState, raft.ConfState]:
+        machine = self._machine
+        saved = machine.disk.hard_state
+        # what was applied was committed, whether the disk knows or not
+        commit = max(saved.commit, machine.applied)
+        return HardState(saved.term, saved.vote, commit), machine.conf_state
