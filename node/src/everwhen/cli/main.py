@@ -15,11 +15,11 @@ from everwhen.errors import EverwhenError
 from everwhen.version import VERSION
 
 #: modules with ``add_parser(subparsers)``, in the order of ``--help``; imported when needed
-COMMANDS = ("serve", "import_", "sample", "dump", "verify")
+COMMANDS = ("serve", "import_", "export", "sample", "dump", "verify")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def build_parser(wanted: str = "") -> argparse.ArgumentParser:
+    """The command line: of one command, or all of it if there is none of that name."""
     parser = argparse.ArgumentParser(
         prog="everwhen",
         description="A graph database that never forgets.",
@@ -27,14 +27,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"everwhen {VERSION}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    known = [name for name in COMMANDS if name.rstrip("_") == wanted]
+    for name in known or COMMANDS:
         import_module(f"everwhen.cli.{name}").add_parser(subparsers)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    # a command imports only what it needs: that is half of its start
+    options = build_parser(given[0] if given else "").parse_args(given)
     try:
         code: int = options.run(options)
     except EverwhenError as error:

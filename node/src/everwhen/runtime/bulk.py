@@ -285,9 +285,13 @@ class BulkLoads:
         self, load: BulkLoad, chunks: Iterator[tuple[list[str], list[c.AnyMutation]]]
     ) -> None:
         async with load.lock:
-            while (found := await self._turn(next, chunks, None)) is not None:
-                names, mutations = found
-                await self._send(self._chunk(load, names, mutations, []))
+            following = await self._turn(next, chunks, None)
+            while following is not None:
+                names, mutations = following
+                chunk = self._chunk(load, names, mutations, [])
+                _, following = await asyncio.gather(
+                    self._send(chunk), self._turn(next, chunks, None)
+                )
 
     def _chunk(
         self,

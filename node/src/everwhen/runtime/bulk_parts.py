@@ -52,6 +52,8 @@ Ids = npt.NDArray[np.int64]
 START: Final = ":start"
 END: Final = ":end"
 ID: Final = ":id"
+#: how many other mutations the delete of a node takes as long as
+_DELETE_IS: Final = 5
 _RESERVED: Final = frozenset({START, END, ID, ":row"})
 _PARSERS: Final = {
     "date": parse_date,
@@ -326,7 +328,10 @@ def changes(part: Part, kind: Change) -> Iterator[tuple[list[str], list[c.AnyMut
 def deletes(part: Part, kind: Delete) -> Iterator[tuple[list[str], list[c.AnyMutation]]]:
     """Mutations of chunks that delete."""
     _need_distinct(part)
-    for cut in part.cut(limits.MUTATIONS_PER_CHUNK):
+    rows = limits.MUTATIONS_PER_CHUNK
+    if kind is c.DeleteNode:
+        rows //= _DELETE_IS  # apply looks whether it has relationships left
+    for cut in part.cut(rows):
         yield [], [kind(one) for one in part.ids[ID][cut].tolist()]
 
 

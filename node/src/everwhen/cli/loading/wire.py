@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections import deque
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Thread
@@ -117,6 +117,55 @@ class Wire:
             return pa.ipc.open_stream(raw).read_all()
         except pa.ArrowException as error:
             raise ServerRefused(f"the server ended its answer with an error: {error}") from error
+
+    def batches(self, statement: str, *, at: str | int | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of a read as they come.
+
+        :raises ServerRefused: it failed, perhaps in the middle.
+        """
+        pieces = _Pieces(self, self.client.stream(statement, at=at))
+        try:
+            with pa.ipc.open_stream(pieces) as reader:
+                yield from reader
+        except pa.ArrowException as error:
+            raise ServerRefused(f"the server ended its answer with an error: {error}") from error
+
+
+class _Pieces(io.RawIOBase):
+    """Pieces of an answer as a file."""
+
+    def __init__(self, wire: Wire, pieces: AsyncIterator[bytes]) -> None:
+        super().__init__()
+        self._wire = wire
+        self._pieces = pieces
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            self._left = self._wire.call(self._next())
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+    def read(self, size: int = -1) -> bytes:
+        parts = []
+        while size:
+            if not self._left:
+                self._left = self._wire.call(self._next())
+            if not self._left:
+                break
+            part = self._left if size < 0 else self._left[:size]
+            self._left = self._left[len(part) :]
+            size -= len(part) if size > 0 else 0
+            parts.append(part)
+        return b"".join(parts)
+
+    async def _next(self) -> bytes:
+        return await anext(self._pieces, b"")
 
 
 def ipc(fields: Sequence[pa.Field], arrays: Sequence[pa.Array]) -> bytes:
