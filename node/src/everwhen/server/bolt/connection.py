@@ -26,6 +26,10 @@ _LINGER_SECONDS = 5.0
 class Owner(Protocol):
     """The listener."""
 
+    def came(self, connection: Connection) -> bool:
+        """It is connected; False if there is no room for it."""
+        ...
+
     def gone(self, connection: Connection) -> None:
         """It ended, and everything it held."""
         ...
@@ -58,12 +62,17 @@ class Connection(asyncio.Protocol):
         self._stalled: float | None = None
         self._transport = cast("asyncio.Transport", None)
         self._conversation = cast("Conversation", None)
+        #: handles the requests, from ``connection_made`` on
         self.task = cast("asyncio.Task[None]", None)
 
     # --- the socket ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if not self._owner.came(self):
+            self._ending = True
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=BOLT_UNSENT_BYTES_MAX)
         peer = transport.get_extra_info("peername")
         remote = str(peer[0]) if peer else ""
@@ -126,6 +135,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lost = self._ending = True
+        if self._conversation is None:
+            return  # there was no room for it
         self._conversation.interrupt("the connection is gone")
         for waiting in (self._awake, self._writable):
             if waiting is not None and not waiting.done():

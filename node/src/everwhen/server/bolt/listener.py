@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from dataclasses import dataclass
 from typing import cast
@@ -84,13 +83,16 @@ class Listener:
         self._looking = group.create_task(self._look())
 
     def _accept(self) -> asyncio.Protocol:
+        self._next += 1
+        return Connection(self._server, self, self._next - 1, self._group)
+
+    def came(self, connection: Connection) -> bool:
+        """See ``connection.Owner``."""
         if len(self._open) >= self._options.connections_max:
             self.refused += 1
-            return _Refused()
-        connection = Connection(self._server, self, self._next, self._group)
-        self._open[self._next] = connection
-        self._next += 1
-        return connection
+            return False
+        self._open[connection.number] = connection
+        return True
 
     def gone(self, connection: Connection) -> None:
         """See ``connection.Owner``."""
@@ -122,13 +124,3 @@ class Listener:
             if late:
                 await asyncio.wait(late, timeout=_END_SECONDS)
         await self._accepting.wait_closed()
-
-
-class _Refused(asyncio.Protocol):
-    """Too many are open already: closed before a word."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        transport.close()
