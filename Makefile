@@ -48,9 +48,9 @@ test-drivers: .venv/ready ## Neo4j's drivers (Python 4.4, 5, 6, JavaScript, Java
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
-.PHONY: bench bench-write bench-import bench-point bench-latency
+.PHONY: bench bench-write bench-import bench-point bench-latency bench-bolt
 bench: .venv/ready-bench ## all measurements, one JSON line each
-	@$(MAKE) --no-print-directory --keep-going bench-write bench-import bench-point bench-latency
+	@$(MAKE) --no-print-directory --keep-going bench-write bench-import bench-point bench-latency bench-bolt
 bench-write: .venv/ready-bench ## commits with fsync, against etcd
 	@$(bin)/python -m bench.write $(ARGS)
 bench-import: .venv/ready-bench ## bulk load, relationships a second and bytes each
@@ -59,6 +59,9 @@ bench-point: .venv/ready-bench ## one node by an indexed property, against ladyb
 	@$(bin)/python -m bench.point $(ARGS)
 bench-latency: .venv/ready-bench ## what others feel while something large goes on
 	@$(bin)/python -m bench.latency $(ARGS)
+
+bench-bolt: .venv/ready-bench ## reads over Bolt, raw and through the driver, against ArcadeDB
+	@$(bin)/python -m bench.bolt $(ARGS)
 
 # --- now and then ---
 .PHONY: lock
