@@ -58,7 +58,7 @@ class Machine:
         options = NodeOptions(
             ROOT,
             "twin",
-            "twin:0",
+            {"http": "twin:0"},
             "twin",
             DatabaseOptions(),
             Marks(0, 0),

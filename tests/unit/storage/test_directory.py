@@ -16,7 +16,7 @@ from everwhen.errors import (
     FormatUnsupported,
 )
 from everwhen.mvcc.memory import MemoryStore
-from everwhen.mvcc.store import Batch, Store
+from everwhen.mvcc.store import Batch, FileStore
 from everwhen.ports import File
 from everwhen.runtime.system import SystemDisk, SystemRandom
 from everwhen.runtime.twins.disk import PowerCut, TwinDisk
@@ -29,11 +29,11 @@ from tests.unit.storage.log_world import batch
 ROOT = Path("/srv/data")
 
 
-def memory(path: Path, create: bool) -> Store:
+def memory(path: Path, create: bool) -> FileStore:
     return MemoryStore()
 
 
-def rocks(path: Path, create: bool) -> Store:
+def rocks(path: Path, create: bool) -> FileStore:
     return RocksStore(path, create=create)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from everwhen.mvcc.store import Batch, Store
+from everwhen.mvcc.store import Batch, FileStore
 from everwhen.runtime.system import SystemDisk, SystemRandom
 from everwhen.storage.directory import DataDirectory
 from everwhen.storage.log_segments import Entry
@@ -47,7 +47,7 @@ while True:
 """
 
 
-def rocks(path: Path, create: bool) -> Store:
+def rocks(path: Path, create: bool) -> FileStore:
     return RocksStore(path, create=create, memtable_bytes=256 << 10)
 
 
@@ -63,7 +63,7 @@ def open_directory(root: Path) -> DataDirectory:
     )
 
 
-def apply(store: Store, entry: Entry) -> None:
+def apply(store: FileStore, entry: Entry) -> None:
     """One batch: two keys that belong together, and the applied index."""
     index = entry.index.to_bytes(8, "big")
     changes = Batch()

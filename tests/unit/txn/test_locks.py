@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everwhen.errors import DeadlockDetected
-from everwhen.txn.locks import Locks
+from everwhen.txn.locks import Locks, Owner
 
 
 def test_one_holder_then_the_queue_in_order():
@@ -66,8 +66,8 @@ def test_waiting_behind_someone_in_the_queue_counts():
 )
 def test_every_request_is_granted_refused_or_given_up(steps):
     locks = Locks()
-    waiting: dict[int, set[bytes]] = {}
-    held: dict[int, set[bytes]] = {owner: set() for owner in range(5)}
+    waiting: dict[Owner, set[bytes]] = {}
+    held: dict[Owner, set[bytes]] = {owner: set() for owner in range(5)}
 
     def released(owner):
         for other in locks.release(owner):

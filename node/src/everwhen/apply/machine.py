@@ -68,6 +68,10 @@ class Machine:
         """Large transactions that began and did not end, ascending."""
         return [staging.transaction for staging in self._stagings]
 
+    def open_stagings_with_chunks(self) -> dict[int, int]:
+        """The same, with the number of chunks that came so far."""
+        return {staging.transaction: staging.header.chunks for staging in self._stagings}
+
     def apply(self, index: int, term: int, payload: bytes) -> Outcome:
         """One entry, as a batch of its own."""
         return self.apply_batch([(index, term, payload)])[0]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import Lock
 from typing import Final
 
@@ -35,7 +34,7 @@ class MemoryStore:
         self._shared = False
         self._closed = False
         #: makes the files of a checkpoint out of a copy
-        self.on_checkpoint: Callable[[Path, MemoryStore], None] | None = None
+        self.on_checkpoint: Callable[[str, MemoryStore], None] | None = None
 
     # --- reads ---
 
@@ -135,7 +134,7 @@ class MemoryStore:
         """The value of ``key`` at the last ``flush``."""
         return self._flushed[1].get(key)
 
-    def checkpoint(self, folder: Path) -> None:
+    def checkpoint(self, folder: str) -> None:
         """Hand a copy to whoever keeps the twin's files (``on_checkpoint``)."""
         if self.on_checkpoint is None:
             raise NotSupported("this store has no files to copy")

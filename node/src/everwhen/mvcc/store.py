@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from pathlib import Path
 from typing import Final, Protocol
 
 
@@ -151,13 +150,6 @@ class Store(Protocol):
         """
         ...
 
-    def checkpoint(self, folder: Path) -> None:
-        """Make ``folder``: a copy of everything written before the call, durable, cheap (links).
-
-        It holds one published state; later writes may be in it as well, whole batches only.
-        """
-        ...
-
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:
         """Give back the space of what was overwritten or deleted; long, safe to run beside work."""
         ...
@@ -168,4 +160,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release everything. Not a flush: what was not flushed comes back from the log."""
+        ...
+
+
+class FileStore(Store, Protocol):
+    """A store that lives in files, or in what a test takes for files."""
+
+    def checkpoint(self, folder: str) -> None:
+        """Make ``folder``: a copy of everything written before the call, durable, cheap (links).
+
+        It holds one published state; later writes may be in it as well, whole batches only.
+        """
         ...

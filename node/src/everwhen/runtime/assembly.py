@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from everwhen.apply.machine import Machine
@@ -11,12 +10,11 @@ from everwhen.mvcc.store import Store
 from everwhen.ports import Clock, Random, Threads
 from everwhen.runtime.administration import ServerFacts
 from everwhen.runtime.backend import LoopBackend
-from everwhen.runtime.consensus import Leader
+from everwhen.runtime.consensus import Consensus, Leader
 from everwhen.runtime.database import Database, DatabaseOptions
 from everwhen.runtime.service import Service
 from everwhen.runtime.single import Log, SingleConsensus
 from everwhen.runtime.statements import Observer
-from everwhen.version import VERSION
 
 
 @dataclass(slots=True)
@@ -26,7 +24,7 @@ class Parts:
     store: Store
     state: RecordState
     machine: Machine
-    consensus: SingleConsensus
+    consensus: Consensus
     database: Database
     service: Service
 
@@ -47,42 +45,22 @@ class AppliedState:
         return max(head.closed_time, head.time)
 
 
-def assemble(
-    store: Store,
-    log: Log,
+def wire(
+    state: RecordState,
+    machine: Machine,
+    consensus: Consensus,
     clock: Clock,
     random: Random,
     threads: Threads,
+    facts: ServerFacts,
     *,
-    state: RecordState | None = None,
-    machine: Machine | None = None,
-    facts: ServerFacts | None = None,
     options: DatabaseOptions | None = None,
-    term: int = 1,
-    last_stamp: int = 0,
     history_id: str = "1",
-    refuse_growth: Callable[[], str | None] = lambda: None,
     observer: Observer | None = None,
     queries_max: int = 64,
     waiting_max: int = 10_000,
 ) -> Parts:
-    """Wires the parts; starts nothing. ``state`` and ``machine`` are made from the store if they
-    are not given."""
-    state = state or RecordState.load(store)
-    machine = machine or Machine(store, state)
-    facts = facts or ServerFacts(VERSION, "1", "embedded", "", "embedded", clock.now_micros())
-    applied = AppliedState(state)
-    consensus = SingleConsensus(
-        log,
-        machine,
-        applied,
-        clock,
-        threads,
-        term=term,
-        last_stamp=max(last_stamp, applied.closed_time),
-        refuse_growth=refuse_growth,
-        leader=Leader(facts.node_id, facts.name, facts.address, is_self=True),
-    )
+    """What stands on consensus; starts nothing."""
     backend = LoopBackend(consensus, threads)
     extra = {} if observer is None else {"observer": observer}
     database = Database(state, backend, clock, random, facts, options, **extra)
@@ -94,4 +72,27 @@ def assemble(
         queries_max=queries_max,
         waiting_max=waiting_max,
     )
-    return Parts(store, state, machine, consensus, database, service)
+    return Parts(state.store, state, machine, consensus, database, service)
+
+
+def single(
+    log: Log,
+    state: RecordState,
+    machine: Machine,
+    clock: Clock,
+    threads: Threads,
+    facts: ServerFacts,
+) -> SingleConsensus:
+    """Consensus of this process alone, for a database without a group."""
+    applied = AppliedState(state)
+    return SingleConsensus(
+        log,
+        machine,
+        applied,
+        clock,
+        threads,
+        term=1,
+        last_stamp=applied.closed_time,
+        refuse_growth=lambda: None,
+        leader=Leader(facts.node_id, facts.name, facts.address, is_self=True),
+    )

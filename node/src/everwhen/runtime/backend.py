@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from everwhen.ports import Threads
-from everwhen.runtime.consensus import Consensus, ReadMode
+from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.txn.commands import Command, Reply, encode
 from everwhen.txn.replies import decode_reply
 
@@ -41,7 +41,8 @@ class LoopBackend:
 
     def propose(self, command: Command) -> Reply:
         """See ``Backend.propose``."""
-        return decode_reply(self._threads.wait_for(self._consensus.propose(encode(command))))
+        proposed = self._consensus.propose(encode(command), order_of(command))
+        return decode_reply(self._threads.wait_for(proposed))
 
     def close_time(self, time_micros: int) -> None:
         """See ``Consensus.close_time``."""

@@ -16,6 +16,7 @@ from everwhen.mvcc.store import Store
 from everwhen.ports import Threads
 from everwhen.runtime.consensus import Consensus
 from everwhen.runtime.headroom import Headroom
+from everwhen.runtime.replica.member import Member
 from everwhen.runtime.schema import SchemaRunner
 from everwhen.runtime.service import Service
 from everwhen.txn import commands as c
@@ -26,6 +27,10 @@ IDLE_SECONDS = 0.2
 #: bytes of log since the last flush that make a flush due, and the time that does
 FLUSH_LOG_BYTES = 64 << 20
 FLUSH_SECONDS = 60.0
+
+#: seconds without a new chunk after which a large transaction is given up; above what an idle
+#: transaction may take
+STAGING_SILENT_SECONDS = 180.0
 
 Report = Callable[[str, EverwhenError], None]
 
@@ -77,7 +82,7 @@ class Background:
         self,
         service: Service,
         schema: SchemaRunner,
-        consensus: Consensus,
+        member: Member,
         state: RecordState,
         store: Store,
         log: CompactableLog,
@@ -87,7 +92,8 @@ class Background:
         report: Report,
     ) -> None:
         self._service = service
-        self._upkeep = Upkeep(schema, consensus, state, threads)
+        self._upkeep = Upkeep(schema, member.consensus, state, threads)
+        self._member = member
         self._store = store
         self._log = log
         self._threads = threads
@@ -97,13 +103,16 @@ class Background:
         self._flushed_index = 0
         self._flushed_bytes = 0
         self._last_flush = 0.0
+        #: open large transaction -> (chunks so far, since when no more came)
+        self._silent: dict[int, tuple[int, float]] = {}
 
     async def run(self) -> None:
         """All loops, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for step in (
-                self._upkeep.build,
-                self._upkeep.fold,
+                self._build,
+                self._fold,
+                self._end_silent,
                 self._flush_when_due,
                 self._look_around,
             ):
@@ -119,6 +128,32 @@ class Background:
                 self._report(step.__name__.strip("_"), error)
                 more = False
             await asyncio.sleep(0 if more else IDLE_SECONDS)
+
+    async def _build(self) -> bool:
+        """The leader drives what every node then applies."""
+        return self._member.replica.is_leader and await self._upkeep.build()
+
+    async def _fold(self) -> bool:
+        return self._member.replica.is_leader and await self._upkeep.fold()
+
+    async def _end_silent(self) -> bool:
+        """Large transactions nobody sends chunks of any more: their node is gone."""
+        if not self._member.replica.is_leader:
+            self._silent.clear()
+            return False
+        now = asyncio.get_running_loop().time()
+        seen = self._member.open_stagings()
+        self._silent = {
+            number: self._silent.get(number, (chunks, now))
+            if self._silent.get(number, (-1, 0.0))[0] == chunks
+            else (chunks, now)
+            for number, chunks in seen.items()
+        }
+        for number, (_, since) in self._silent.items():
+            if now - since > STAGING_SILENT_SECONDS:
+                command = c.encode(c.AbortChunks(c.FORMAT, number, "nothing came any more"))
+                await self._member.consensus.propose(command)
+        return False
 
     async def _flush_when_due(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -138,7 +173,8 @@ class Background:
         await self._threads.run("background", self._store.flush)
         raw = await self._threads.run("background", self._store.persisted, meta_key(META_HEAD))
         if raw is not None:
-            await self._threads.run("log", self._log.compact, decode_head(raw).applied_index)
+            durable = decode_head(raw).applied_index
+            await self._threads.run("log", self._log.compact, self._member.compact_up_to(durable))
         self._flushed_index = index
         self._flushed_bytes = self._log.bytes_on_disk
 

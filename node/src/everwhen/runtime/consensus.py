@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from everwhen.codec.envelope import Flag
+from everwhen.txn import commands as c
 
 
 class ReadMode(Enum):
@@ -30,13 +33,45 @@ class Leader:
     is_self: bool
 
 
+class Order(NamedTuple):
+    """What the leader must do with a command, and the commit time it asks for (0: none)."""
+
+    flags: int
+    time: int
+
+
+def order_of(command: c.Command) -> Order:
+    """The order that belongs to a command."""
+    flags, time = Flag.GROWS if grows(command) else Flag.NONE, 0
+    if isinstance(command, c.Commit | c.CommitChunks):
+        flags |= Flag.OWN_TIME if command.own_time else Flag.STAMP
+        time = command.time if command.own_time else 0
+    elif isinstance(command, c.CloseTime):
+        flags, time = Flag.CLOSES, command.time
+    return Order(flags, time)
+
+
+def grows(command: c.Command) -> bool:
+    """Whether it makes the record grow, so that it is refused where space is short. Deletions and
+    the ends of what was begun are let through."""
+    if isinstance(command, c.Commit | c.Chunk):
+        if isinstance(command, c.Chunk) and command.segments:
+            return True
+        return any(
+            not isinstance(mutation, c.DeleteNode | c.DeleteRelationship)
+            for mutation in command.mutations
+        )
+    return isinstance(command, c.CreateIndex | c.CreateConstraint)
+
+
 class Consensus(Protocol):
     """Agreement on the log."""
 
-    async def propose(self, command: bytes) -> bytes:
+    async def propose(self, command: bytes, order: Order | None = None) -> bytes:
         """Replicate a command (``txn.commands``) and return the encoded reply of its apply.
 
-        A data commit is stamped here, by the leader, in the same step that orders it.
+        ``order`` (``order_of``) tells the leader what it must do with the command, so that nobody
+        need decode it on the way; without it the command is decoded here. A data commit is stamped here, by the leader, in the same step that orders it.
 
         :raises ResourceExhausted: refused before it was proposed; nothing happened.
         :raises ShuttingDown: not proposed.

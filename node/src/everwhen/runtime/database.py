@@ -165,12 +165,20 @@ class Database:
 
     def known_read(self, text: str, version: int) -> CachedPlan | None:
         """The plan of a statement that only reads, if it is there already."""
+        known = self._known(text, version)
+        return known if known is not None and known.plan.kind == "r" else None
+
+    def known_write(self, text: str, version: int) -> CachedPlan | None:
+        """The plan of a statement that writes data, if it is there already."""
+        known = self._known(text, version)
+        return known if known is not None and "w" in known.plan.kind else None
+
+    def _known(self, text: str, version: int) -> CachedPlan | None:
         view = self.snapshot(version)
         known = self._compiler.known(text, view.catalog, view)
-        if known is None or known.built is None:
+        if known is None or known.built is None or known.plan.mode != "run":
             return None
-        plan = known.plan
-        return known.entry if plan.kind == "r" and plan.mode == "run" else None
+        return known.entry
 
     def run_schema(self, prepared: PreparedSchema, parameters: Mapping[str, Any]) -> Summary:
         """CREATE or DROP of an index or constraint."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from everwhen.apply.machine import Machine
 from everwhen.exec.procedures import ProcedureDefinition
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.ports import Clock, Random
-from everwhen.runtime.assembly import Parts, assemble
+from everwhen.runtime.administration import ServerFacts
+from everwhen.runtime.assembly import Parts, single, wire
 from everwhen.runtime.background import IDLE_SECONDS, Upkeep
 from everwhen.runtime.cursor import Summary
 from everwhen.runtime.database import DatabaseOptions
@@ -26,6 +28,7 @@ from everwhen.runtime.service import Service
 from everwhen.runtime.session import Session
 from everwhen.runtime.system import LoopThread, SystemClock, SystemRandom, SystemThreads
 from everwhen.storage.frames import Entry
+from everwhen.version import VERSION
 
 _T = TypeVar("_T")
 
@@ -126,22 +129,27 @@ class Embedded:
     async def _serve(self, store: Store, opened: Callable[[Parts], object]) -> None:
         """One life of the database, until the stop event."""
         state = RecordState.load(store)
-        parts = assemble(
-            store,
-            ForgetfulLog(state.current.head.applied_index),
+        machine = Machine(store, state)
+        facts = ServerFacts(VERSION, "1", "embedded", "", "embedded", self._clock.now_micros())
+        log = ForgetfulLog(state.current.head.applied_index)
+        consensus = single(log, state, machine, self._clock, self._threads, facts)
+        parts = wire(
+            state,
+            machine,
+            consensus,
             self._clock,
             self._random,
             self._threads,
-            state=state,
+            facts,
             options=self._options,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(parts.consensus.run())
+            group.create_task(consensus.run())
             upkeep = group.create_task(self._keep_up(parts))
             opened(parts)
             await self._stop_event.wait()
             upkeep.cancel()
-            parts.consensus.stop()
+            consensus.stop()
 
     async def _keep_up(self, parts: Parts) -> None:
         """What ``background`` does for a served node: folds large transactions, builds indexes."""

@@ -5,6 +5,7 @@ What is left of a block when the process ends is lost; ids are 63 bits wide.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 
 from everwhen.limits import ID_LEASE_BLOCK
@@ -34,20 +35,23 @@ class IdAllocator:
         self._nodes = _Block()
         self._relationships = _Block()
 
-    def node(self) -> int:
-        """The next node id."""
-        return self._take(self._nodes)
+    def node(self, before_waiting: Callable[[], None]) -> int:
+        """The next node id. ``before_waiting`` is called when a block must be leased first, and
+        may raise where nobody may wait."""
+        return self._take(self._nodes, before_waiting)
 
-    def relationship(self) -> int:
+    def relationship(self, before_waiting: Callable[[], None]) -> int:
         """The next relationship id."""
-        return self._take(self._relationships)
+        return self._take(self._relationships, before_waiting)
 
-    def _take(self, block: _Block) -> int:
+    def _take(self, block: _Block, before_waiting: Callable[[], None]) -> int:
         while True:
             with self._lock:
                 if block.next < block.end:
                     block.next += 1
                     return block.next - 1
+            before_waiting()
+            with self._lock:
                 size, block.size = block.size, min(block.size * 2, _LARGEST_BLOCK)
             # leased without the lock: two threads may both lease, and the smaller rest is dropped
             of_nodes = block is self._nodes

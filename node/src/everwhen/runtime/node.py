@@ -1,29 +1,37 @@
-"""A node over a data directory: opening, replay, running, closing.
+"""A node over a data directory: opening, running as a member of its group, closing.
 
-Opening order: lock and format (``storage.directory``), the record, then the log from the record's
-applied index on. Only then does anything answer. A Fault in any task ends the node: what a broken
-disk or a diverging apply left behind is known only after a restart.
+Opening order: lock and format (``storage.directory``), the record, then the log. What the log holds
+beyond the record is applied as consensus finds it committed; only when that is done is the node
+ready. A Fault in any task ends the node: what a broken disk or a diverging apply left behind is
+known only after a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from everwhen.apply.machine import Machine
-from everwhen.errors import CorruptData
-from everwhen.limits import APPLY_BATCH_BYTES_MAX, APPLY_BATCH_ENTRIES_MAX, LOG_SEGMENT_BYTES
+from everwhen.codec.cluster import FEATURE_LEVEL
+from everwhen.errors import CorruptData, NoLeader
+from everwhen.limits import LOG_SEGMENT_BYTES
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.runtime.administration import ServerFacts
-from everwhen.runtime.assembly import Parts, assemble
+from everwhen.runtime.assembly import Parts, wire
 from everwhen.runtime.background import Background, Report
+from everwhen.runtime.consensus import ReadMode
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Headroom, Marks
+from everwhen.runtime.replica.log_view import COMMAND_KIND
+from everwhen.runtime.replica.member import Description, Member
+from everwhen.runtime.replica.transport import Alone, Transport
 from everwhen.runtime.statements import Observer
 from everwhen.storage.directory import BALLAST_BYTES, DataDirectory, StoreOpener
+from everwhen.storage.frames import Entry
+from everwhen.storage.meta import Meta
 from everwhen.txn import commands as c
 from everwhen.version import VERSION
 
@@ -34,7 +42,8 @@ class NodeOptions:
 
     data_dir: Path
     name: str
-    address: str
+    #: door -> "host:port" as others reach it: ``http``, ``bolt``, ``peer``
+    addresses: dict[str, str]
     holder: str
     database: DatabaseOptions
     marks: Marks
@@ -46,9 +55,17 @@ class NodeOptions:
     ballast_bytes: int = BALLAST_BYTES
 
 
+def _alone(meta: Meta) -> Transport:
+    return Alone()
+
+
+def _silent(event: str, fields: dict[str, object]) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Time, chance, files and threads."""
+    """Time, chance, files, threads and the other members."""
 
     clock: Clock
     random: Random
@@ -56,6 +73,9 @@ class Ports:
     threads: Threads
     open_store: StoreOpener
     memory_free: Callable[[], int]
+    transport: Callable[[Meta], Transport] = field(default=_alone)
+    #: something of the group that is worth a log line
+    notice: Callable[[str, dict[str, object]], None] = field(default=_silent)
 
 
 class Node:
@@ -65,22 +85,23 @@ class Node:
         self,
         directory: DataDirectory,
         parts: Parts,
+        member: Member,
         background: Background,
         headroom: Headroom,
-        replayed: int,
     ) -> None:
         self.directory = directory
         self.parts = parts
+        self.member = member
         self.headroom = headroom
-        #: log entries applied while opening
-        self.replayed = replayed
+        #: log entries that the record did not have when it was opened
+        self.to_replay = directory.log.last_index - parts.state.current.head.applied_index
         self._background = background
 
     @classmethod
     def open(
         cls, options: NodeOptions, ports: Ports, report: Report, observer: Observer | None = None
     ) -> Node:
-        """Open the data directory and replay the log. Blocking; before any loop depends on it.
+        """Open the data directory. Blocking; before any loop depends on it.
 
         :raises DataDirectoryLocked, FormatUnsupported, CorruptData, DiskFailed: with what to do.
         """
@@ -108,26 +129,37 @@ class Node:
         report: Report,
         observer: Observer | None,
     ) -> Node:
-        """Replay and wire the parts over an open directory."""
+        """Wire the parts over an open directory."""
         state = RecordState.load(directory.store)
         machine = Machine(directory.store, state)
-        replayed, last_stamp = _replay(directory, machine)
+        _found(directory, state, options, ports.random)
+        _check_reach(directory, machine)
         headroom = Headroom(options.marks, directory.free_bytes, ports.memory_free)
         headroom.look()
-        parts = assemble(
-            directory.store,
-            directory.log,
+        meta = directory.meta.value
+        member = Member(
+            directory,
+            state,
+            machine,
+            ports.transport(meta),
             ports.clock,
             ports.random,
             ports.threads,
-            state=state,
-            machine=machine,
-            facts=_facts(directory, options, ports.clock),
-            options=options.database,
-            term=_next_term(directory),
-            last_stamp=last_stamp,
-            history_id=directory.meta.value.cluster_id.hex[:12],
+            ports.disk,
+            Description(options.name, options.addresses, VERSION),
             refuse_growth=headroom.refusal,
+            report=ports.notice,
+        )
+        parts = wire(
+            state,
+            machine,
+            member.consensus,
+            ports.clock,
+            ports.random,
+            ports.threads,
+            _facts(meta, options, ports.clock),
+            options=options.database,
+            history_id=meta.cluster_id.hex[:12],
             observer=observer,
             queries_max=options.queries_max,
             waiting_max=options.queries_waiting_max,
@@ -135,7 +167,7 @@ class Node:
         background = Background(
             parts.service,
             parts.database.schema,
-            parts.consensus,
+            member,
             state,
             directory.store,
             directory.log,
@@ -144,33 +176,49 @@ class Node:
             options.idle_transaction_seconds,
             report,
         )
-        return cls(directory, parts, background, headroom, replayed)
+        return cls(directory, parts, member, background, headroom)
 
-    async def run(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set: then what is pending is written and answered.
+    async def run(self, ready: asyncio.Event, stop: asyncio.Event) -> bool:
+        """Serve until ``stop`` is set: then what is pending is answered. True if it ended because
+        a snapshot took the place of the record: open the node again.
 
         :raises Fault: something broke; the process must end.
         """
+        installed = self.member.snapshots.installed
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.parts.consensus.run())
+                running = group.create_task(self.member.run())
                 background = group.create_task(self._background.run())
+                getting_ready = group.create_task(self._get_ready(ready))
+                ending = group.create_task(_either(stop, installed))
                 try:
-                    await self._expire_stagings()
-                    ready.set()
-                    await stop.wait()
+                    await ending
                 finally:
                     self.parts.service.stopping = True
                     background.cancel()
-                    self.parts.consensus.stop()
+                    getting_ready.cancel()
+                    if stop.is_set():
+                        await self.member.hand_over()
+                    self.member.consensus.stopping = True
+                    running.cancel()
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
+        return installed.is_set() and not stop.is_set()
 
-    async def _expire_stagings(self) -> None:
-        """Large transactions whose session died with the last process never end by themselves."""
-        for number in self.parts.machine.open_stagings:
-            command = c.AbortChunks(c.FORMAT, number, "the node was restarted")
-            await self.parts.consensus.propose(c.encode(command))
+    async def _get_ready(self, ready: asyncio.Event) -> None:
+        """Everything that was committed before is applied, and large transactions of sessions that
+        died with the last process are ended."""
+        while True:
+            try:
+                await self.member.consensus.read_barrier(ReadMode.LINEARIZABLE)
+                break
+            except NoLeader:
+                continue
+        if self.member.replica.decides_alone:
+            for number in self.parts.machine.open_stagings:
+                command = c.AbortChunks(c.FORMAT, number, "the node was restarted")
+                await self.member.consensus.propose(c.encode(command))
+        ready.set()
 
     def close(self) -> None:
         """Flush, so that the next start replays nothing, and close. Blocking."""
@@ -180,13 +228,21 @@ class Node:
             self.directory.close()
 
 
-def _facts(directory: DataDirectory, options: NodeOptions, clock: Clock) -> ServerFacts:
-    meta = directory.meta.value
+async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
+    """Wait until one of two is set."""
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(event.wait()) for event in (first, second)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+
+
+def _facts(meta: Meta, options: NodeOptions, clock: Clock) -> ServerFacts:
     return ServerFacts(
         VERSION,
         str(meta.node_id),
         options.name,
-        options.address,
+        options.addresses.get("http", ""),
         str(meta.cluster_id),
         clock.now_micros(),
         options.settings,
@@ -201,49 +257,38 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     return found
 
 
-def _replay(directory: DataDirectory, machine: Machine) -> tuple[int, int]:
-    """Applies what the record has not seen; (entries, the highest stamp in them).
+def _found(
+    directory: DataDirectory, state: RecordState, options: NodeOptions, random: Random
+) -> None:
+    """A new cluster begins with an entry that says so. Only node 1 can be its founder: whoever
+    joins has another id."""
+    meta = directory.meta.value
+    if meta.node_id != 1 or directory.log.last_index or state.current.head.applied_index:
+        return
+    command = c.FoundCluster(
+        c.FORMAT,
+        meta.cluster_id.bytes,
+        meta.cluster_id.hex[:12],
+        options.name,
+        options.addresses,
+        meta.disk_id.bytes,
+        VERSION,
+        FEATURE_LEVEL,
+    )
+    directory.log.append([Entry(1, 1, COMMAND_KIND, c.encode(command))])
+    directory.log.save_hard_state(term=1, vote=1, commit=1)
 
-    :raises CorruptData: the log begins after the record ends: entries are missing.
-    """
-    log = directory.log
-    first = machine.applied_index + 1
-    if log.last_index < machine.applied_index:
+
+def _check_reach(directory: DataDirectory, machine: Machine) -> None:
+    """:raises CorruptData: between the end of the record and the log entries are missing."""
+    log, applied = directory.log, machine.applied_index
+    if log.last_index < applied:
         raise CorruptData(
-            f"the record has applied entry {machine.applied_index}, "
-            f"the log ends at {log.last_index}",
+            f"the record has applied entry {applied}, the log ends at {log.last_index}",
             hint="the log folder is older than the record: restore both from one backup",
         )
-    if first <= log.last_index and first < log.first_index:
+    if log.first_index > applied + 1:
         raise CorruptData(
-            f"the record ends at entry {machine.applied_index}, "
-            f"the log begins at {log.first_index}",
+            f"the record ends at entry {applied}, the log begins at {log.first_index}",
             hint="the record is older than the log: restore both from one backup",
         )
-    last_stamp = 0
-    batch: list[tuple[int, int, bytes]] = []
-    size = 0
-    for entry in log.entries(first, log.last_index + 1):
-        batch.append((entry.index, entry.term, entry.payload))
-        size += len(entry.payload)
-        last_stamp = max(last_stamp, _stamp_of(entry.payload))
-        if len(batch) == APPLY_BATCH_ENTRIES_MAX or size > APPLY_BATCH_BYTES_MAX:
-            machine.apply_batch(batch)
-            batch, size = [], 0
-    if batch:
-        machine.apply_batch(batch)
-    return max(log.last_index - first + 1, 0), last_stamp
-
-
-def _stamp_of(payload: bytes) -> int:
-    """The commit time an entry carries, 0 for none; rejected commits count as well."""
-    command = c.decode(payload)
-    return command.time if isinstance(command, (c.Commit, c.CommitChunks, c.CloseTime)) else 0
-
-
-def _next_term(directory: DataDirectory) -> int:
-    """Each start is a term of its own, durable before anything is appended in it."""
-    meta = directory.meta.value
-    term = meta.term + 1
-    directory.log.save_hard_state(term=term, vote=meta.node_id, commit=meta.commit)
-    return term

@@ -24,7 +24,7 @@ from everwhen.limits import AT_ONCE_SECONDS, ROWS_AT_ONCE_MAX, RUNS_IN_THREADS
 from everwhen.ports import Threads
 from everwhen.query.compile import CachedPlan
 from everwhen.runtime.bulk import BulkLoads
-from everwhen.runtime.consensus import Consensus, ReadMode
+from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
 from everwhen.runtime.environment import TakesLong
@@ -33,9 +33,11 @@ from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.transaction import OpenTransaction
 from everwhen.txn.commands import Command, Committed, encode
 from everwhen.txn.replies import decode_reply
+from everwhen.txn.transaction import Isolation
 
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
+_Tried = tuple[OpenTransaction, Cursor, Command | None]
 
 #: an auto-commit write without a deadline of its own is run again for this long (seconds)
 AUTO_RETRY_SECONDS = 30.0
@@ -217,7 +219,8 @@ class Service:
         quick = self._read_at_once(version, text, parameters, options, caller)
         if quick is not None:
             return quick
-        transaction, cursor, command = await self._in_thread(
+        tried = self._write_at_once(version, text, parameters, options, caller)
+        transaction, cursor, command = tried or await self._in_thread(
             _attempt, self.database, version, options, caller, text, parameters
         )
         if not cursor.writes:
@@ -256,6 +259,33 @@ class Service:
             return None
         return Execution(cursor, transaction, self.bookmark(transaction.version))
 
+    def _write_at_once(
+        self,
+        version: int,
+        text: str,
+        parameters: Mapping[str, Any],
+        options: TransactionOptions,
+        caller: Caller,
+    ) -> _Tried | None:
+        """The same for a write, up to the command to propose; until then nothing has happened."""
+        if options.at is not None or options.isolation is Isolation.PESSIMISTIC:
+            return None
+        plan = self.database.known_write(text, version)
+        if plan is None or _expected_long(plan):
+            return None
+        clock = self.database.clock
+        started = clock.monotonic()
+        try:
+            tried = _attempt(
+                self.database, version, options, caller, text, parameters, at_once=True
+            )
+        except TakesLong:
+            plan.long_runs = RUNS_IN_THREADS
+            return None
+        if clock.monotonic() - started > AT_ONCE_SECONDS:
+            plan.long_runs = RUNS_IN_THREADS
+        return tried
+
     def _at_once(
         self,
         transaction: OpenTransaction,
@@ -292,7 +322,7 @@ class Service:
     async def _propose(self, command: Command | None) -> Committed | None:
         if command is None:
             return None
-        reply = decode_reply(await self._consensus.propose(encode(command)))
+        reply = decode_reply(await self._consensus.propose(encode(command), order_of(command)))
         if not isinstance(reply, Committed):
             raise Fault(f"a commit was answered with {type(reply).__name__}")
         return reply
@@ -357,13 +387,18 @@ def _attempt(
     caller: Caller,
     text: str,
     parameters: Mapping[str, Any],
-) -> tuple[OpenTransaction, Cursor, Command | None]:
-    """Runs in a worker thread: the statement, up to the command to propose."""
+    *,
+    at_once: bool = False,
+) -> _Tried:
+    """The statement, up to the command to propose; in a worker thread, or ``at_once`` on the
+    event loop, where it ends with ``TakesLong`` before anything would have to wait."""
     transaction = database.begin(version, options, caller)
+    transaction.deadline.at_once = at_once
     try:
         cursor = transaction.execute(text, parameters)
         command = transaction.prepare_commit() if cursor.writes else None
     except BaseException:
         transaction.rollback()
         raise
+    transaction.deadline.at_once = False
     return transaction, cursor, command

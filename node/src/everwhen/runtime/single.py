@@ -36,7 +36,7 @@ from everwhen.limits import (
 from everwhen.model.clock import HybridClock
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock, Threads
-from everwhen.runtime.consensus import Leader, ReadMode
+from everwhen.runtime.consensus import Leader, Order, ReadMode, grows
 from everwhen.runtime.lock_service import LockService
 from everwhen.storage.frames import Entry
 from everwhen.txn import commands as c
@@ -44,8 +44,6 @@ from everwhen.txn.replies import decode_reply, encode_reply
 
 #: kind of a log entry that carries a command of ``txn.commands``
 COMMAND_ENTRY = 1
-
-GROWING = (c.Commit, c.BeginChunks, c.Chunk, c.CreateIndex, c.CreateConstraint)
 
 
 class Log(Protocol):
@@ -121,7 +119,7 @@ class SingleConsensus:
 
     # --- the port ---
 
-    async def propose(self, command: bytes) -> bytes:
+    async def propose(self, command: bytes, order: Order | None = None) -> bytes:
         """See ``Consensus.propose``."""
         if self._stopping:
             raise ShuttingDown("the server is stopping")
@@ -271,7 +269,7 @@ class SingleConsensus:
     def _stamped(self, payload: bytes, refusal: str | None) -> bytes | EverwhenError:
         """The command with its commit time, or why it is not proposed."""
         command = c.decode(payload)
-        if refusal is not None and isinstance(command, GROWING) and _grows(command):
+        if refusal is not None and grows(command):
             return ResourceExhausted(refusal, hint="free some and try again")
         if isinstance(command, (c.Commit, c.CommitChunks)):
             now = self._clock.now_micros()
@@ -323,15 +321,3 @@ class SingleConsensus:
                 proposal.answer.set_result(encode_reply(reply))
         if self._version_moved is not None and not self._version_moved.done():
             self._version_moved.set_result(None)
-
-
-def _grows(command: c.Command) -> bool:
-    """Whether a command adds data; commits that only delete are always welcome."""
-    if isinstance(command, (c.Commit, c.Chunk)):
-        if isinstance(command, c.Chunk) and command.segments:
-            return True
-        return any(
-            not isinstance(mutation, (c.DeleteNode, c.DeleteRelationship))
-            for mutation in command.mutations
-        )
-    return not isinstance(command, c.BeginChunks)

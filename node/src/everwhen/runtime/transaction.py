@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from everwhen.errors import (
@@ -93,8 +94,8 @@ class OpenTransaction:
             view = view.at_version(moment)
         return Transaction(
             view,
-            database.ids.node,
-            database.ids.relationship,
+            partial(database.ids.node, self.deadline.need_thread),
+            partial(database.ids.relationship, self.deadline.need_thread),
             isolation=options.isolation,
             read_only=options.read_only or options.at is not None,
             lock=self._lock,

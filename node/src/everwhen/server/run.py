@@ -108,12 +108,20 @@ class _Observer:
             )
 
 
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Where other nodes and clients reach this one."""
+    return {
+        "http": f"{settings.http.host}:{settings.http.port}",
+        "bolt": settings.bolt.advertised or f"{settings.bolt.host}:{settings.bolt.port}",
+    }
+
+
 def _node_options(settings: Settings) -> NodeOptions:
     bounds = settings.limits
     return NodeOptions(
         data_dir=Path(settings.node.data_dir),
         name=settings.node.name,
-        address=f"{settings.http.host}:{settings.http.port}",
+        addresses=_addresses(settings),
         holder=f"everwhen, process {os.getpid()}",
         database=DatabaseOptions(
             default_timeout=bounds.statement_timeout_s,
@@ -166,7 +174,7 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
     log.info(
         "node_opened",
         created=opening.created,
-        replayed=node.replayed,
+        to_replay=node.to_replay,
         version=node.parts.database.version,
         ballast_given_up=opening.ballast_given_up,
     )

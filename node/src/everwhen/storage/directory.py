@@ -21,7 +21,7 @@ from typing import Final
 
 from everwhen import limits
 from everwhen.errors import CorruptData, EverwhenError, MembershipRefused
-from everwhen.mvcc.store import Store
+from everwhen.mvcc.store import FileStore
 from everwhen.ports import Disk, DiskLock, File, Random
 from everwhen.storage import format as layout
 from everwhen.storage.files import create_durable, disk_failed
@@ -36,7 +36,7 @@ BALLAST_BYTES: Final = 64 << 20
 _BALLAST_ROOM: Final = 8
 
 #: opens the record in a folder; the flag says whether it may be made
-StoreOpener = Callable[[Path, bool], Store]
+StoreOpener = Callable[[Path, bool], FileStore]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class DataDirectory:
         root: Path,
         lock: DiskLock,
         meta: MetaFile,
-        store: Store,
+        store: FileStore,
         log: SegmentedLog,
         opening: Opening,
     ) -> None:

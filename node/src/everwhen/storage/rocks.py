@@ -261,10 +261,10 @@ class RocksStore:
             other.close()
         return value
 
-    def checkpoint(self, folder: Path) -> None:
-        """See ``Store.checkpoint``: files are linked, memtables are flushed first."""
+    def checkpoint(self, folder: str) -> None:
+        """See ``FileStore.checkpoint``: files are linked, memtables are flushed first."""
         try:
-            Checkpoint(self._db).create_checkpoint(str(folder))
+            Checkpoint(self._db).create_checkpoint(folder)
         except Exception as error:
             raise _fault(f"copying the record to {folder}", error) from error
 

@@ -34,7 +34,7 @@ from everwhen.limits import (
 )
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock
-from everwhen.runtime.consensus import Leader, ReadMode
+from everwhen.runtime.consensus import Leader, Order, ReadMode, order_of
 from everwhen.runtime.replica.leadership import Leadership
 from everwhen.runtime.replica.proposals import Proposal, Superseded
 from everwhen.runtime.replica.replica import Replica
@@ -97,7 +97,7 @@ class GroupConsensus:
 
     # --- proposals ---
 
-    async def propose(self, command: bytes, flags: int = Flag.NONE, time: int = 0) -> bytes:
+    async def propose(self, command: bytes, order: Order | None = None) -> bytes:
         """See ``Consensus.propose``."""
         if self.stopping:
             raise ShuttingDown("the server is stopping")
@@ -109,6 +109,7 @@ class GroupConsensus:
             )
         if self._pending_bytes + len(command) > PROPOSALS_PENDING_BYTES_MAX:
             raise ResourceExhausted("too many writes are waiting for the log", hint="try again")
+        flags, time = order_of(c.decode(command)) if order is None else order
         proposals = self._replica.proposals
         ticket = proposals.next_ticket()
         proposal = proposals.open(ticket, envelope.seal(ticket, flags, time, command))
@@ -183,7 +184,7 @@ class GroupConsensus:
 
     async def read_barrier(self, mode: ReadMode, version: int = 0) -> int:
         """See ``Consensus.read_barrier``."""
-        if mode is ReadMode.LINEARIZABLE:
+        if mode is ReadMode.LINEARIZABLE and not self._replica.decides_alone:
             index = await self._replica.reads.index()
             if not await self._replica.applied.reach(index, READ_BARRIER_SECONDS):
                 raise NoLeader("this node does not keep up with the log", hint="try again")
@@ -216,7 +217,7 @@ class GroupConsensus:
             self._closing_at = max(time_micros, now)
             command = c.encode(c.CloseTime(c.FORMAT, self._closing_at))
             try:
-                decode_reply(await self.propose(command, Flag.CLOSES, self._closing_at))
+                decode_reply(await self.propose(command, Order(Flag.CLOSES, self._closing_at)))
             finally:
                 if self._closing is closing:
                     self._closing = None

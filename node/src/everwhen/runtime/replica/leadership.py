@@ -45,7 +45,9 @@ class Leadership:
         #: the term the fields below belong to
         self._term = 0
         self._accepted: dict[Ticket, None] = {}
+        #: offered in this turn of the event loop
         self._incoming: list[tuple[bytes, asyncio.Future[bool]]] = []
+        self._entering: dict[Ticket, asyncio.Future[bool]] = {}
 
     def need(self, term: int) -> None:
         """:raises NotTheLeader: this node does not lead in ``term``."""
@@ -71,24 +73,33 @@ class Leadership:
         :raises TimeOutOfRange: an own time, or a time to close, later than the clock.
         """
         deadline = self._clock.monotonic() + _ROOM_SECONDS
-        loop = asyncio.get_running_loop()
+        ticket = envelope.ticket_of(payload)
         while True:
             self.need(term)
-            if envelope.ticket_of(payload) in self._accepted:
+            if ticket in self._accepted:
                 return
-            entered: asyncio.Future[bool] = loop.create_future()
-            if not self._incoming:
-                loop.call_soon(self._enter)
-            self._incoming.append((payload, entered))
-            if await entered:
+            if await asyncio.shield(self._entering.get(ticket) or self._offer(ticket, payload)):
                 return
             if self._clock.monotonic() > deadline:
                 raise ResourceExhausted("the leader takes no more writes now", hint="try again")
             await asyncio.sleep(_ROOM_STEP_SECONDS)
 
+    def _offer(self, ticket: Ticket, payload: bytes) -> asyncio.Future[bool]:
+        """Let a payload enter the log at the end of this turn of the event loop."""
+        loop = asyncio.get_running_loop()
+        entered: asyncio.Future[bool] = loop.create_future()
+        # an offer may be given up (its node vanished) while others still wait for it
+        entered.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if not self._incoming:
+            loop.call_soon(self._enter)
+        self._incoming.append((payload, entered))
+        self._entering[ticket] = entered
+        return entered
+
     def _enter(self) -> None:
         """Append what was offered; each is told whether it is in, or to try again."""
         incoming, self._incoming = self._incoming, []
+        self._entering.clear()
         if not self._replica.is_leader or self._replica.term != self._term:
             refusal = NotTheLeader("this node does not lead any more")
             _refuse((entered for _, entered in incoming), refusal)
@@ -99,6 +110,8 @@ class Leadership:
                 batch.append((self._stamped(payload), entered))
             except EverwhenError as error:
                 _refuse([entered], error)
+        if not batch:
+            return
         try:
             self._replica.propose([payload for payload, _ in batch])
         except raft.ProposalDropped as dropped:

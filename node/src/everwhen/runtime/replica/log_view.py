@@ -16,9 +16,10 @@ from everwhen.limits import LOG_CACHE_BYTES
 from everwhen.raft.storage import limit_size
 from everwhen.storage.frames import Entry
 
-#: kinds of stored entries; 1 is a command, also of logs older than groups
+#: kind of a stored entry that carries a command, also in logs older than groups
+COMMAND_KIND: Final = 1
 _KINDS: Final = {
-    raft.EntryType.NORMAL: 1,
+    raft.EntryType.NORMAL: COMMAND_KIND,
     raft.EntryType.CONF_CHANGE: 2,
     raft.EntryType.CONF_CHANGE_V2: 3,
 }

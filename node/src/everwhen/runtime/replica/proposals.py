@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from everwhen.codec.envelope import Ticket
 from everwhen.errors import EverwhenError, OutcomeUnknown
+from everwhen.runtime.replica.waiting import Signal
 from everwhen.txn.commands import Reply
 
 
@@ -44,6 +45,8 @@ class Proposals:
         self._incarnation = incarnation
         self._number = 0
         self._open: dict[int, Proposal] = {}
+        #: one was closed
+        self.closed = Signal()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -65,6 +68,7 @@ class Proposals:
     def close(self, proposal: Proposal) -> None:
         """Nobody waits for it any more."""
         self._open.pop(proposal.ticket.number, None)
+        self.closed.notify()
 
     def again(self, proposal: Proposal) -> None:
         """Wait for another outcome of a superseded one."""

@@ -60,7 +60,7 @@ class Replica:
         *,
         node_id: int,
         applied: int,
-        on_configuration: Callable[[Configuration], None],
+        on_applied: Callable[[], None],
         on_snapshot_wanted: Callable[[int], None],
     ) -> None:
         self.core = core
@@ -76,8 +76,10 @@ class Replica:
         self._transport = transport
         self._random = random
         self._threads = threads
-        self._on_configuration = on_configuration
+        self._on_applied = on_applied
         self._on_snapshot_wanted = on_snapshot_wanted
+        #: held while entries are applied, and while the record is copied
+        self.apply_gate = asyncio.Lock()
         self._to_log: deque[raft.Message] = deque()
         self._to_apply: deque[raft.Message] = deque()
         self._wake_log = asyncio.Event()
@@ -103,6 +105,18 @@ class Replica:
     def is_leader(self) -> bool:
         """Whether this node leads."""
         return self._leader == self.node_id
+
+    @property
+    def decides_alone(self) -> bool:
+        """Whether everything that is committed anywhere is applied here: it leads without others,
+        and nothing waits to be applied."""
+        core = self.core.raft
+        return (
+            core.state is raft.StateType.LEADER
+            and core.tracker.is_singleton
+            and core.committed_in_term()
+            and core.log.committed == self.applied.value
+        )
 
     def propose(self, payloads: list[bytes]) -> None:
         """Append payloads to the log of the group; this node must lead.
@@ -242,7 +256,8 @@ class Replica:
                 self._wake_apply.clear()
                 await self._wake_apply.wait()
             message = self._to_apply.popleft()
-            await self._apply_entries(message.entries)
+            async with self.apply_gate:
+                await self._apply_entries(message.entries)
             self._release(message)
             self._pump()
 
@@ -278,7 +293,6 @@ class Replica:
         )
         command = c.encode(c.Configure(c.FORMAT, configuration))
         self._done([entry], await self._machine([(entry.index, entry.term, command)]))
-        self._on_configuration(configuration)
         self.changed.notify()
 
     async def _apply_batch(self, batch: list[raft.Entry]) -> None:
@@ -304,6 +318,7 @@ class Replica:
                     proposals.applied(ticket, reply)
         if proposals:
             proposals.term_applied(entries[-1].term)
+        self._on_applied()
         self.applied.advance(entries[-1].index)
 
 

@@ -7,6 +7,7 @@ their own and never queue behind entries or snapshots (research/raft.md P59).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,6 +36,21 @@ class Receiver(Protocol):
     def on_lost(self, peer: int) -> None:
         """The peer closed its connections and refuses new ones: its process is gone."""
         ...
+
+
+class Alone:
+    """The transport of a node without others."""
+
+    def set_peers(self, peers: Mapping[int, Peer]) -> None:
+        """There are none."""
+
+    def send(self, to: int, frame: bytes, *, urgent: bool) -> bool:
+        """Nobody is there."""
+        return False
+
+    async def run(self, receiver: Receiver) -> None:
+        """Until cancelled."""
+        await asyncio.get_running_loop().create_future()
 
 
 class Transport(Protocol):

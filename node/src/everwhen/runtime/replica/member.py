@@ -1,0 +1,311 @@
+"""One member of a group, put together over an open data directory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from everwhen import raft
+from everwhen.apply.machine import Machine
+from everwhen.codec import envelope
+from everwhen.codec.cluster import FEATURE_LEVEL, Cluster, Configuration
+from everwhen.codec.peer_frames import Frame, Kind
+from everwhen.errors import CorruptData, EverwhenError
+from everwhen.limits import (
+    APPEND_BYTES_MAX,
+    APPLY_BATCH_BYTES_MAX,
+    ELECTION_TICKS,
+    HEARTBEAT_TICKS,
+    INFLIGHT_BYTES_MAX,
+    INFLIGHT_MESSAGES_MAX,
+    LOG_TRAILING_ENTRIES,
+    UNCOMMITTED_BYTES_MAX,
+)
+from everwhen.mvcc.state import RecordState
+from everwhen.ports import Clock, Disk, Random, Threads
+from everwhen.runtime.consensus import Leader
+from everwhen.runtime.replica.consensus import GroupConsensus
+from everwhen.runtime.replica.leadership import Leadership
+from everwhen.runtime.replica.log_view import LogView
+from everwhen.runtime.replica.membership import Membership
+from everwhen.runtime.replica.persist import Persister
+from everwhen.runtime.replica.proposals import Proposals
+from everwhen.runtime.replica.replica import Replica
+from everwhen.runtime.replica.requests import Requests
+from everwhen.runtime.replica.snapshots import Report, Snapshots
+from everwhen.runtime.replica.transport import Peer, Transport
+from everwhen.storage.directory import DataDirectory
+from everwhen.txn import commands as c
+
+_STOP_SECONDS = 5.0
+_DESCRIBE_AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a member says of itself."""
+
+    name: str
+    addresses: dict[str, str]
+    version: str
+
+
+class AppliedState:
+    """What consensus asks of the record's state."""
+
+    def __init__(self, state: RecordState) -> None:
+        self._state = state
+
+    @property
+    def version(self) -> int:
+        return self._state.current.head.version
+
+    @property
+    def closed_time(self) -> int:
+        head = self._state.current.head
+        return max(head.closed_time, head.time)
+
+
+class Member:
+    """See the module; also what its transport calls (``Receiver``). Event loop only."""
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        state: RecordState,
+        machine: Machine,
+        transport: Transport,
+        clock: Clock,
+        random: Random,
+        threads: Threads,
+        disk: Disk,
+        description: Description,
+        *,
+        refuse_growth: Callable[[], str | None],
+        report: Report,
+    ) -> None:
+        meta = directory.meta.value
+        self.node_id = meta.node_id
+        self.description = description
+        self._directory = directory
+        self._state = state
+        self._machine = machine
+        self._transport = transport
+        self._report = report
+        self._known: Cluster | None = None
+        applied = state.current.head.applied_index
+        self.requests = Requests(transport)
+        self.snapshots = Snapshots(
+            disk, directory.root, directory.store, state, self.requests, threads, report
+        )
+        log = directory.log
+        hard = raft.HardState(meta.term, meta.vote, max(meta.commit, applied, log.first_index - 1))
+        view = LogView(
+            log,
+            hard=hard,
+            configuration=_configuration(state.current.cluster, meta.node_id),
+            snapshot=self.snapshots.newest,
+        )
+        core = raft.RawNode(
+            raft.Config(
+                meta.node_id,
+                ELECTION_TICKS,
+                HEARTBEAT_TICKS,
+                view,
+                random.below,
+                applied=applied,
+                async_storage_writes=True,
+                max_size_per_msg=APPEND_BYTES_MAX,
+                max_committed_size_per_ready=4 * APPLY_BATCH_BYTES_MAX,
+                max_uncommitted_size=UNCOMMITTED_BYTES_MAX,
+                max_inflight_msgs=INFLIGHT_MESSAGES_MAX,
+                max_inflight_bytes=INFLIGHT_BYTES_MAX,
+                check_quorum=True,
+                pre_vote=True,
+                step_down_on_removal=True,
+            )
+        )
+        self.replica = Replica(
+            core,
+            view,
+            Persister(log, meta.term, meta.vote, meta.commit),
+            machine,
+            transport,
+            random,
+            threads,
+            Proposals(meta.node_id, meta.incarnation),
+            node_id=meta.node_id,
+            applied=applied,
+            on_applied=self._on_applied,
+            on_snapshot_wanted=self.snapshots.wanted,
+        )
+        self.leadership = Leadership(self.replica, clock, refuse_growth, self._highest_stamp)
+        self.consensus = GroupConsensus(
+            self.replica,
+            self.leadership,
+            self.requests,
+            AppliedState(state),
+            clock,
+            self._describe_leader,
+        )
+        self.membership = Membership(self.replica, self.consensus, lambda: self.cluster)
+
+    # --- facts ---
+
+    @property
+    def cluster(self) -> Cluster:
+        """The group as applied here."""
+        return self._state.current.cluster
+
+    @property
+    def configuration(self) -> Configuration:
+        """Who votes and who follows, as applied here."""
+        return _configuration(self.cluster, self.node_id)
+
+    def open_stagings(self) -> dict[int, int]:
+        """Large transactions that are open: number -> chunks so far."""
+        return self._machine.open_stagings_with_chunks()
+
+    def compact_up_to(self, durable: int) -> int:
+        """How far the log may be dropped: the record has it, and members that are away for a
+        moment are caught up from the log, not by a snapshot."""
+        if len(self.configuration.ids) <= 1:
+            return durable
+        return max(durable - LOG_TRAILING_ENTRIES, 0)
+
+    def _describe_leader(self, node: int) -> Leader | None:
+        member = self.cluster.member(node)
+        if member is None:
+            if node != self.node_id:
+                return None
+            mine = self.description
+            return Leader(str(node), mine.name, mine.addresses.get("http", ""), is_self=True)
+        return Leader(
+            str(node), member.name, member.addresses.get("http", ""), node == self.node_id
+        )
+
+    def _highest_stamp(self) -> int:
+        """The highest commit time in the log, applied or not."""
+        head = self._state.current.head
+        highest = max(head.time, head.closed_time)
+        log = self.replica.core.raft.log
+        low = head.applied_index + 1
+        while low <= log.last_index():
+            entries = log.slice(low, log.last_index() + 1, APPEND_BYTES_MAX)
+            for entry in entries:
+                if entry.type is raft.EntryType.NORMAL:
+                    highest = max(highest, stamp_of(entry.data))
+            low += len(entries)
+        return highest
+
+    # --- Receiver ---
+
+    def on_frame(self, sender: int, frame: Frame) -> None:
+        """See ``Receiver``."""
+        if frame.kind != Kind.CONSENSUS:
+            self.requests.on_frame(sender, frame)
+            return
+        message = raft.decode_message(frame.body)
+        if message.from_ != sender or message.to != self.node_id:
+            raise CorruptData(f"node {sender} sent a message of node {message.from_}")
+        try:
+            self.replica.receive(message)
+        except (raft.StepRefused, raft.ProposalDropped) as refused:
+            # a member that was removed, or a proposal that nobody waits for
+            self._report("message_ignored", {"peer": sender, "reason": str(refused)})
+
+    def on_lost(self, peer: int) -> None:
+        """See ``Receiver``."""
+        self.requests.lost(peer)
+        if self.replica.is_leader:
+            self.leadership.locks.release_node(peer)
+        self.replica.leader_lost(peer)
+
+    def _on_applied(self) -> None:
+        self.consensus.version_moved()
+        cluster = self.cluster
+        if cluster is not self._known:
+            self._known = cluster
+            self._transport.set_peers(self._peers())
+
+    def _peers(self) -> dict[int, Peer]:
+        ids = self.configuration.ids
+        return {
+            member.id: Peer(
+                member.id, member.name, member.addresses.get("peer", ""), UUID(bytes=member.disk)
+            )
+            for member in self.cluster.members
+            if member.id in ids and member.addresses.get("peer")
+        }
+
+    # --- life ---
+
+    async def run(self) -> None:
+        """Until cancelled.
+
+        :raises Fault: the disk failed, or apply met what it does not understand.
+        """
+        async with asyncio.TaskGroup() as group:
+            self.requests.start(group)
+            self.snapshots.start(self.replica, group)
+            self._transport.set_peers(self._peers())
+            if self.configuration.voters == [self.node_id]:
+                # nobody else can lead: there is nothing to wait for
+                self.replica.core.campaign()
+            group.create_task(self._transport.run(self))
+            group.create_task(self._describe())
+            await self.replica.run()
+
+    async def _describe(self) -> None:
+        """Tell the group where this node can be reached now, and what it runs."""
+        mine = self.description
+        while True:
+            member = self.cluster.member(self.node_id)
+            if member is not None:
+                same = (member.addresses, member.version, member.feature_level) == (
+                    mine.addresses,
+                    mine.version,
+                    FEATURE_LEVEL,
+                )
+                if same:
+                    return
+                command = c.DescribeMember(
+                    c.FORMAT, self.node_id, mine.addresses, mine.version, FEATURE_LEVEL
+                )
+                try:
+                    await self.consensus.propose(c.encode(command))
+                except EverwhenError as error:
+                    self._report("not_described", {"message": str(error)})
+            await asyncio.sleep(_DESCRIBE_AGAIN_SECONDS)
+
+    async def hand_over(self) -> None:
+        """Before a planned stop: let another voter lead, and finish what is under way."""
+        replica = self.replica
+        if replica.is_leader:
+            successor = self.membership.best_successor()
+            if successor:
+                try:
+                    await self.membership.transfer(successor)
+                except EverwhenError as error:
+                    self._report("not_handed_over", {"message": str(error)})
+        await replica.proposals.closed.until(lambda: not replica.proposals, _STOP_SECONDS)
+
+
+def _configuration(cluster: Cluster, node_id: int) -> Configuration:
+    """The configuration in force. A log that begins before there were groups belongs to a node
+    that decides alone."""
+    if not cluster.members and node_id == 1:
+        return Configuration(voters=[1])
+    return cluster.configuration
+
+
+def stamp_of(payload: bytes) -> int:
+    """The commit time that an entry carries, 0 for none; rejected commits count as well."""
+    if not payload:
+        return 0
+    if envelope.is_sealed(payload):
+        return envelope.time_of(payload)
+    command = c.decode(payload)
+    return command.time if isinstance(command, (c.Commit, c.CommitChunks, c.CloseTime)) else 0

@@ -1,0 +1,236 @@
+"""Snapshots for members that the log cannot catch up: made here, pulled by them.
+
+The leader's core says who needs one. A copy of the record is made (files are linked), its manifest
+offered; the other node pulls the files at its own pace, resuming where it was, checks them, and
+restarts on them. Only then does the core go on sending it entries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from everwhen import raft
+from everwhen.codec.peer_frames import Verb
+from everwhen.errors import CorruptData, EverwhenError, OutcomeUnknown, RequestInvalid
+from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.store import FileStore
+from everwhen.ports import Disk, Threads
+from everwhen.runtime.replica.replica import Replica
+from everwhen.runtime.replica.requests import Requests
+from everwhen.storage import format as layout
+from everwhen.storage import snapshot_files as files
+from everwhen.storage.folders import make_folders
+
+_OFFER_SECONDS = 0.5
+#: an offer nobody answers for so long has failed; consensus tries again later
+_SILENCE_SECONDS = 10.0
+#: attempts to receive a snapshot whole
+_ATTEMPTS = 5
+_DONE = b"\x01"
+_UNDER_WAY = b"\x00"
+
+Report = Callable[[str, dict[str, object]], None]
+
+
+class _Piece(msgspec.Struct, array_like=True):
+    snapshot: str
+    file: str
+    offset: int
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_PIECE = msgspec.msgpack.Decoder(_Piece)
+
+
+class Snapshots:
+    """Both sides; see the module. Event loop only."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        root: Path,
+        store: FileStore,
+        state: RecordState,
+        requests: Requests,
+        threads: Threads,
+        report: Report,
+    ) -> None:
+        self._disk = disk
+        self._root = root
+        self._store = store
+        self._state = state
+        self._requests = requests
+        self._threads = threads
+        self._report = report
+        self._replica: Replica | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._manifest: files.Manifest | None = None
+        self._making = False
+        #: members that a snapshot is offered to
+        self._offers: set[int] = set()
+        self._receiving = False
+        #: set when a snapshot took the place of the record: the node must be opened again
+        self.installed = asyncio.Event()
+        requests.handle(Verb.SNAPSHOT_OFFER, self._on_offer)
+        requests.handle(Verb.SNAPSHOT_READ, self._on_read)
+
+    def start(self, replica: Replica, tasks: asyncio.TaskGroup) -> None:
+        """Work runs as tasks of this group from here on."""
+        self._replica = replica
+        self._tasks = tasks
+
+    # --- sending ---
+
+    def newest(self) -> raft.SnapshotMetadata | None:
+        """Where a snapshot stands that the log goes on from; None while there is none, and then
+        one is being made. Called by the core."""
+        replica, manifest = self._replica, self._manifest
+        if replica is None or self._tasks is None:
+            return None
+        if manifest is None or manifest.index + 1 < replica.core.raft.log.first_index():
+            if not self._making:
+                self._making = True
+                self._tasks.create_task(self._make())
+            return None
+        # the configuration is a matter of the record that travels; the core needs only who it is
+        state = replica.core.raft.tracker.conf_state()
+        return raft.SnapshotMetadata(state, manifest.index, manifest.term)
+
+    async def make(self) -> files.Manifest:
+        """Make a snapshot now."""
+        assert self._replica is not None
+        folder = self._root / layout.SNAPSHOTS
+        await self._threads.run("background", self._store.flush)
+        async with self._replica.apply_gate:
+            head = self._state.current.head
+            target = folder / f"{head.applied_index}-{head.applied_term}"
+            await self._threads.run("background", self._copy, target)
+        manifest = await self._threads.run(
+            "background",
+            files.describe,
+            self._disk,
+            target,
+            head.applied_index,
+            head.applied_term,
+        )
+        old, self._manifest = self._manifest, manifest
+        if old is not None and old.name != manifest.name and not self._offers:
+            await self._threads.run(
+                "background", files.remove_folder, self._disk, folder / old.name
+            )
+        self._report("snapshot_made", {"index": manifest.index, "bytes": manifest.size})
+        return manifest
+
+    def _copy(self, target: Path) -> None:
+        make_folders(self._disk, target.parent)
+        if self._disk.exists(target):
+            files.remove_folder(self._disk, target)
+        self._store.checkpoint(str(target))
+
+    async def _make(self) -> None:
+        try:
+            await self.make()
+        finally:
+            self._making = False
+
+    def wanted(self, node: int) -> None:
+        """The core wants ``node`` to get the newest snapshot."""
+        if node not in self._offers and self._tasks is not None:
+            self._offers.add(node)
+            self._tasks.create_task(self._offer(node))
+
+    async def _offer(self, node: int) -> None:
+        """Offer it until the other node has it, or is silent."""
+        replica, manifest = self._replica, self._manifest
+        assert replica is not None
+        assert manifest is not None
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        body = files.encode_manifest(manifest)
+        failed = True
+        try:
+            while replica.is_leader and loop.time() - heard < _SILENCE_SECONDS:
+                try:
+                    answer = await self._requests.ask(
+                        node, Verb.SNAPSHOT_OFFER, body, urgent=False, seconds=_SILENCE_SECONDS
+                    )
+                except OutcomeUnknown:
+                    await asyncio.sleep(_OFFER_SECONDS)
+                    continue
+                heard = loop.time()
+                if answer == _DONE:
+                    failed = False
+                    return
+                await asyncio.sleep(_OFFER_SECONDS)
+        except EverwhenError as error:
+            self._report("snapshot_refused", {"peer": node, "message": str(error)})
+        finally:
+            self._offers.discard(node)
+            if replica.is_leader:
+                replica.core.report_snapshot(node, failed=failed)
+                replica.pump_soon()
+
+    async def _on_read(self, sender: int, body: bytes) -> bytes:
+        piece = _PIECE.decode(body)
+        manifest = self._manifest
+        if manifest is None or manifest.name != piece.snapshot:
+            raise RequestInvalid(f"this node has no snapshot {piece.snapshot!r}")
+        if piece.file not in {file.name for file in manifest.files}:
+            raise RequestInvalid(f"snapshot {piece.snapshot} has no file {piece.file!r}")
+        folder = self._root / layout.SNAPSHOTS / manifest.name
+        return await self._threads.run(
+            "background", files.read_piece, self._disk, folder, piece.file, piece.offset
+        )
+
+    # --- receiving ---
+
+    async def _on_offer(self, sender: int, body: bytes) -> bytes:
+        manifest = files.decode_manifest(body)
+        replica = self._replica
+        if replica is None or self._tasks is None:
+            return _UNDER_WAY
+        if replica.applied.value >= manifest.index:
+            return _DONE
+        if not self._receiving and not self.installed.is_set():
+            self._receiving = True
+            self._tasks.create_task(self._receive(sender, manifest))
+        return _UNDER_WAY
+
+    async def _receive(self, sender: int, manifest: files.Manifest) -> None:
+        """Pull, check, install. If the other node goes away the next offer goes on from there."""
+        self._report("snapshot_coming", {"peer": sender, "index": manifest.index})
+        try:
+            for _ in range(_ATTEMPTS):
+                await self._pull(sender, manifest)
+                try:
+                    await self._threads.run(
+                        "log", files.finish_incoming, self._disk, self._root, manifest
+                    )
+                except CorruptData as error:
+                    self._report("snapshot_damaged", {"message": str(error)})
+                    continue
+                self.installed.set()
+                return
+        except EverwhenError as error:
+            if not isinstance(error, OutcomeUnknown | RequestInvalid):
+                raise
+            self._report("snapshot_interrupted", {"peer": sender, "message": str(error)})
+        finally:
+            self._receiving = False
+
+    async def _pull(self, sender: int, manifest: files.Manifest) -> None:
+        run = self._threads.run
+        disk, root = self._disk, self._root
+        await run("background", files.begin_incoming, disk, root, manifest)
+        while True:
+            wanted = await run("background", files.next_piece, disk, root, manifest)
+            if wanted is None:
+                return
+            file, offset = wanted
+            body = _ENCODER.encode(_Piece(manifest.name, file.name, offset))
+            data = await self._requests.ask(sender, Verb.SNAPSHOT_READ, body)
+            await run("background", files.write_piece, disk, root, manifest, file, offset, data)
