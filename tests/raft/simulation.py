@@ -22,7 +22,7 @@ from everwhen.raft.storage import MemoryStorage
 from everwhen.raft.types import NO_LIMIT, HardState
 from everwhen.raft.wire import decode_message, encode_message
 
-_ELECTION_TICKS = 10
+_ELECTION_TICKS = 4
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Machine:
 class Simulation:
     """One run; see the module."""
 
-    def __init__(self, seed: int, voters: int = 3, machines: int = 5) -> None:
+    def __init__(self, seed: int, machines: int = 5) -> None:
         self.random = Random(seed)
         self.machines = {number: Machine(number) for number in range(1, machines + 1)}
         self.network: list[raft.Message] = []
@@ -64,8 +64,14 @@ class Simulation:
         self.reads: dict[bytes, int] = {}
         self.loss = self.random.choice((0.0, 0.05, 0.3))
         self.copies = self.random.choice((0.0, 0.1))
-        self.pre_vote = self.random.random() < 0.8
-        self.check_quorum = self.random.random() < 0.8
+        self.reordered = self.random.choice((0.0, 0.2, 0.6))
+        self.ticks = self.random.choice((0.05, 0.1, 0.2))
+        self.troubles = self.random.choice((0.005, 0.015, 0.04))
+        self.changes = self.random.choice((0.0, 0.0, 0.07))
+        self.slow_disk = self.random.choice((0.05, 0.15, 0.3))
+        self.pre_vote = self.random.random() < 0.6
+        self.check_quorum = self.random.random() < 0.6
+        voters = self.random.choice((1, 2, 3, 3, 5, 5))
         self.steps = 0
         state = raft.ConfState(list(range(1, voters + 1)))
         first = raft.Snapshot(b"", raft.SnapshotMetadata(state, 2, 1))
@@ -114,21 +120,21 @@ class Simulation:
         process = machine.process
         chance = self.random.random()
         if process is None:
-            if chance < 0.05:
+            if chance < 0.1:
                 self.start(machine)
             return
-        if chance < 0.40:
-            self.deliver()
-        elif chance < 0.52:
-            process.raw.tick()
-        elif chance < 0.70:
-            self.write(machine, process)
-        elif chance < 0.82:
-            self.apply(machine, process)
-        elif chance < 0.97:
-            self.propose(process)
-        else:
+        if chance < self.troubles:
             self.trouble(machine, process)
+        elif chance < self.troubles + self.ticks:
+            process.raw.tick()
+        else:
+            kinds = (self.deliver, self.write, self.apply, self.propose)
+            weights = (0.6, self.slow_disk, 0.15, 0.05)
+            kind = self.random.choices(kinds, weights)[0]
+            # a busy network: several messages in the time of one write
+            for _ in range(3 if kind == self.deliver else 1):
+                if machine.process is process:
+                    kind(machine, process)
         if machine.process is not None:
             self.pump(machine, machine.process)
         self.check(machine)
@@ -169,11 +175,12 @@ class Simulation:
         if len(self.network) > 400:
             del self.network[: self.random.randrange(200)]
 
-    def deliver(self) -> None:
+    def deliver(self, machine: Machine | None = None, process: Process | None = None) -> None:
         if not self.network:
             return
         # mostly the oldest, sometimes any, so that old messages meet new terms
-        at = 0 if self.random.random() < 0.8 else self.random.randrange(len(self.network))
+        old = self.random.random() < self.reordered
+        at = self.random.randrange(len(self.network)) if old else 0
         message = self.network.pop(at)
         process = self.machines[message.to].process
         lost = self.random.random() < self.loss or (message.from_, message.to) in self.cut
@@ -223,6 +230,9 @@ class Simulation:
             return
         message = process.apply_work.pop(0)
         for entry in message.entries:
+            if entry.index <= machine.applied:
+                # handed out before a snapshot overtook it
+                continue
             assert entry.index == machine.applied + 1, "an entry was left out or applied twice"
             assert entry.index <= machine.disk.last_index(), "applied before it was durable here"
             if entry.type is not raft.EntryType.NORMAL:
@@ -242,7 +252,7 @@ class Simulation:
 
     # --- what is asked of the group ---
 
-    def propose(self, process: Process) -> None:
+    def propose(self, machine: Machine, process: Process) -> None:
         raw, chance = process.raw, self.random.random()
         try:
             if chance < 0.80:
@@ -252,7 +262,7 @@ class Simulation:
                 context = b"read %d" % self.steps
                 self.reads[context] = max(self.committed)
                 raw.read_index(context)
-            elif chance < 0.97 and raw.leader == raw.raft.id:
+            elif chance < 0.90 + self.changes and raw.leader == raw.raft.id:
                 raw.propose_conf_change(self.change())
             elif raw.leader == raw.raft.id:
                 raw.transfer_leadership(self.random.choice(list(self.machines)))
@@ -272,24 +282,32 @@ class Simulation:
         return raft.ConfChangeV2(raft.Transition.AUTO, changes)
 
     def trouble(self, machine: Machine, process: Process) -> None:
-        chance = self.random.random()
-        if chance < 0.15:
+        other = self.random.choice(list(self.machines))
+        kind = self.random.choices(
+            ("crash", "compact", "heal", "cut", "isolate", "campaign", "forget", "unreachable"),
+            (0.15, 0.15, 0.2, 0.1, 0.15, 0.15, 0.05, 0.05),
+        )[0]
+        if kind == "crash":
             self.crash(machine)
-        elif chance < 0.35:
+        elif kind == "compact":
             self.compact(machine)
-        elif chance < 0.55:
+        elif kind == "heal":
             self.cut = set()
-        elif chance < 0.75:
-            other = self.random.choice(list(self.machines))
+        elif kind == "cut":
             self.cut |= {(machine.id, other)}
-            if self.random.random() < 0.7:
-                self.cut |= {(other, machine.id)}
-        elif chance < 0.85:
+        elif kind == "isolate":
+            # a leader, perhaps with one companion: it goes on taking writes
+            alone = process.raw.leader or machine.id
+            outside = [node for node in self.machines if node not in (alone, other)]
+            inside = (alone, other) if self.random.random() < 0.5 else (alone,)
+            self.cut = {(a, b) for a in inside for b in outside}
+            self.cut |= {(b, a) for a, b in self.cut}
+        elif kind == "campaign":
+            process.raw.campaign()
+        elif kind == "forget":
             process.raw.forget_leader()
-        elif chance < 0.95:
-            process.raw.report_unreachable(self.random.choice(list(self.machines)))
         else:
-            other = self.random.choice(list(self.machines))
+            process.raw.report_unreachable(other)
             process.raw.report_snapshot(other, failed=self.random.random() < 0.5)
 
     # --- invariants ---

@@ -11,13 +11,13 @@ from tests.raft.simulation import Simulation
 
 _SEEDS = int(os.environ.get("RAFT_SEEDS", "40"))
 _ONE = os.environ.get("RAFT_SEED")
-_STEPS = 4_000
+_STEPS = 8_000
 
 
 def test_random_schedules():
     reached: Counter[str] = Counter()
     for seed in [int(_ONE)] if _ONE else range(_SEEDS):
-        group = Simulation(seed, voters=1 + seed % 3, machines=5)
+        group = Simulation(seed)
         try:
             group.run(_STEPS)
             group.heal()
