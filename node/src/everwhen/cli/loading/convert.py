@@ -52,10 +52,13 @@ def text_of(values: pa.Array, complain: Complain) -> pa.Array:
         return values.cast(pa.string())
     except pa.ArrowException:
         pass
+    if pa.types.is_nested(values.type):
+        raise ImportFailed(f"a column of type {values.type} is no text")
     found: list[str | None] = []
     for row, value in enumerate(values.to_pylist()):
         try:
-            found.append(value.decode() if isinstance(value, bytes) else value)
+            text = value.decode() if isinstance(value, bytes) else value
+            found.append(text if text is None else str(text))
         except UnicodeDecodeError:
             complain(row, f"{shown(value)} is not UTF-8")
             found.append(None)
@@ -69,18 +72,24 @@ def typed(values: pa.Array, column: Column, separator: str, complain: Complain) 
         if not kind:
             return values
         if not pa.types.is_string(values.type):
-            return _recast(values, kind, complain)
+            return _recast(values, column, complain)
     texts = text_of(values, complain)
     if column.is_list:
         return _lists(texts, kind, separator, complain)
     return _scalars(texts, kind or "string", complain)
 
 
-def _recast(values: pa.Array, kind: str, complain: Complain) -> pa.Array:
+def _recast(values: pa.Array, column: Column, complain: Complain) -> pa.Array:
     """A Parquet column that has a type, as the type the header asks for."""
+    kind = column.type
+    wanted = pa.list_(_ARROW[kind]) if column.is_list else _ARROW[kind]
+    if pa.types.is_temporal(values.type) and kind in TEMPORAL:
+        return values
     try:
-        return values.cast(_ARROW[kind])
-    except pa.ArrowException:
+        return values.cast(wanted)
+    except pa.ArrowException as error:
+        if column.is_list or pa.types.is_nested(values.type):
+            raise ImportFailed(f"the column {column.name!r}: {error}") from error
         return _scalars(text_of(values, complain), kind, complain)
 
 

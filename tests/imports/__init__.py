@@ -1,0 +1,1 @@
+"""Bulk load end to end: files, the command line, a served node, and what is there afterwards."""
