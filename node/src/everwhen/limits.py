@@ -31,9 +31,9 @@ ROWS_PER_CHECK: Final = 256
 
 #: rows of a read that is tried on the event loop, and how long such a try may take (seconds)
 ROWS_AT_ONCE_MAX: Final = 250
-AT_ONCE_SECONDS: Final = 0.003
+AT_ONCE_SECONDS: Final = 0.02
 #: runs of a plan in threads after one that was too long for the event loop
-RUNS_IN_THREADS: Final = 100
+RUNS_IN_THREADS: Final = 20
 
 # --- values ---
 STRING_BYTES_MAX: Final = 64 << 20
@@ -161,10 +161,5 @@ LOG_TRAILING_ENTRIES: Final = 50_000
 #: how long a proposal waits for a leader, for its commit, or for room
 PROPOSE_SECONDS: Final = 30.0
 READ_BARRIER_SECONDS: Final = 15.0
-#: reads that wait at the leader for a quorum; further ones are lost and asked again
-READS_PENDING_MAX: Final = 10_000
-#: entries, replies and members in one consensus message
-RAFT_ENTRIES_MAX: Final = 100_000
-RAFT_MEMBERS_MAX: Final = 1_000
 #: reads that wait at the leader for a quorum; further ones are lost and asked again
 READS_PENDING_MAX: Final = 10_000

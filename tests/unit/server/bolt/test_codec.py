@@ -161,6 +161,23 @@ def test_summaries():
         assert [each["gql_status"] for each in content["statuses"]] == order
 
 
+@pytest.mark.parametrize("version", [(4, 4), (5, 4), (5, 5), (6, 0)])
+@pytest.mark.parametrize("bookmark", [None, "ew:x:1"])
+@pytest.mark.parametrize("had_rows", [True, False])
+@pytest.mark.parametrize("columns", [0, 2])
+def test_the_quick_summary_says_the_same(version, bookmark, had_rows, columns):
+    facts: dict[str, Any] = {"milliseconds": 7, "bookmark": bookmark, "had_rows": had_rows}
+    facts["columns"] = columns
+    content = summary.metadata(Summary(), version, **facts, remarks=())
+    assert summary.plain_read(version, **facts) == messages.success(encoder(V58), content)
+
+
+def test_the_answer_to_run():
+    content = {"fields": ["a", "b"], "t_first": 300, "qid": 2}
+    made = messages.running(encoder(V58), ("a", "b"), 300, {"qid": 2})
+    assert made == messages.success(encoder(V58), content)
+
+
 # --- both ways -----------------------------------------------------------------------------
 
 

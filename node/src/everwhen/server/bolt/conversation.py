@@ -255,21 +255,20 @@ class Conversation:
             remarks = self._transaction_remarks
         else:
             remarks = self._remarks.changed(request.extra)
-            options = replace(options_of(request.extra, service, self._stop), auto_commit=True)
+            options = options_of(request.extra, service, self._stop, auto_commit=True)
             execution = await service.auto_commit(
                 request.text, request.parameters, options, self._caller
             )
         qid = self.machine.ran()
         self._results[qid] = _Result(execution, remarks)
-        content: dict[str, Any] = {
-            "fields": execution.cursor.columns,
-            "t_first": int((clock.monotonic() - started) * 1_000),
-        }
+        more: dict[str, Any] = {}
         if transaction is not None:
-            content["qid"] = qid
+            more["qid"] = qid
         elif self.machine.version >= (5, 8):
-            content["db"] = summary.DATABASE
-        self._succeed(content)
+            more["db"] = summary.DATABASE
+        first = int((clock.monotonic() - started) * 1_000)
+        columns = execution.cursor.columns
+        self._channel.send(frame(m.running(self._encode, columns, first, more)))
 
     async def _pull(self, request: m.Pull) -> None:
         started = self._server.clock.monotonic()
@@ -319,11 +318,22 @@ class Conversation:
         await self._end(result)
         self.machine.ended(qid)
         found = execution.cursor.summary
+        last = int((self._server.clock.monotonic() - started) * 1_000)
+        if found.kind == "r" and found.plan is None and not found.notifications:
+            parts = summary.plain_read(
+                self.machine.version,
+                milliseconds=last,
+                bookmark=execution.bookmark,
+                had_rows=result.had_rows,
+                columns=len(execution.cursor.columns),
+            )
+            self._channel.send(frame(parts))
+            return
         self._succeed(
             summary.metadata(
                 found,
                 self.machine.version,
-                milliseconds=int((self._server.clock.monotonic() - started) * 1_000),
+                milliseconds=last,
                 bookmark=execution.bookmark,
                 had_rows=result.had_rows,
                 columns=len(execution.cursor.columns),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from everwhen.server.bolt.handshake import Version
-from everwhen.server.bolt.packstream import Encoder, Malformed
+from everwhen.server.bolt.packstream import Encoder, Malformed, integer, map_head
 
 Extra = Mapping[str, Any]
 
@@ -174,6 +174,20 @@ IGNORED: Final = b"\xb0\x7e"
 def success(encode: Encoder, metadata: Extra) -> bytes:
     """Done."""
     return b"\xb1\x70" + encode.map(metadata)
+
+
+def running(encode: Encoder, columns: Sequence[str], milliseconds: int, more: Extra) -> bytes:
+    """The SUCCESS to RUN; the names of columns are remembered."""
+    rest = [encode.keys[key] + encode.value(item) for key, item in more.items()]
+    return b"".join(
+        (
+            b"\xb1\x70" + map_head(2 + len(rest)) + b"\x86fields",
+            encode.labels[columns],
+            b"\x87t_first",
+            integer(milliseconds),
+            *rest,
+        )
+    )
 
 
 def failure(encode: Encoder, metadata: Extra) -> bytes:

@@ -24,11 +24,15 @@ _DATABASES: Final = frozenset({"neo4j", "system"})
 _SEVERITIES: Final = {"OFF": 2, "WARNING": 1, "INFORMATION": 0}
 
 
-def options_of(extra: Extra, service: Service, stop: Stop) -> TransactionOptions:
+def options_of(
+    extra: Extra, service: Service, stop: Stop, *, auto_commit: bool = False
+) -> TransactionOptions:
     """The options of a transaction.
 
     :raises ClientError: one of them makes no sense; says which.
     """
+    if not extra:
+        return TransactionOptions(stop=stop, auto_commit=auto_commit)
     check_database(extra)
     mode = _text(extra, "mode", "w")
     if mode not in ("r", "w"):
@@ -46,6 +50,7 @@ def options_of(extra: Extra, service: Service, stop: Stop) -> TransactionOptions
         timeout=_timeout(extra),
         metadata=metadata,
         after_version=service.bookmark_version(bookmarks_of(extra.get("bookmarks"))),
+        auto_commit=auto_commit,
         stop=stop,
     )
 

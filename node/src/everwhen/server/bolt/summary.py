@@ -10,6 +10,7 @@ from everwhen.runtime.cursor import Summary
 from everwhen.server.bolt.failures import DIAGNOSTIC
 from everwhen.server.bolt.handshake import Version
 from everwhen.server.bolt.options import classification
+from everwhen.server.bolt.packstream import Encoder, integer, map_head, string
 
 #: the only database there is
 DATABASE: Final = "neo4j"
@@ -45,6 +46,33 @@ def metadata(
     elif remarks:
         found["notifications"] = [notification(each) for each in remarks]
     return found
+
+
+def plain_read(
+    version: Version, *, milliseconds: int, bookmark: str | None, had_rows: bool, columns: int
+) -> bytes:
+    """The whole SUCCESS of a read with nothing to remark: the same as of ``metadata``, made of
+    parts that are encoded already."""
+    known = _ENDED.get((had_rows, columns > 0)) if version >= (5, 5) else b""
+    if known is None:
+        known = _ENDED[had_rows, columns > 0] = string("statuses") + _PLAIN.value(
+            statuses((), had_rows, columns)
+        )
+    size = 3 + (bookmark is not None) + bool(known)
+    parts = [_READ_HEADS[size], integer(milliseconds), _DATABASE]
+    if bookmark is not None:
+        parts += (_BOOKMARK, string(bookmark))
+    return b"".join((*parts, known))
+
+
+_PLAIN: Final = Encoder({})
+_ENDED: Final[dict[tuple[bool, bool], bytes]] = {}
+_READ_HEADS: Final = {
+    size: b"\xb1\x70" + map_head(size) + string("type") + string("r") + string("t_last")
+    for size in (3, 4, 5)
+}
+_DATABASE: Final = string("db") + string(DATABASE)
+_BOOKMARK: Final = string("bookmark")
 
 
 def plan(described: PlanDescription) -> dict[str, Any]:
