@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from everwhen.raft import candidate, election, follower, leader, membership, replication
 from everwhen.raft.confchange import restore
@@ -35,16 +36,42 @@ from everwhen.raft.types import (
     StateType,
 )
 
-_VOTES = frozenset(
-    {
+_VOTES: Final = [
+    kind
+    in (
         MessageType.VOTE,
         MessageType.VOTE_RESP,
         MessageType.PRE_VOTE,
         MessageType.PRE_VOTE_RESP,
-    }
-)
+    )
+    for kind in MessageType
+]
 #: replies that assert that something is durable: released only when it is
-_AFTER_APPEND = frozenset({MessageType.APP_RESP, MessageType.VOTE_RESP, MessageType.PRE_VOTE_RESP})
+_AFTER_APPEND: Final = [
+    kind in (MessageType.APP_RESP, MessageType.VOTE_RESP, MessageType.PRE_VOTE_RESP)
+    for kind in MessageType
+]
+
+
+# members of enumerations as plain names: looking them up in their class is slow
+_APP: Final = MessageType.APP
+_APP_RESP: Final = MessageType.APP_RESP
+_BEAT: Final = MessageType.BEAT
+_CHECK_QUORUM: Final = MessageType.CHECK_QUORUM
+_HEARTBEAT: Final = MessageType.HEARTBEAT
+_HUP: Final = MessageType.HUP
+_PRE_VOTE: Final = MessageType.PRE_VOTE
+_PRE_VOTE_RESP: Final = MessageType.PRE_VOTE_RESP
+_PROP: Final = MessageType.PROP
+_READ_INDEX: Final = MessageType.READ_INDEX
+_SNAP: Final = MessageType.SNAP
+_STORAGE_APPEND_RESP: Final = MessageType.STORAGE_APPEND_RESP
+_STORAGE_APPLY_RESP: Final = MessageType.STORAGE_APPLY_RESP
+_VOTE: Final = MessageType.VOTE
+_IS_CANDIDATE: Final = StateType.CANDIDATE
+_IS_FOLLOWER: Final = StateType.FOLLOWER
+_IS_LEADER: Final = StateType.LEADER
+_IS_PRE_CANDIDATE: Final = StateType.PRE_CANDIDATE
 
 
 @dataclass(slots=True)
@@ -99,7 +126,7 @@ class Raft:
         self.term = 0
         self.vote = NO_NODE
         self.lead = NO_NODE
-        self.state = StateType.FOLLOWER
+        self.state = _IS_FOLLOWER
         self.is_learner = False
         self.log = Log(
             config.storage, config.max_committed_size_per_ready or config.max_size_per_msg
@@ -153,14 +180,14 @@ class Raft:
         """Queue a message; what asserts durability waits for it."""
         if message.from_ == NO_NODE:
             message.from_ = self.id
-        if message.type in _VOTES:
+        if _VOTES[message.type]:
             assert message.term, f"term should be set when sending {message.type.name}"
         else:
             assert not message.term, f"term should not be set when sending {message.type.name}"
             # proposals and reads are passed on to the leader: they belong to no term yet
-            if message.type is not MessageType.PROP and message.type is not MessageType.READ_INDEX:
+            if message.type is not _PROP and message.type is not _READ_INDEX:
                 message.term = self.term
-        if message.type in _AFTER_APPEND:
+        if _AFTER_APPEND[message.type]:
             self.messages_after_append.append(message)
         else:
             assert message.to != self.id, f"message should not be self-addressed: {message}"
@@ -172,29 +199,29 @@ class Raft:
         """Follow ``lead``, if it is known."""
         self._reset(term)
         self.lead = lead
-        self.state = StateType.FOLLOWER
+        self.state = _IS_FOLLOWER
 
     def become_candidate(self) -> None:
         """Stand for election in the next term, with the own vote."""
-        assert self.state is not StateType.LEADER, "invalid transition [leader -> candidate]"
+        assert self.state is not _IS_LEADER, "invalid transition [leader -> candidate]"
         self._reset(self.term + 1)
         self.vote = self.id
-        self.state = StateType.CANDIDATE
+        self.state = _IS_CANDIDATE
 
     def become_pre_candidate(self) -> None:
         """Ask whether an election could be won; changes neither term nor vote (thesis, 9.6)."""
-        assert self.state is not StateType.LEADER, "invalid transition [leader -> pre-candidate]"
+        assert self.state is not _IS_LEADER, "invalid transition [leader -> pre-candidate]"
         self.tracker.reset_votes()
         # or it would refuse others in the name of a leader it does not believe in (P25)
         self.lead = NO_NODE
-        self.state = StateType.PRE_CANDIDATE
+        self.state = _IS_PRE_CANDIDATE
 
     def become_leader(self) -> None:
         """Lead, beginning with an empty entry of the own term (P1, P49)."""
-        assert self.state is not StateType.FOLLOWER, "invalid transition [follower -> leader]"
+        assert self.state is not _IS_FOLLOWER, "invalid transition [follower -> leader]"
         self._reset(self.term)
         self.lead = self.id
-        self.state = StateType.LEADER
+        self.state = _IS_LEADER
         own = self.tracker.progress[self.id]
         own.become_replicate()
         own.recent_active = True
@@ -230,7 +257,7 @@ class Raft:
 
     def tick(self) -> None:
         """One tick of the clock."""
-        if self.state is StateType.LEADER:
+        if self.state is _IS_LEADER:
             self._tick_heartbeat()
         else:
             self._tick_election()
@@ -239,7 +266,7 @@ class Raft:
         self.election_elapsed += 1
         if election.promotable(self) and self.election_elapsed >= self.randomized_election_timeout:
             self.election_elapsed = 0
-            self.step(Message(MessageType.HUP, from_=self.id))
+            self.step(Message(_HUP, from_=self.id))
 
     def _tick_heartbeat(self) -> None:
         self.heartbeat_elapsed += 1
@@ -247,15 +274,15 @@ class Raft:
         if self.election_elapsed >= self.config.election_tick:
             self.election_elapsed = 0
             if self.config.check_quorum:
-                self.step(Message(MessageType.CHECK_QUORUM, from_=self.id))
+                self.step(Message(_CHECK_QUORUM, from_=self.id))
             # a transfer that did not happen within an election timeout will not (P58)
-            if self.state is StateType.LEADER and self.lead_transferee != NO_NODE:
+            if self.state is _IS_LEADER and self.lead_transferee != NO_NODE:
                 self.lead_transferee = NO_NODE
-        if self.state is not StateType.LEADER:
+        if self.state is not _IS_LEADER:
             return
         if self.heartbeat_elapsed >= self.config.heartbeat_tick:
             self.heartbeat_elapsed = 0
-            self.step(Message(MessageType.BEAT, from_=self.id))
+            self.step(Message(_BEAT, from_=self.id))
 
     # --- messages ---
 
@@ -271,26 +298,26 @@ class Raft:
             self._answer_older_term(message)
             return
         kind = message.type
-        if kind is MessageType.HUP:
+        if kind is _HUP:
             election.hup(self, Campaign.PRE_ELECTION if self.config.pre_vote else Campaign.ELECTION)
-        elif kind is MessageType.STORAGE_APPEND_RESP:
+        elif kind is _STORAGE_APPEND_RESP:
             if message.index:
                 self.log.unstable.stable_to(message.index, message.log_term)
             if message.snapshot is not None:
                 self._applied_snapshot(message.snapshot)
-        elif kind is MessageType.STORAGE_APPLY_RESP:
+        elif kind is _STORAGE_APPLY_RESP:
             if message.entries:
                 entries = message.entries
-                size = sum(entry_size(entry) for entry in entries)
+                size = sum([entry_size(entry) for entry in entries])
                 self.applied_to(entries[-1].index, size)
                 self.uncommitted_size = max(
                     self.uncommitted_size - replication.payload_size(entries), 0
                 )
-        elif kind is MessageType.VOTE or kind is MessageType.PRE_VOTE:
+        elif kind is _VOTE or kind is _PRE_VOTE:
             election.answer_vote(self, message)
-        elif self.state is StateType.LEADER:
+        elif self.state is _IS_LEADER:
             leader.step(self, message)
-        elif self.state is StateType.FOLLOWER:
+        elif self.state is _IS_FOLLOWER:
             follower.step(self, message)
         else:
             candidate.step(self, message)
@@ -299,7 +326,7 @@ class Raft:
         """A message of a later term: follow it there, unless it is only asking, or the leader was
         heard from within an election timeout (thesis, 4.2.3). False: it is ignored."""
         kind = message.type
-        if kind is MessageType.VOTE or kind is MessageType.PRE_VOTE:
+        if kind is _VOTE or kind is _PRE_VOTE:
             in_lease = (
                 self.config.check_quorum
                 and self.lead != NO_NODE
@@ -307,12 +334,12 @@ class Raft:
             )
             if in_lease and message.context != election.TRANSFER:
                 return False
-        if kind is MessageType.PRE_VOTE:
+        if kind is _PRE_VOTE:
             return True
-        if kind is MessageType.PRE_VOTE_RESP and not message.reject:
+        if kind is _PRE_VOTE_RESP and not message.reject:
             # granted for a term that begins only if the vote is won
             return True
-        from_leader = kind in (MessageType.APP, MessageType.HEARTBEAT, MessageType.SNAP)
+        from_leader = kind in (_APP, _HEARTBEAT, _SNAP)
         self.become_follower(message.term, message.from_ if from_leader else NO_NODE)
         return True
 
@@ -320,18 +347,16 @@ class Raft:
         kind = message.type
         config = self.config
         if (config.check_quorum or config.pre_vote) and kind in (
-            MessageType.HEARTBEAT,
-            MessageType.APP,
+            _HEARTBEAT,
+            _APP,
         ):
             # a leader that was cut off would never hear of the new term otherwise: this node's
             # votes are ignored by those who follow it
-            self.send(Message(MessageType.APP_RESP, message.from_))
-        elif kind is MessageType.PRE_VOTE:
+            self.send(Message(_APP_RESP, message.from_))
+        elif kind is _PRE_VOTE:
             # with the own term, so that a candidate with a long log and an old term learns (P26)
-            self.send(
-                Message(MessageType.PRE_VOTE_RESP, message.from_, term=self.term, reject=True)
-            )
-        elif kind is MessageType.STORAGE_APPEND_RESP and message.snapshot is not None:
+            self.send(Message(_PRE_VOTE_RESP, message.from_, term=self.term, reject=True))
+        elif kind is _STORAGE_APPEND_RESP and message.snapshot is not None:
             # entries may have been replaced since (P40); a snapshot is valid in every term
             self._applied_snapshot(message.snapshot)
 
@@ -344,7 +369,7 @@ class Raft:
         if (
             self.tracker.config.auto_leave
             and index >= self.pending_conf_index
-            and self.state is StateType.LEADER
+            and self.state is _IS_LEADER
         ):
             leader.propose_leave_joint(self)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from everwhen.limits import READS_PENDING_MAX
 from everwhen.raft import replication
@@ -24,19 +24,38 @@ from everwhen.raft.wire import decode_conf_change, encode_conf_change
 if TYPE_CHECKING:
     from everwhen.raft.core import Raft
 
+# members of enumerations as plain names: looking them up in their class is slow
+_FOR_CONF_CHANGE_V2: Final = EntryType.CONF_CHANGE_V2
+_FOR_NORMAL: Final = EntryType.NORMAL
+_APP_RESP: Final = MessageType.APP_RESP
+_BEAT: Final = MessageType.BEAT
+_CHECK_QUORUM: Final = MessageType.CHECK_QUORUM
+_FORGET_LEADER: Final = MessageType.FORGET_LEADER
+_HEARTBEAT_RESP: Final = MessageType.HEARTBEAT_RESP
+_PROP: Final = MessageType.PROP
+_READ_INDEX: Final = MessageType.READ_INDEX
+_READ_INDEX_RESP: Final = MessageType.READ_INDEX_RESP
+_SNAP_STATUS: Final = MessageType.SNAP_STATUS
+_TIMEOUT_NOW: Final = MessageType.TIMEOUT_NOW
+_TRANSFER_LEADER: Final = MessageType.TRANSFER_LEADER
+_UNREACHABLE: Final = MessageType.UNREACHABLE
+_AT_PROBE: Final = ProgressState.PROBE
+_AT_REPLICATE: Final = ProgressState.REPLICATE
+_AT_SNAPSHOT: Final = ProgressState.SNAPSHOT
+
 
 def step(raft: Raft, message: Message) -> None:
     """Take a message of the present term."""
     kind = message.type
-    if kind is MessageType.PROP:
+    if kind is _PROP:
         _propose(raft, message)
-    elif kind is MessageType.BEAT:
+    elif kind is _BEAT:
         replication.bcast_heartbeat(raft)
-    elif kind is MessageType.CHECK_QUORUM:
+    elif kind is _CHECK_QUORUM:
         _check_quorum(raft)
-    elif kind is MessageType.READ_INDEX:
+    elif kind is _READ_INDEX:
         _read_index(raft, message)
-    elif kind is not MessageType.FORGET_LEADER:
+    elif kind is not _FORGET_LEADER:
         progress = raft.tracker.progress.get(message.from_)
         if progress is not None:
             _step_member(raft, message, progress)
@@ -45,26 +64,26 @@ def step(raft: Raft, message: Message) -> None:
 def _step_member(raft: Raft, message: Message, progress: Progress) -> None:
     """Messages about one member."""
     kind = message.type
-    if kind is MessageType.APP_RESP:
+    if kind is _APP_RESP:
         progress.recent_active = True
         if message.reject:
             _rejected(raft, message, progress)
         else:
             _acknowledged(raft, message, progress)
-    elif kind is MessageType.HEARTBEAT_RESP:
+    elif kind is _HEARTBEAT_RESP:
         _heartbeat_answered(raft, message, progress)
-    elif kind is MessageType.SNAP_STATUS:
-        if progress.state is ProgressState.SNAPSHOT:
+    elif kind is _SNAP_STATUS:
+        if progress.state is _AT_SNAPSHOT:
             if message.reject:
                 # first, or it would be probed behind a snapshot that it does not have
                 progress.pending_snapshot = 0
             progress.become_probe()
             # after a success wait for its own word, after a failure for the next heartbeat
             progress.msg_app_flow_paused = True
-    elif kind is MessageType.UNREACHABLE:
-        if progress.state is ProgressState.REPLICATE:
+    elif kind is _UNREACHABLE:
+        if progress.state is _AT_REPLICATE:
             progress.become_probe()
-    elif kind is MessageType.TRANSFER_LEADER:
+    elif kind is _TRANSFER_LEADER:
         _transfer(raft, message.from_, progress)
 
 
@@ -89,7 +108,7 @@ def _propose(raft: Raft, message: Message) -> None:
         raise ProposalDropped("leadership is being transferred", may_pass=True)
     pending = raft.pending_conf_index
     for at, entry in enumerate(message.entries):
-        if entry.type is EntryType.NORMAL:
+        if entry.type is _FOR_NORMAL:
             continue
         refusal = _conf_change_refusal(raft, decode_conf_change(entry))
         if refusal is not None and not raft.config.disable_conf_change_validation:
@@ -122,9 +141,9 @@ def _conf_change_refusal(raft: Raft, change: ConfChangeV2) -> str | None:
 def propose_leave_joint(raft: Raft) -> None:
     """Leave the joint configuration that asked for it. If that cannot be proposed now (a transfer
     is under way), the next entry that is applied tries again."""
-    entry = Entry(type=EntryType.CONF_CHANGE_V2, data=encode_conf_change(ConfChangeV2()))
+    entry = Entry(type=_FOR_CONF_CHANGE_V2, data=encode_conf_change(ConfChangeV2()))
     try:
-        raft.step(Message(MessageType.PROP, from_=raft.id, entries=[entry]))
+        raft.step(Message(_PROP, from_=raft.id, entries=[entry]))
     except ProposalDropped:
         return
 
@@ -138,19 +157,19 @@ def _rejected(raft: Raft, message: Message, progress: Progress) -> None:
     if message.log_term > 0:
         probe, _ = raft.log.find_conflict_by_term(message.reject_hint, message.log_term)
     if progress.maybe_decr_to(message.index, probe):
-        if progress.state is ProgressState.REPLICATE:
+        if progress.state is _AT_REPLICATE:
             progress.become_probe()
         replication.send_append(raft, message.from_)
 
 
 def _acknowledged(raft: Raft, message: Message, progress: Progress) -> None:
     """It has everything up to ``message.index``, durably."""
-    known = progress.match == message.index and progress.state is ProgressState.PROBE
+    known = progress.match == message.index and progress.state is _AT_PROBE
     if not progress.maybe_update(message.index) and not known:
         return
-    if progress.state is ProgressState.PROBE:
+    if progress.state is _AT_PROBE:
         progress.become_replicate()
-    elif progress.state is ProgressState.SNAPSHOT:
+    elif progress.state is _AT_SNAPSHOT:
         # whatever snapshot it has, it can be caught up from the log now
         if progress.match + 1 >= raft.log.first_index():
             progress.become_probe()
@@ -168,14 +187,14 @@ def _acknowledged(raft: Raft, message: Message, progress: Progress) -> None:
         while replication.maybe_send_append(raft, message.from_, send_if_empty=False):
             pass
     if message.from_ == raft.lead_transferee and progress.match == raft.log.last_index():
-        raft.send(Message(MessageType.TIMEOUT_NOW, message.from_))
+        raft.send(Message(_TIMEOUT_NOW, message.from_))
 
 
 def _heartbeat_answered(raft: Raft, message: Message, progress: Progress) -> None:
     progress.recent_active = True
     # an empty message now and then, or a window whose messages were all lost never moves (P20)
     progress.msg_app_flow_paused = False
-    if progress.match < raft.log.last_index() or progress.state is ProgressState.PROBE:
+    if progress.match < raft.log.last_index() or progress.state is _AT_PROBE:
         replication.send_append(raft, message.from_)
     reads = raft.read_only
     if reads.option is not ReadOnlyOption.SAFE or not message.context:
@@ -213,11 +232,7 @@ def _answer_read(raft: Raft, request: Message, index: int) -> None:
     if request.from_ in (NO_NODE, raft.id):
         raft.read_states.append(ReadState(index, request.entries[0].data))
     else:
-        raft.send(
-            Message(
-                MessageType.READ_INDEX_RESP, request.from_, index=index, entries=request.entries
-            )
-        )
+        raft.send(Message(_READ_INDEX_RESP, request.from_, index=index, entries=request.entries))
 
 
 def _release_pending_reads(raft: Raft) -> None:
@@ -239,6 +254,6 @@ def _transfer(raft: Raft, to: int, progress: Progress) -> None:
     raft.election_elapsed = 0
     raft.lead_transferee = to
     if progress.match == raft.log.last_index():
-        raft.send(Message(MessageType.TIMEOUT_NOW, to))
+        raft.send(Message(_TIMEOUT_NOW, to))
     else:
         replication.send_append(raft, to)

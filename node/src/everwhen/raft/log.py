@@ -44,22 +44,27 @@ class Log:
 
     def last_index(self) -> int:
         """The newest entry."""
-        last = self.unstable.maybe_last_index()
-        return self.storage.last_index() if last is None else last
+        # what is not durable begins behind what is, or behind a snapshot: no need to ask storage
+        unstable = self.unstable
+        return unstable.offset + len(unstable.entries) - 1
 
     def term(self, index: int) -> int:
         """The term of an entry, or of the one before the first.
 
         :raises Compacted: :raises Unavailable: outside the log.
         """
-        known = self.unstable.maybe_term(index)
-        if known is not None:
-            return known
-        if index + 1 < self.first_index():
-            raise Compacted(f"entry {index} is compacted")
-        if index > self.last_index():
+        unstable = self.unstable
+        at = index - unstable.offset
+        if at >= 0:
+            if at < len(unstable.entries):
+                return unstable.entries[at].term
             raise Unavailable(f"entry {index} is not there")
-        return self.storage.term(index)
+        snapshot = unstable.snapshot
+        if snapshot is None:
+            return self.storage.term(index)
+        if index == snapshot.metadata.index:
+            return snapshot.metadata.term
+        raise Compacted(f"entry {index} is compacted")
 
     def term_or_zero(self, index: int) -> int:
         """The term of an entry; 0 outside the log."""
@@ -119,8 +124,10 @@ class Log:
 
     def find_conflict(self, entries: list[Entry]) -> int:
         """The first index at which these differ from the log, 0 if they are all there (P12)."""
+        last = self.last_index()
         for entry in entries:
-            if not self.match_term(entry.index, entry.term):
+            # the usual case first: entries that follow
+            if entry.index > last or not self.match_term(entry.index, entry.term):
                 return entry.index
         return 0
 
@@ -244,7 +251,7 @@ class Log:
         found = self.storage.entries(low, cut, max_size)
         if high <= offset or len(found) < cut - low:
             return found
-        size = sum(entry_size(entry) for entry in found) if max_size < NO_LIMIT else 0
+        size = sum([entry_size(entry) for entry in found]) if max_size < NO_LIMIT else 0
         if size >= max_size:
             return found
         more = limit_size(self.unstable.slice(offset, high), max_size - size)

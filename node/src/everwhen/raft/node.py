@@ -8,6 +8,8 @@ done: a message that asserts durability exists only inside the batch that makes 
 
 from __future__ import annotations
 
+from typing import Final
+
 from everwhen.raft import membership
 from everwhen.raft.confchange import ConfChange, ConfChangeV2
 from everwhen.raft.core import Config, Raft
@@ -28,32 +30,46 @@ from everwhen.raft.types import (
 )
 from everwhen.raft.wire import encode_conf_change, encode_conf_change_v1
 
-_LOCAL = frozenset(
-    {
-        MessageType.HUP,
-        MessageType.BEAT,
-        MessageType.UNREACHABLE,
-        MessageType.SNAP_STATUS,
-        MessageType.CHECK_QUORUM,
-        MessageType.STORAGE_APPEND,
-        MessageType.STORAGE_APPEND_RESP,
-        MessageType.STORAGE_APPLY,
-        MessageType.STORAGE_APPLY_RESP,
-    }
+_LOCAL_TYPES: Final = (
+    MessageType.HUP,
+    MessageType.BEAT,
+    MessageType.UNREACHABLE,
+    MessageType.SNAP_STATUS,
+    MessageType.CHECK_QUORUM,
+    MessageType.STORAGE_APPEND,
+    MessageType.STORAGE_APPEND_RESP,
+    MessageType.STORAGE_APPLY,
+    MessageType.STORAGE_APPLY_RESP,
 )
-_RESPONSES = frozenset(
-    {
-        MessageType.APP_RESP,
-        MessageType.VOTE_RESP,
-        MessageType.HEARTBEAT_RESP,
-        MessageType.UNREACHABLE,
-        MessageType.READ_INDEX_RESP,
-        MessageType.PRE_VOTE_RESP,
-        MessageType.STORAGE_APPEND_RESP,
-        MessageType.STORAGE_APPLY_RESP,
-    }
+_RESPONSE_TYPES: Final = (
+    MessageType.APP_RESP,
+    MessageType.VOTE_RESP,
+    MessageType.HEARTBEAT_RESP,
+    MessageType.UNREACHABLE,
+    MessageType.READ_INDEX_RESP,
+    MessageType.PRE_VOTE_RESP,
+    MessageType.STORAGE_APPEND_RESP,
+    MessageType.STORAGE_APPLY_RESP,
 )
+#: by the number of a type: the hash of an enumeration is slow
+_LOCAL: Final = [kind in _LOCAL_TYPES for kind in MessageType]
+_RESPONSES: Final = [kind in _RESPONSE_TYPES for kind in MessageType]
 _STORAGE_THREADS = (LOCAL_APPEND, LOCAL_APPLY)
+
+# members of enumerations as plain names: looking them up in their class is slow
+_FOR_CONF_CHANGE: Final = EntryType.CONF_CHANGE
+_FOR_CONF_CHANGE_V2: Final = EntryType.CONF_CHANGE_V2
+_FORGET_LEADER: Final = MessageType.FORGET_LEADER
+_HUP: Final = MessageType.HUP
+_PROP: Final = MessageType.PROP
+_READ_INDEX: Final = MessageType.READ_INDEX
+_SNAP_STATUS: Final = MessageType.SNAP_STATUS
+_STORAGE_APPEND: Final = MessageType.STORAGE_APPEND
+_STORAGE_APPEND_RESP: Final = MessageType.STORAGE_APPEND_RESP
+_STORAGE_APPLY: Final = MessageType.STORAGE_APPLY
+_STORAGE_APPLY_RESP: Final = MessageType.STORAGE_APPLY_RESP
+_TRANSFER_LEADER: Final = MessageType.TRANSFER_LEADER
+_UNREACHABLE: Final = MessageType.UNREACHABLE
 
 
 class RawNode:
@@ -74,7 +90,7 @@ class RawNode:
 
     def campaign(self) -> None:
         """Stand for election now."""
-        self.raft.step(Message(MessageType.HUP))
+        self.raft.step(Message(_HUP))
 
     def propose(self, payloads: list[bytes]) -> None:
         """Append payloads, all or none.
@@ -82,7 +98,7 @@ class RawNode:
         :raises ProposalDropped: none was appended.
         """
         entries = [Entry(data=data) for data in payloads]
-        self.raft.step(Message(MessageType.PROP, from_=self.raft.id, entries=entries))
+        self.raft.step(Message(_PROP, from_=self.raft.id, entries=entries))
 
     def propose_conf_change(self, change: ConfChange | ConfChangeV2) -> None:
         """Propose a membership change.
@@ -90,10 +106,10 @@ class RawNode:
         :raises ProposalDropped: it was not appended.
         """
         if isinstance(change, ConfChange):
-            entry = Entry(type=EntryType.CONF_CHANGE, data=encode_conf_change_v1(change))
+            entry = Entry(type=_FOR_CONF_CHANGE, data=encode_conf_change_v1(change))
         else:
-            entry = Entry(type=EntryType.CONF_CHANGE_V2, data=encode_conf_change(change))
-        self.raft.step(Message(MessageType.PROP, from_=self.raft.id, entries=[entry]))
+            entry = Entry(type=_FOR_CONF_CHANGE_V2, data=encode_conf_change(change))
+        self.raft.step(Message(_PROP, from_=self.raft.id, entries=[entry]))
 
     def apply_conf_change(self, change: ConfChange | ConfChangeV2) -> ConfState:
         """A committed membership entry is being applied: the configuration it leads to."""
@@ -106,32 +122,32 @@ class RawNode:
         :raises ProposalDropped: a proposal that was not appended.
         """
         if message.from_ not in _STORAGE_THREADS:
-            if message.type in _LOCAL:
+            if _LOCAL[message.type]:
                 raise StepRefused("cannot step raft local message")
-            if message.type in _RESPONSES and message.from_ not in self.raft.tracker.progress:
+            if _RESPONSES[message.type] and message.from_ not in self.raft.tracker.progress:
                 raise StepRefused("cannot step as peer not found")
         self.raft.step(message)
 
     def read_index(self, context: bytes) -> None:
         """Ask up to which index to apply before a read that begins now is served; the answer is a
         ReadState with this context. Lost if no node leads: ask again."""
-        self.raft.step(Message(MessageType.READ_INDEX, entries=[Entry(data=context)]))
+        self.raft.step(Message(_READ_INDEX, entries=[Entry(data=context)]))
 
     def transfer_leadership(self, to: int) -> None:
         """Hand leadership to ``to``."""
-        self.raft.step(Message(MessageType.TRANSFER_LEADER, from_=to))
+        self.raft.step(Message(_TRANSFER_LEADER, from_=to))
 
     def forget_leader(self) -> None:
         """Do not protect the leader any more: grant votes, stand for election without waiting."""
-        self.raft.step(Message(MessageType.FORGET_LEADER))
+        self.raft.step(Message(_FORGET_LEADER))
 
     def report_unreachable(self, node: int) -> None:
         """What was sent last to ``node`` may be lost."""
-        self.raft.step(Message(MessageType.UNREACHABLE, from_=node))
+        self.raft.step(Message(_UNREACHABLE, from_=node))
 
     def report_snapshot(self, node: int, *, failed: bool) -> None:
         """How the sending of a snapshot ended."""
-        self.raft.step(Message(MessageType.SNAP_STATUS, from_=node, reject=failed))
+        self.raft.step(Message(_SNAP_STATUS, from_=node, reject=failed))
 
     # --- out ---
 
@@ -141,14 +157,16 @@ class RawNode:
         if raft.messages or raft.messages_after_append or raft.read_states:
             return True
         unstable = raft.log.unstable
-        if unstable.next_entries() or unstable.next_snapshot() is not None:
+        if unstable.offset + len(unstable.entries) > unstable.offset_in_progress:
+            return True
+        if unstable.snapshot is not None and not unstable.snapshot_in_progress:
             return True
         if raft.log.has_next_committed(allow_unstable=not self._async):
             return True
         if raft.lead != self._soft.lead or raft.state is not self._soft.state:
             return True
-        hard = raft.hard_state
-        return not hard.is_empty and hard != self._hard
+        hard = self._hard
+        return raft.log.committed != hard.commit or raft.term != hard.term or raft.vote != hard.vote
 
     def ready(self) -> Ready:
         """Everything to be done now; it counts as handed out."""
@@ -165,15 +183,13 @@ class RawNode:
             snapshot=raft.log.unstable.next_snapshot(),
             read_states=raft.read_states,
         )
-        soft, hard = raft.soft_state, raft.hard_state
-        if soft != self._soft:
-            ready.soft_state = soft
-        if hard != self._hard:
-            ready.hard_state = hard
-        ready.must_sync = bool(ready.entries) or (hard.term, hard.vote) != (
-            self._hard.term,
-            self._hard.vote,
-        )
+        soft, hard = self._soft, self._hard
+        if raft.lead != soft.lead or raft.state is not soft.state:
+            ready.soft_state = raft.soft_state
+        moved = raft.term != hard.term or raft.vote != hard.vote
+        if moved or raft.log.committed != hard.commit:
+            ready.hard_state = raft.hard_state
+        ready.must_sync = moved or bool(ready.entries)
         if self._async:
             if _needs_append(raft, ready):
                 ready.messages.append(_append_message(raft, ready))
@@ -205,7 +221,7 @@ class RawNode:
         raft.messages_after_append = []
         raft.log.unstable.accept_in_progress()
         if ready.committed_entries:
-            size = sum(entry_size(entry) for entry in ready.committed_entries)
+            size = sum([entry_size(entry) for entry in ready.committed_entries])
             last = ready.committed_entries[-1].index
             raft.log.accept_applying(last, size, allow_unstable=not self._async)
 
@@ -260,7 +276,7 @@ def _needs_append_response(raft: Raft, ready: Ready) -> bool:
 def _append_message(raft: Raft, ready: Ready) -> Message:
     """What is to be made durable, with the replies that wait for it."""
     message = Message(
-        MessageType.STORAGE_APPEND,
+        _STORAGE_APPEND,
         LOCAL_APPEND,
         raft.id,
         entries=ready.entries,
@@ -279,7 +295,7 @@ def _append_message(raft: Raft, ready: Ready) -> Message:
 def _append_response(raft: Raft, ready: Ready) -> Message:
     """Tells the core how far its log is durable; void once the term has changed (P40)."""
     message = Message(
-        MessageType.STORAGE_APPEND_RESP,
+        _STORAGE_APPEND_RESP,
         raft.id,
         LOCAL_APPEND,
         raft.term,
@@ -293,7 +309,7 @@ def _append_response(raft: Raft, ready: Ready) -> Message:
 
 def _apply_message(raft: Raft, entries: list[Entry]) -> Message:
     return Message(
-        MessageType.STORAGE_APPLY,
+        _STORAGE_APPLY,
         LOCAL_APPLY,
         raft.id,
         entries=entries,
@@ -302,4 +318,4 @@ def _apply_message(raft: Raft, entries: list[Entry]) -> Message:
 
 
 def _apply_response(raft: Raft, entries: list[Entry]) -> Message:
-    return Message(MessageType.STORAGE_APPLY_RESP, raft.id, LOCAL_APPLY, entries=entries)
+    return Message(_STORAGE_APPLY_RESP, raft.id, LOCAL_APPLY, entries=entries)

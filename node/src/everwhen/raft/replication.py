@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from everwhen.raft.progress import Progress, ProgressState
 from everwhen.raft.types import Entry, Message, MessageType, SnapshotTemporarilyUnavailable
 
 if TYPE_CHECKING:
     from everwhen.raft.core import Raft
+
+# members of enumerations as plain names: looking them up in their class is slow
+_APP: Final = MessageType.APP
+_APP_RESP: Final = MessageType.APP_RESP
+_HEARTBEAT: Final = MessageType.HEARTBEAT
+_SNAP: Final = MessageType.SNAP
+_AT_REPLICATE: Final = ProgressState.REPLICATE
 
 
 def send_append(raft: Raft, to: int) -> None:
@@ -26,7 +33,7 @@ def maybe_send_append(raft: Raft, to: int, *, send_if_empty: bool) -> bool:
     entries: list[Entry] = []
     try:
         previous_term = log.term(previous)
-        if progress.state is not ProgressState.REPLICATE or not progress.inflights.full:
+        if progress.state is not _AT_REPLICATE or not progress.inflights.full:
             entries = log.entries(progress.next, raft.config.max_size_per_msg)
     except LookupError:
         # compacted: the member cannot be caught up from the log any more
@@ -35,7 +42,7 @@ def maybe_send_append(raft: Raft, to: int, *, send_if_empty: bool) -> bool:
         return False
     raft.send(
         Message(
-            MessageType.APP,
+            _APP,
             to,
             index=previous,
             log_term=previous_term,
@@ -57,7 +64,7 @@ def _maybe_send_snapshot(raft: Raft, to: int, progress: Progress) -> bool:
         return False
     assert not snapshot.is_empty, "need non-empty snapshot"
     progress.become_snapshot(snapshot.metadata.index)
-    raft.send(Message(MessageType.SNAP, to, snapshot=snapshot))
+    raft.send(Message(_SNAP, to, snapshot=snapshot))
     return True
 
 
@@ -77,7 +84,7 @@ def bcast_heartbeat(raft: Raft, context: bytes | None = None) -> None:
         progress = raft.tracker.progress[node]
         # never beyond what it is known to have (P10)
         commit = min(progress.match, raft.log.committed)
-        raft.send(Message(MessageType.HEARTBEAT, node, commit=commit, context=carried))
+        raft.send(Message(_HEARTBEAT, node, commit=commit, context=carried))
         progress.sent_commit = commit
 
 
@@ -91,7 +98,7 @@ def append_entries(raft: Raft, entries: list[Entry]) -> bool:
         entry.index = last + at
     last = raft.log.append(entries)
     # the leader's own acknowledgement, delivered once the entries are durable (P42)
-    raft.send(Message(MessageType.APP_RESP, raft.id, index=last))
+    raft.send(Message(_APP_RESP, raft.id, index=last))
     return True
 
 
@@ -107,4 +114,4 @@ def _increase_uncommitted(raft: Raft, entries: list[Entry]) -> bool:
 
 def payload_size(entries: list[Entry]) -> int:
     """Bytes of the data of entries."""
-    return sum(len(entry.data) for entry in entries)
+    return sum([len(entry.data) for entry in entries])

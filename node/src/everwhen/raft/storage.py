@@ -57,14 +57,10 @@ class Storage(Protocol):
 
 def entry_size(entry: Entry) -> int:
     """Bytes an entry counts for in every limit: what the format of etcd's transcripts counts."""
-    size = 1 + _varint(entry.term) + 1 + _varint(entry.index) + 1 + _varint(int(entry.type))
-    if entry.data:
-        size += 1 + _varint(len(entry.data)) + len(entry.data)
-    return size
-
-
-def _varint(value: int) -> int:
-    return max((value.bit_length() + 6) // 7, 1)
+    # three fields of a tag and groups of 7 bits, at least one; the data with its length
+    term, index, length = entry.term, entry.index, len(entry.data)
+    size = 4 + ((term.bit_length() + 6) // 7 or 1) + ((index.bit_length() + 6) // 7 or 1)
+    return size + 1 + (length.bit_length() + 6) // 7 + length if length else size
 
 
 def limit_size(entries: list[Entry], max_size: int) -> list[Entry]:

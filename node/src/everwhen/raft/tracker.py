@@ -71,7 +71,13 @@ class Tracker:
 
     def committed(self) -> int:
         """The highest index on a quorum. Learners do not count (P17)."""
-        return self.config.voters.committed_index(
+        voters, progress_of = self.config.voters, self.progress
+        if not voters.outgoing and voters.incoming:
+            # the same for one majority, on the path of every acknowledgement
+            matches = [progress_of[node].match for node in voters.incoming]
+            matches.sort()
+            return matches[(len(matches) - 1) // 2]
+        return voters.committed_index(
             {node: progress.match for node, progress in self.progress.items()}
         )
 
