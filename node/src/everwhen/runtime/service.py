@@ -23,6 +23,7 @@ from everwhen.errors import (
 from everwhen.limits import AT_ONCE_SECONDS, ROWS_AT_ONCE_MAX, RUNS_IN_THREADS
 from everwhen.ports import Threads
 from everwhen.query.compile import CachedPlan
+from everwhen.runtime.attempts import Tried, attempt, execute, expected_long
 from everwhen.runtime.bulk import BulkLoads
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.runtime.cursor import Cursor
@@ -37,7 +38,6 @@ from everwhen.txn.transaction import Isolation
 
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
-_Tried = tuple[OpenTransaction, Cursor, Command | None]
 
 #: an auto-commit write without a deadline of its own is run again for this long (seconds)
 AUTO_RETRY_SECONDS = 30.0
@@ -128,7 +128,7 @@ class Service:
             cursor = self._at_once(transaction, text, parameters)
             if cursor is None:
                 cursors = [each.cursor for each in unread if not each.cursor.done]
-                cursor = await self._in_thread(_execute, transaction, text, parameters, cursors)
+                cursor = await self._in_thread(execute, transaction, text, parameters, cursors)
         except BaseException:
             await self.rollback(transaction)
             raise
@@ -220,9 +220,11 @@ class Service:
         if quick is not None:
             return quick
         tried = self._write_at_once(version, text, parameters, options, caller)
-        transaction, cursor, command = tried or await self._in_thread(
-            _attempt, self.database, version, options, caller, text, parameters
-        )
+        if tried is None:
+            tried = await self._in_thread(
+                attempt, self.database, version, options, caller, text, parameters
+            )
+        transaction, cursor, command = tried
         if not cursor.writes:
             return Execution(cursor, transaction, self.bookmark(transaction.version))
         try:
@@ -246,7 +248,7 @@ class Service:
         if options.at is not None:
             return None
         plan = self.database.known_read(text, version)
-        if plan is None or _expected_long(plan):
+        if plan is None or expected_long(plan):
             return None
         transaction = self.database.begin(version, options, caller)
         try:
@@ -266,19 +268,17 @@ class Service:
         parameters: Mapping[str, Any],
         options: TransactionOptions,
         caller: Caller,
-    ) -> _Tried | None:
+    ) -> Tried | None:
         """The same for a write, up to the command to propose; until then nothing has happened."""
         if options.at is not None or options.isolation is Isolation.PESSIMISTIC:
             return None
         plan = self.database.known_write(text, version)
-        if plan is None or _expected_long(plan):
+        if plan is None or expected_long(plan):
             return None
         clock = self.database.clock
         started = clock.monotonic()
         try:
-            tried = _attempt(
-                self.database, version, options, caller, text, parameters, at_once=True
-            )
+            tried = attempt(self.database, version, options, caller, text, parameters, at_once=True)
         except TakesLong:
             plan.long_runs = RUNS_IN_THREADS
             return None
@@ -296,7 +296,7 @@ class Service:
         """Runs a read of a known plan here on the event loop, where a thread would cost more than
         the read; None if it turns out to take more than a moment. Then nothing has happened."""
         plan = plan or self.database.known_read(text, transaction.version)
-        if plan is None or _expected_long(plan) or transaction.needs_thread_to_end:
+        if plan is None or expected_long(plan) or transaction.needs_thread_to_end:
             return None
         clock = self.database.clock
         started = clock.monotonic()
@@ -360,45 +360,3 @@ class Service:
             await self.rollback(transaction)
             ended += 1
         return ended
-
-
-def _expected_long(plan: CachedPlan) -> bool:
-    """Whether this run of it is better done in a thread; counts the runs."""
-    if plan.long_runs == 0:
-        return False
-    plan.long_runs -= 1
-    return True
-
-
-def _execute(
-    transaction: OpenTransaction, text: str, parameters: Mapping[str, Any], unread: list[Cursor]
-) -> Cursor:
-    """Runs in a worker thread: a statement, and before it what it must not change."""
-    if unread and not transaction.only_reads(text, parameters):
-        for cursor in unread:
-            cursor.run_to_end()
-    return transaction.execute(text, parameters)
-
-
-def _attempt(
-    database: Database,
-    version: int,
-    options: TransactionOptions,
-    caller: Caller,
-    text: str,
-    parameters: Mapping[str, Any],
-    *,
-    at_once: bool = False,
-) -> _Tried:
-    """The statement, up to the command to propose; in a worker thread, or ``at_once`` on the
-    event loop, where it ends with ``TakesLong`` before anything would have to wait."""
-    transaction = database.begin(version, options, caller)
-    transaction.deadline.at_once = at_once
-    try:
-        cursor = transaction.execute(text, parameters)
-        command = transaction.prepare_commit() if cursor.writes else None
-    except BaseException:
-        transaction.rollback()
-        raise
-    transaction.deadline.at_once = False
-    return transaction, cursor, command

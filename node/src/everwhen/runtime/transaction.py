@@ -288,6 +288,7 @@ class OpenTransaction:
 
     def _send_chunks(self, transaction: Transaction, *, last: bool = False) -> int:
         """Sends what is pending as chunks, after announcing the large transaction."""
+        self.deadline.need_thread()
         backend = self._database.backend
         if self._large is None:
             begun = backend.propose(begin_of(transaction, self.origin()))
@@ -330,6 +331,7 @@ class OpenTransaction:
     # --- CALL { } IN TRANSACTIONS ---
 
     def _commit_batch(self) -> None:
+        self.deadline.need_thread()
         self._need_auto_commit()
         command = self.prepare_commit()
         if command is not None:
@@ -337,6 +339,7 @@ class OpenTransaction:
         self._next_batch()
 
     def _rollback_batch(self) -> None:
+        self.deadline.need_thread()
         self._need_auto_commit()
         self._abort_chunks()
         self._next_batch()

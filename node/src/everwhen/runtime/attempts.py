@@ -1,0 +1,59 @@
+"""Statements on their way from the service to a transaction: the calls that run in a worker
+thread, or at once on the event loop where that is known to be short."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from everwhen.query.compile import CachedPlan
+from everwhen.runtime.cursor import Cursor
+from everwhen.runtime.database import Database
+from everwhen.runtime.requests import Caller, TransactionOptions
+from everwhen.runtime.transaction import OpenTransaction
+from everwhen.txn.commands import Command
+
+Tried = tuple[OpenTransaction, Cursor, Command | None]
+"""A statement that ran, and what is to be proposed for it."""
+
+
+def expected_long(plan: CachedPlan) -> bool:
+    """Whether this run of it is better done in a thread; counts the runs."""
+    if plan.long_runs == 0:
+        return False
+    plan.long_runs -= 1
+    return True
+
+
+def execute(
+    transaction: OpenTransaction, text: str, parameters: Mapping[str, Any], unread: list[Cursor]
+) -> Cursor:
+    """Runs in a worker thread: a statement, and before it what it must not change."""
+    if unread and not transaction.only_reads(text, parameters):
+        for cursor in unread:
+            cursor.run_to_end()
+    return transaction.execute(text, parameters)
+
+
+def attempt(
+    database: Database,
+    version: int,
+    options: TransactionOptions,
+    caller: Caller,
+    text: str,
+    parameters: Mapping[str, Any],
+    *,
+    at_once: bool = False,
+) -> Tried:
+    """The statement, up to the command to propose; in a worker thread, or ``at_once`` on the
+    event loop, where it ends with ``TakesLong`` before anything would have to wait."""
+    transaction = database.begin(version, options, caller)
+    transaction.deadline.at_once = at_once
+    try:
+        cursor = transaction.execute(text, parameters)
+        command = transaction.prepare_commit() if cursor.writes else None
+    except BaseException:
+        transaction.rollback()
+        raise
+    transaction.deadline.at_once = False
+    return transaction, cursor, command
