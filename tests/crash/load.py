@@ -44,7 +44,7 @@ class Writer(threading.Thread):
         try:
             while not self.told.is_set():
                 try:
-                    getattr(self, "_" + self.kind)()
+                    getattr(self, "_send_" + self.kind)()
                 except Failed as failed:
                     if not failed.retryable:
                         self.surprises.append(f"{self.kind}: {failed}")
@@ -58,17 +58,17 @@ class Writer(threading.Thread):
         pad = "x" * self.chance.choice((0, 10, 300))
         return unit, {"op": unit.op, "n": size, "c": unit.counter, "pad": pad}
 
-    def _auto(self) -> None:
+    def _send_auto(self) -> None:
         """A small auto-commit."""
         unit, parameters = self._unit(self.chance.randint(1, 5))
         self._settle(unit, lambda: self.api.run(CREATE, parameters))
 
-    def _large(self) -> None:
+    def _send_large(self) -> None:
         """One statement too large for one log entry."""
         unit, parameters = self._unit(LARGE + self.chance.randrange(LARGE))
         self._settle(unit, lambda: self.api.run(CREATE, parameters))
 
-    def _explicit(self) -> None:
+    def _send_explicit(self) -> None:
         """A transaction of several statements; a tenth is rolled back."""
         unit, parameters = self._unit(self.chance.randint(2, 6))
         try:
@@ -87,11 +87,11 @@ class Writer(threading.Thread):
             raise
         self._settle(unit, lambda: self.api.commit(transaction))
 
-    def _delete(self) -> None:
+    def _send_delete(self) -> None:
         """Delete some acknowledged unit."""
         unit = self.ledger.deletable(self.chance.randrange(1 << 20))
         if unit is None:
-            return self._auto()
+            return self._send_auto()
         try:
             self.api.run(DELETE, {"op": unit.op})
         except Failed as failed:
