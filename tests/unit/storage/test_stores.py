@@ -128,6 +128,16 @@ def test_a_scan_goes_on_while_others_write(store: Store) -> None:
     assert {number.to_bytes(4, "big") for number in range(2_000)} <= set(seen)
 
 
+def test_a_scan_sees_the_state_at_its_call(store: Store) -> None:
+    store.write(puts(*((bytes([number]), b"old") for number in range(100))))
+    scan = store.scan(b"", b"\xff")
+    changes = Batch()
+    changes.delete_range(b"", b"\x40")
+    changes.put(b"\x50", b"new")
+    store.write(changes)
+    assert list(scan) == [(bytes([number]), b"old") for number in range(100)]
+
+
 def test_every_thread_reads_what_was_written_before(store: Store) -> None:
     """A writer publishes a number after writing its key; no reader may miss a published key."""
     newest = -1

@@ -162,9 +162,15 @@ class RocksStore:
         return None
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The pairs with start <= key < end, ascending."""
-        newest = start
+        """The pairs with start <= key < end, ascending, as they are at the call."""
+        # made here, not at the first pair: RocksDB's iterator sees the state it was made in
         pairs: Iterator[tuple[bytes, bytes]] = self._db.items(from_key=start)  # type: ignore[assignment]
+        return self._until(pairs, start, end)
+
+    def _until(
+        self, pairs: Iterator[tuple[bytes, bytes]], start: bytes, end: bytes
+    ) -> Iterator[tuple[bytes, bytes]]:
+        newest = start
         for pair in pairs:
             newest = pair[0]
             if newest >= end:
