@@ -11,7 +11,7 @@ from everwhen.errors import (
     TransactionConflict,
     TransactionTooOld,
 )
-from everwhen.model.graph import Bound, Direction
+from everwhen.model.graph import Bound, Direction, MergedPart
 from everwhen.txn import commands as c
 from everwhen.txn import commit, footprint
 from everwhen.txn.transaction import Isolation
@@ -183,11 +183,9 @@ def test_deleting_a_node_with_relationships(db):
 
 
 def test_a_merge_key_meets_only_merge_keys(db):
-    key = footprint.merge_node_key(["A", "B"], {"k": 1})
-    assert key == footprint.merge_node_key(["B", "A"], {"k": 1.0})
     first, second, third = db.begin(), db.begin(), db.begin()
-    for t in (first, second):
-        t.note_merge(key)
+    for t, labels, value in ((first, ["A", "B"], 1), (second, ["B", "A"], 1.0)):
+        t.note_merge([MergedPart(labels, {"k": value})])
         t.create_node(["A", "B"], {"k": 1})
     third.create_node(["A", "B"], {"k": 1})
     db.commit(first)
@@ -197,10 +195,29 @@ def test_a_merge_key_meets_only_merge_keys(db):
         db.commit(second)
 
 
+def test_merge_keys_differ_where_patterns_do():
+    node = MergedPart(["A"], {"k": 1})
+    patterns = [
+        [node],
+        [node, node],
+        [MergedPart(["A"], {})],
+        [MergedPart(["A"], {"k": "1"})],
+        [MergedPart(["A"], {"k": [1]})],
+        [MergedPart(["A", "k"], {})],
+        [MergedPart(["R"], {}, (1, 2))],
+        [MergedPart(["R"], {}, (1, 1))],
+        [MergedPart(["R"], {}, (1, -1))],
+        [MergedPart(["S"], {}, (1, 2))],
+    ]
+    assert len({footprint.merge_key(pattern) for pattern in patterns}) == len(patterns)
+    there, back = MergedPart(["R"], {}, (1, 2)), MergedPart(["R"], {}, (2, 1))
+    assert footprint.merge_key([there]) == footprint.merge_key([back])
+
+
 def test_a_merge_older_than_the_window_is_refused(db, monkeypatch):
     monkeypatch.setattr(limits, "CONFLICT_WINDOW_VERSIONS", 3)
     old = db.begin()
-    old.note_merge(b"key")
+    old.note_merge([MergedPart(["A"], {})])
     old.create_node([], {})
     for _ in range(5):
         t = db.begin()

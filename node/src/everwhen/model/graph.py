@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.schema import Catalog
@@ -46,6 +46,16 @@ class Bound:
     def __init__(self, value: Value, inclusive: bool) -> None:
         self.value = value
         self.inclusive = inclusive
+
+
+class MergedPart(NamedTuple):
+    """A node or relationship that MERGE looked for in vain."""
+
+    #: labels, or the one type of a relationship
+    names: Sequence[str]
+    properties: Mapping[str, Value]
+    #: ids of the ends of a relationship; -1 - n is what the n-th part of the pattern creates
+    ends: tuple[int, int] | None = None
 
 
 class Statistics(Protocol):
@@ -182,5 +192,6 @@ class GraphWriter(Protocol):
 
     def delete_relationship(self, relationship_id: int) -> bool: ...
 
-    def note_merge(self, key: bytes) -> None:
-        """MERGE looked for this pattern and did not find it: a *pattern* conflict key."""
+    def note_merge(self, pattern: Sequence[MergedPart]) -> None:
+        """MERGE did not find this pattern and is going to create it: of two transactions that
+        do so at the same time, one conflicts. Equal values are one pattern, as ``=`` says."""

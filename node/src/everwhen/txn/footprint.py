@@ -27,14 +27,14 @@ stand in a key they are in the encoding of ``codec.ordered``, where equal number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
 from everwhen import limits
 from everwhen.codec import ordered
 from everwhen.model.elements import Value
-from everwhen.model.graph import Direction, EntityKind
+from everwhen.model.graph import Direction, EntityKind, MergedPart
 
 #: values longer than this stand in a key by their hash
 _VALUE_BYTES: Final = 40
@@ -113,7 +113,7 @@ def short(value: bytes) -> bytes:
 
 
 def _properties_bytes(properties: Mapping[str, Value]) -> bytes:
-    parts = []
+    parts = [len(properties).to_bytes(4, "big")]
     for key in sorted(properties):
         name = key.encode()
         value = short(ordered.encode(properties[key]))
@@ -121,36 +121,21 @@ def _properties_bytes(properties: Mapping[str, Value]) -> bytes:
     return b"".join(parts)
 
 
-def merge_node_key(labels: Iterable[str], properties: Mapping[str, Value]) -> bytes:
-    """The pattern key of ``MERGE (:A:B {k: v})``; the order of labels and keys is no matter."""
-    names = [name.encode() for name in sorted(set(labels))]
-    head = b"".join(len(name).to_bytes(4, "big") + name for name in names)
-    return _digest(b"n" + len(names).to_bytes(2, "big") + head + _properties_bytes(properties))
+def merge_key(pattern: Sequence[MergedPart]) -> bytes:
+    """The key of what MERGE looked for. The order of labels and properties is no matter, nor is
+    the direction of a relationship, because an undirected MERGE looks for either."""
+    return _digest(b"".join(_merged_part(part) for part in pattern))
 
 
-def merge_relationship_key(
-    start: int, end: int, type_: str, directed: bool, properties: Mapping[str, Value]
-) -> bytes:
-    """The pattern key of ``MERGE (a)-[:T {k: v}]->(b)`` between two bound nodes; undirected
-    patterns read the same from both ends."""
-    if not directed and start > end:
-        start, end = end, start
-    name = type_.encode()
-    head = b"d" if directed else b"u"
-    return _digest(
-        b"r"
-        + head
-        + start.to_bytes(8, "big")
-        + end.to_bytes(8, "big")
-        + len(name).to_bytes(4, "big")
-        + name
-        + _properties_bytes(properties)
-    )
-
-
-def merge_pattern_key(parts: Sequence[bytes]) -> bytes:
-    """The key of a longer pattern: those of its parts, in the order of the text."""
-    return _digest(b"p" + b"".join(len(part).to_bytes(2, "big") + part for part in parts))
+def _merged_part(part: MergedPart) -> bytes:
+    names = [name.encode() for name in sorted(set(part.names))]
+    head = len(names).to_bytes(2, "big")
+    head += b"".join(len(name).to_bytes(4, "big") + name for name in names)
+    properties = _properties_bytes(part.properties)
+    if part.ends is None:
+        return b"n" + head + properties
+    ends = b"".join(end.to_bytes(9, "big", signed=True) for end in sorted(part.ends))
+    return b"r" + ends + head + properties
 
 
 def _digest(content: bytes) -> bytes:

@@ -6,14 +6,13 @@ See ``txn.transaction`` for what is checked when.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Final
 
 from everwhen import limits
 from everwhen.codec import ordered
 from everwhen.errors import AccessModeViolation, MemoryLimitExceeded
 from everwhen.model.elements import Node, Relationship, Value
-from everwhen.model.graph import EntityKind, GraphView
+from everwhen.model.graph import EntityKind, GraphView, MergedPart
 from everwhen.model.schema import IndexDefinition
 from everwhen.txn import footprint
 from everwhen.txn.buffer import NodeDraft, RelationshipDraft
@@ -305,8 +304,10 @@ class BufferedWrites(IndexedOverlay):
         self._end_write()
         return True
 
-    def note_merge(self, key: bytes) -> None:
+    def note_merge(self, pattern: Sequence[MergedPart]) -> None:
+        for part in pattern:
+            check_properties(part.properties)
+        key = footprint.merge_key(pattern)
         if self._lock is not None:
             self._lock([footprint.pattern_lock_key(key)])
-        # the key may be as long as the values it was made of
-        self._buffer.pending.merges[blake2b(key, digest_size=16).digest()] = None
+        self._buffer.pending.merges[key] = None

@@ -9,22 +9,24 @@ from everwhen.errors import SemanticError
 from everwhen.exec.build import build, builds
 from everwhen.exec.context import Evaluator, ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_expression
+from everwhen.exec.labels import names_of
 from everwhen.exec.operators.write import (
     LabelsOf,
     compile_change,
     compile_label_source,
     compile_spec,
+    no_end,
     property_map,
 )
-from everwhen.model import values as v
 from everwhen.model.elements import Node
+from everwhen.model.graph import MergedPart
 from everwhen.query import physical as p
 
 
 class _Part:
     """One element of the pattern, for the null check and the conflict key."""
 
-    __slots__ = ("labels", "properties", "spec")
+    __slots__ = ("labels", "properties", "spec", "type")
 
     def __init__(self, spec: p.NodeSpec | p.RelationshipSpec) -> None:
         self.spec = spec
@@ -32,8 +34,11 @@ class _Part:
         if spec.properties is not None:
             self.properties = compile_expression(spec.properties)
         self.labels: LabelsOf | None = None
+        self.type: Evaluator | None = None
         if isinstance(spec, p.NodeSpec):
             self.labels = compile_label_source(spec.labels)
+        elif not isinstance(spec.type, str):
+            self.type = compile_expression(spec.type)
 
     def values(self, row: Row, ctx: ExecutionContext) -> dict[str, Any]:
         """The pattern's properties; a null would never match, so it is an error.
@@ -50,34 +55,30 @@ class _Part:
                 )
         return found
 
+    def merged(self, created: dict[int, int], row: Row, ctx: ExecutionContext) -> MergedPart:
+        """What is told to others; ``created`` numbers the slots that the pattern itself fills."""
+        spec, values = self.spec, self.values(row, ctx)
+        if isinstance(spec, p.NodeSpec):
+            names = [] if self.labels is None else self.labels(row, ctx)
+            return MergedPart(names, values)
 
-def merge_key(parts: list[_Part], row: Row, ctx: ExecutionContext) -> bytes:
-    """Canonical bytes of what MERGE looked for: two concurrent MERGEs of the same pattern get
-    the same key, so that the second one conflicts (brief, section 4, *pattern* keys)."""
-    created = {part.spec.slot: number for number, part in enumerate(parts)}
+        def end(slot: int) -> int:
+            if slot in created:
+                return -1 - created[slot]
+            node = row[slot]
+            if type(node) is not Node:
+                raise no_end(node)
+            return node.id
 
-    def end(slot: int) -> str:
-        if slot in created:
-            return f"#{created[slot]}"
-        node = row[slot]
-        return str(node.id) if type(node) is Node else "?"
-
-    text: list[str] = []
-    for part in parts:
-        values = sorted(part.values(row, ctx).items())
-        shown = ",".join(f"{key}={v.to_text(value)}" for key, value in values)
-        if part.labels is not None:
-            text.append(f"({':'.join(sorted(part.labels(row, ctx)))}{{{shown}}})")
-        elif isinstance(part.spec, p.RelationshipSpec):
-            kind = part.spec.type if isinstance(part.spec.type, str) else "$"
-            text.append(f"[{end(part.spec.start)}-{kind}-{end(part.spec.end)}{{{shown}}}]")
-    return "".join(text).encode()
+        kinds = names_of(self.type(row, ctx)) if self.type is not None else [str(spec.type)]
+        return MergedPart(kinds, values, (end(spec.start), end(spec.end)))
 
 
 @builds(p.Merge)
 def _merge(op: p.Merge) -> Runner:
     child, inner = build(op.child), build(op.inner)
     parts = [_Part(spec) for spec in op.specs]
+    numbers = {part.spec.slot: number for number, part in enumerate(parts)}
     specs = [compile_spec(spec) for spec in op.specs]
     on_create = [compile_change(change) for change in op.on_create]
     on_match = [compile_change(change) for change in op.on_match]
@@ -98,7 +99,7 @@ def _merge(op: p.Merge) -> Runner:
 
     def _created(row: Row, ctx: ExecutionContext) -> Row:
         found = row[:]
-        ctx.must_write().note_merge(merge_key(parts, row, ctx))
+        ctx.must_write().note_merge([part.merged(numbers, row, ctx) for part in parts])
         for spec in specs:
             spec(found, ctx)
         for change in on_create:

@@ -77,6 +77,14 @@ def compile_spec(spec: p.NodeSpec | p.RelationshipSpec) -> Writer:
     return _relationship_spec(spec, evaluate)
 
 
+def no_end(value: Any) -> QueryTypeError:
+    """The error of a relationship that one of its nodes is missing for."""
+    return QueryTypeError(
+        f"a relationship needs two nodes, but one end is {v.type_name(value)}; was it not found?",
+        detail="InvalidArgumentType",
+    )
+
+
 def _relationship_spec(
     spec: p.RelationshipSpec, evaluate: Callable[[Row, ExecutionContext], dict[str, Any]]
 ) -> Writer:
@@ -87,11 +95,7 @@ def _relationship_spec(
     def relationship(row: Row, ctx: ExecutionContext) -> None:
         for side in (start, end):
             if type(row[side]) is not Node:
-                raise QueryTypeError(
-                    "a relationship needs two nodes, but one end is "
-                    f"{v.type_name(row[side])}; was it not found?",
-                    detail="InvalidArgumentType",
-                )
+                raise no_end(row[side])
         name = fixed
         if dynamic is not None:
             names = names_of(dynamic(row, ctx))
