@@ -75,7 +75,31 @@ class EmbeddedSession:
 
         :raises EverwhenError: as the database answers.
         """
+        if options is None and self._session.transaction is None:
+            found = self._read(text, parameters or {})
+            if found is not None:
+                return found
         return self._owner.call(self._run(text, parameters or {}, options))
+
+    def _read(self, text: str, parameters: Mapping[str, Any]) -> Result | None:
+        """A read whose plan is known, in the caller's own thread: what was acknowledged is
+        applied, so there is nothing to wait for. None: it is something else."""
+        service = self._owner.service
+        database, options = service.database, self._session.options
+        version = database.version
+        if options.at is not None or options.after_version > version:
+            return None
+        if database.known_read(text, version) is None:
+            return None
+        transaction = database.begin(version, options, self._session.caller)
+        try:
+            cursor = transaction.execute(text, parameters)
+            rows = cursor.fetch(1_000)
+            while not cursor.done:
+                rows.extend(cursor.fetch(1_000))
+        finally:
+            transaction.rollback()
+        return Result(cursor.columns, rows, cursor.summary, service.bookmark(version))
 
     async def _run(
         self, text: str, parameters: Mapping[str, Any], options: TransactionOptions | None

@@ -47,8 +47,8 @@ class Session:
         self, service: Service, caller: Caller, options: TransactionOptions | None = None
     ) -> None:
         self._service = service
-        self._caller = caller
-        self._options = options or TransactionOptions()
+        self.caller = caller
+        self.options = options or TransactionOptions()
         self.transaction: OpenTransaction | None = None
 
     async def run(
@@ -61,8 +61,8 @@ class Session:
             return None
         if self.transaction is not None:
             return await self._service.run(self.transaction, text, parameters)
-        chosen = replace(options or self._options, auto_commit=True)
-        return await self._service.auto_commit(text, parameters, chosen, self._caller)
+        chosen = replace(options or self.options, auto_commit=True)
+        return await self._service.auto_commit(text, parameters, chosen, self.caller)
 
     async def _control(
         self,
@@ -73,7 +73,7 @@ class Session:
             if self.transaction is not None:
                 raise TransactionStateError("a transaction is open already; end it first")
             options = await self._begin_options(control, parameters)
-            self.transaction = await self._service.begin(options, self._caller)
+            self.transaction = await self._service.begin(options, self.caller)
             return
         transaction, self.transaction = self.transaction, None
         if transaction is None:
@@ -87,11 +87,11 @@ class Session:
         self, begin: syntax.Begin, parameters: Mapping[str, Any]
     ) -> TransactionOptions:
         """The options a ``BEGIN`` asks for; its time is evaluated as a statement of its own."""
-        at = self._options.at
+        at = self.options.at
         if begin.time is not None:
             text = f"RETURN {pretty(begin.time.start)} AS moment"
             options = TransactionOptions(auto_commit=True)
-            execution = await self._service.auto_commit(text, parameters, options, self._caller)
+            execution = await self._service.auto_commit(text, parameters, options, self.caller)
             try:
                 [[value]] = await self._service.fetch(execution, 2)
             finally:
@@ -103,9 +103,9 @@ class Session:
             else:
                 at = ("time", moment_micros(value))
         return replace(
-            self._options,
+            self.options,
             isolation=Isolation[begin.isolation],
-            read_only=begin.read_only or self._options.read_only,
+            read_only=begin.read_only or self.options.read_only,
             at=at,
         )
 
