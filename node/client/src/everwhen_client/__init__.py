@@ -1,1 +1,63 @@
-"""Client of Everwhen over HTTP."""
+"""Client of Everwhen over HTTP.
+
+``Client`` is synchronous, ``AsyncClient`` asynchronous; both run statements, transactions and
+streams, read the past (``at=``), and raise ``EverwhenError``. Bulk loads are in ``bulk``.
+"""
+
+from __future__ import annotations
+
+from everwhen_client.blocking import Client, Transaction
+from everwhen_client.client import AsyncClient
+from everwhen_client.errors import (
+    AuthenticationFailed,
+    ClientMisuse,
+    ConnectionFailed,
+    ConstraintViolation,
+    EverwhenError,
+    OutcomeUnknown,
+    Position,
+    ProtocolError,
+    QuerySyntaxError,
+    RowsLost,
+    ServerError,
+    StatementError,
+    TransactionConflict,
+    TransactionEnded,
+    TransactionTimedOut,
+    TransientError,
+)
+from everwhen_client.result import Record, Result, Summary
+from everwhen_client.transaction import AsyncTransaction
+from everwhen_client.values import Duration, Node, Path, Point, Relationship, Temporal
+
+__all__ = [
+    "AsyncClient",
+    "AsyncTransaction",
+    "AuthenticationFailed",
+    "Client",
+    "ClientMisuse",
+    "ConnectionFailed",
+    "ConstraintViolation",
+    "Duration",
+    "EverwhenError",
+    "Node",
+    "OutcomeUnknown",
+    "Path",
+    "Point",
+    "Position",
+    "ProtocolError",
+    "QuerySyntaxError",
+    "Record",
+    "Relationship",
+    "Result",
+    "RowsLost",
+    "ServerError",
+    "StatementError",
+    "Summary",
+    "Temporal",
+    "Transaction",
+    "TransactionConflict",
+    "TransactionEnded",
+    "TransactionTimedOut",
+    "TransientError",
+]
