@@ -48,9 +48,11 @@ test-drivers: .venv/ready ## Neo4j's drivers (Python 4.4, 5, 6, JavaScript, Java
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
-.PHONY: bench bench-write bench-import bench-point bench-latency bench-bolt
+.PHONY: bench bench-consensus bench-write bench-import bench-point bench-latency bench-bolt
 bench: .venv/ready-bench ## all measurements, one JSON line each
 	@$(MAKE) --no-print-directory --keep-going bench-write bench-import bench-point bench-latency bench-bolt
+bench-consensus: .venv/ready ## the consensus core alone, proposal to commit
+	@$(bin)/python -m bench.consensus $(ARGS)
 bench-write: .venv/ready-bench ## commits with fsync, against etcd
 	@$(bin)/python -m bench.write $(ARGS)
 bench-import: .venv/ready-bench ## bulk load, relationships a second and bytes each

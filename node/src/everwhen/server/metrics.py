@@ -100,6 +100,7 @@ METRICS: Final = (
         _LAG,
     ),
     # --- read from the node when asked ---
+    Metric("everwhen_event_loop_tasks", "gauge", "tasks", "Tasks of the event loop."),
     Metric("everwhen_bolt_connections", "gauge", "connections", "Bolt connections open now."),
     Metric("everwhen_transactions_open", "gauge", "transactions", "Transactions open now."),
     Metric("everwhen_version", "gauge", "commits", "Newest version: data commits so far."),

@@ -190,7 +190,13 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     bolt = _bolt(settings, node, metrics, password, fatal)
-    metrics.watch(lambda: {**_gauges(node), "everwhen_bolt_connections": bolt.connections})
+    metrics.watch(
+        lambda: {
+            **_gauges(node),
+            "everwhen_bolt_connections": bolt.connections,
+            "everwhen_event_loop_tasks": len(asyncio.all_tasks()),
+        }
+    )
     door = Door(
         node,
         metrics,
