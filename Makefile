@@ -65,6 +65,10 @@ bench-latency: .venv/ready-bench ## what others feel while something large goes 
 bench-bolt: .venv/ready-bench ## reads over Bolt, raw and through the driver, against ArcadeDB
 	@$(bin)/python -m bench.bolt $(ARGS)
 
+.PHONY: soak-bolt
+soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish
+	@$(bin)/python -m bench.soak_bolt $(ARGS)
+
 # --- now and then ---
 .PHONY: lock
 lock: .venv/ready ## resolve the locks anew; UPGRADE=1 takes the newest versions
