@@ -55,6 +55,8 @@ class Server:
             *("--data-dir", str(self.directory)),
             *("--http", f"127.0.0.1:{self.port}"),
             *("--bolt", f"127.0.0.1:{self.bolt_port}"),
+            *("--peer", "127.0.0.1:0"),
+            "--bootstrap",
             *("--auth", "none"),
             *("--name", "n1"),
             *self.options,

@@ -27,6 +27,8 @@ def as_kind(kind: Any, raw: object, *, size: bool) -> Any:
         if raw not in get_args(kind):
             raise ValueError("must be one of " + ", ".join(get_args(kind)))
         return raw
+    if kind is bool and (isinstance(raw, bool) or str(raw).lower() in ("true", "false")):
+        return raw if isinstance(raw, bool) else str(raw).lower() == "true"
     if kind is Path and isinstance(raw, str | Path) and str(raw):
         return Path(raw)
     if kind is str and isinstance(raw, str) and raw:
@@ -39,6 +41,7 @@ def as_kind(kind: Any, raw: object, *, size: bool) -> Any:
 
 
 _KINDS: Final[Mapping[Any, str]] = {
+    bool: "true or false",
     Path: "a path",
     str: "a text",
     int: "a whole number",
@@ -77,6 +80,8 @@ def _size(raw: int | str) -> int:
 
 def as_toml_value(value: object) -> str:
     """As it stands in a TOML file."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str | Path):
         escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

@@ -23,6 +23,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--name", help="name of this node")
     parser.add_argument("--http", metavar="HOST:PORT", help="address of the HTTP door")
     parser.add_argument("--bolt", metavar="HOST:PORT", help="address of the Bolt door")
+    parser.add_argument("--peer", metavar="HOST:PORT", help="address for other members")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--bootstrap", action="store_true", help="found a cluster if the data directory is empty"
+    )
+    group.add_argument("--join", metavar="URL[,URL]", help="members to ask for admission")
     parser.add_argument("--auth", choices=("none", "basic"), help="none: loopback only")
     parser.add_argument("--import-folder", metavar="DIR", help="folder LOAD CSV may read")
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
@@ -46,14 +52,20 @@ def settings_of(options: argparse.Namespace) -> Settings:
         flags["node.data_dir"] = options.data_dir
     if options.name is not None:
         flags["node.name"] = options.name
-    for door, address in (("http", options.http), ("bolt", options.bolt)):
+    doors = (("http", options.http), ("bolt", options.bolt), ("cluster", options.peer))
+    for door, address in doors:
         if address is None:
             continue
         host, separator, port = address.rpartition(":")
         if not separator or not port.isdigit():
-            raise SettingsInvalid(f"--{door} needs HOST:PORT, got {address!r}")
+            flag = "peer" if door == "cluster" else door
+            raise SettingsInvalid(f"--{flag} needs HOST:PORT, got {address!r}")
         flags[f"{door}.host"] = host.strip("[]")
         flags[f"{door}.port"] = int(port)
+    if options.bootstrap:
+        flags["cluster.bootstrap"] = True
+    if options.join is not None:
+        flags["cluster.join"] = options.join
     if options.auth is not None:
         flags["http.auth"] = options.auth
     if options.import_folder is not None:

@@ -35,10 +35,12 @@ _AFTER_LENGTH: Final = _HEAD.size - 4
 HEADER_PROTOCOL: Final = "X-Everwhen-Protocol"
 HEADER_CLUSTER: Final = "X-Everwhen-Cluster"
 HEADER_FROM: Final = "X-Everwhen-From"
+HEADER_FROM_ADDRESS: Final = "X-Everwhen-From-Address"
 HEADER_FROM_DISK: Final = "X-Everwhen-From-Disk"
 HEADER_TO: Final = "X-Everwhen-To"
 HEADER_TO_DISK: Final = "X-Everwhen-To-Disk"
 HEADER_LANE: Final = "X-Everwhen-Lane"
+HEADER_SECRET: Final = "X-Everwhen-Secret"
 
 
 class Kind(IntEnum):

@@ -109,7 +109,7 @@ def read_part(body: bytes) -> Part:
             )
         table.validate(full=True)
         return _part(table)
-    except (pa.ArrowException, struct.error, UnicodeDecodeError, IndexError) as error:
+    except (pa.ArrowException, OSError, struct.error, UnicodeDecodeError) as error:
         raise RequestInvalid(f"the body is no Arrow stream that can be loaded: {error}") from error
 
 

@@ -13,19 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from everwhen import raft
 from everwhen.apply.machine import Machine
 from everwhen.codec.cluster import FEATURE_LEVEL
 from everwhen.errors import CorruptData, NoLeader
 from everwhen.limits import LOG_SEGMENT_BYTES
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
+from everwhen.raft.wire import encode_conf_change_v1
 from everwhen.runtime.administration import ServerFacts
 from everwhen.runtime.assembly import Parts, wire
 from everwhen.runtime.background import Background, Report
 from everwhen.runtime.consensus import ReadMode
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Headroom, Marks
-from everwhen.runtime.replica.log_view import COMMAND_KIND
+from everwhen.runtime.replica.log_view import COMMAND_KIND, to_stored
 from everwhen.runtime.replica.member import Description, Member
 from everwhen.runtime.replica.transport import Alone, Transport
 from everwhen.runtime.statements import Observer
@@ -260,8 +262,9 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
 def _found(
     directory: DataDirectory, state: RecordState, options: NodeOptions, random: Random
 ) -> None:
-    """A new cluster begins with an entry that says so. Only node 1 can be its founder: whoever
-    joins has another id."""
+    """A new cluster begins with an entry that says so and one that makes its founder a voter, so
+    that whoever reads the log from its beginning learns both. Only node 1 can be the founder:
+    whoever joins has another id."""
     meta = directory.meta.value
     if meta.node_id != 1 or directory.log.last_index or state.current.head.applied_index:
         return
@@ -275,8 +278,15 @@ def _found(
         VERSION,
         FEATURE_LEVEL,
     )
-    directory.log.append([Entry(1, 1, COMMAND_KIND, c.encode(command))])
-    directory.log.save_hard_state(term=1, vote=1, commit=1)
+    first_voter = raft.Entry(
+        1,
+        2,
+        raft.EntryType.CONF_CHANGE,
+        encode_conf_change_v1(raft.ConfChange(raft.ChangeType.ADD_NODE, 1)),
+    )
+    founded = Entry(1, 1, COMMAND_KIND, c.encode(command))
+    directory.log.append([founded, to_stored(first_voter)])
+    directory.log.save_hard_state(term=1, vote=1, commit=2)
 
 
 def _check_reach(directory: DataDirectory, machine: Machine) -> None:

@@ -80,6 +80,8 @@ class OpenTransaction:
             self._rollback_batch,
         )
         self._ctx: ExecutionContext | None = None
+        #: batches of CALL { } IN TRANSACTIONS that are done
+        self._batch = 0
         self.transaction = self._begin(version)
 
     # --- views ---
@@ -251,6 +253,9 @@ class OpenTransaction:
                 f"{TRANSACTION_METADATA_BYTES_MAX:,}"
             )
         client, sequence = self.options.request_id
+        if client and self._batch:
+            # every batch of CALL { } IN TRANSACTIONS is a commit, with an id, of its own
+            client = f"{client}/{self._batch}"
         return Origin(
             principal=self.caller.principal,
             client=self.caller.client,
@@ -353,6 +358,7 @@ class OpenTransaction:
 
     def _next_batch(self) -> None:
         self._large = None
+        self._batch += 1
         self.transaction = self._begin(self._database.backend.barrier())
         if self._ctx is not None:
             self._ctx.view = self.transaction

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -18,17 +19,23 @@ from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Marks
 from everwhen.runtime.memory import memory_free
 from everwhen.runtime.node import Node, NodeOptions, Ports
+from everwhen.runtime.replica.peers import Identity, Peers
 from everwhen.runtime.system import SystemClock, SystemDisk, SystemRandom, SystemThreads
 from everwhen.runtime.transaction import OpenTransaction
+from everwhen.server import discovery
 from everwhen.server.auth.one_user import OneUser
 from everwhen.server.auth.port import NoAuthentication
 from everwhen.server.bolt.conversation import Server
 from everwhen.server.bolt.listener import SILENCE_SECONDS, BoltOptions, Listener
 from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.transactions import Registry
+from everwhen.server.joining import Admission, Joining
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
+from everwhen.server.secrets import cluster_secret
 from everwhen.settings import Settings
+from everwhen.storage.identity import assign, identify
+from everwhen.storage.meta import Meta
 from everwhen.storage.rocks import RocksStore
 
 #: seconds between two looks at how late the event loop is
@@ -110,9 +117,11 @@ class _Observer:
 
 def _addresses(settings: Settings) -> dict[str, str]:
     """Where other nodes and clients reach this one."""
+    http, bolt, cluster = settings.http, settings.bolt, settings.cluster
     return {
-        "http": f"{settings.http.host}:{settings.http.port}",
-        "bolt": settings.bolt.advertised or f"{settings.bolt.host}:{settings.bolt.port}",
+        "http": http.advertised or f"{http.host}:{http.port}",
+        "bolt": bolt.advertised or f"{bolt.host}:{bolt.port}",
+        "peer": cluster.advertised or f"{cluster.host}:{cluster.port}",
     }
 
 
@@ -142,10 +151,76 @@ def _node_options(settings: Settings) -> NodeOptions:
 async def _serve(settings: Settings) -> int:
     log = logger("node")
     password = _password(settings)
+    secret = cluster_secret(settings)
+    if settings.cluster.join is not None:
+        discovery.check(settings.cluster.join)
     metrics = Metrics()
     threads = SystemThreads(
         {"query": settings.limits.query_workers, "log": 1, "apply": 1, "background": 2}
     )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        if not await _identify(settings, secret, stop):
+            return 0
+        again = True
+        while again:
+            node = await asyncio.to_thread(_open, settings, secret, threads, metrics)
+            try:
+                again = await _run(settings, node, metrics, password, secret, stop)
+            finally:
+                await asyncio.to_thread(node.close)
+    finally:
+        threads.close()
+        log.info("node_stopped")
+    return 0
+
+
+async def _identify(settings: Settings, secret: str, stop: asyncio.Event) -> bool:
+    """Make sure that the data directory belongs to a cluster; False if told to stop before."""
+    disk, root = SystemDisk(), Path(settings.node.data_dir)
+    holder = f"everwhen, process {os.getpid()}"
+    meta = await asyncio.to_thread(identify, disk, root, SystemRandom(), holder=holder)
+    if meta.node_id:
+        return True
+    if settings.cluster.bootstrap:
+        admission: Admission | None = Admission(uuid4(), 1)
+    else:
+        logger("node").info("joining", disk=str(meta.disk_id))
+        admission = await Joining(settings, meta, _addresses(settings), secret).wait(stop)
+    if admission is None:
+        return False
+    await asyncio.to_thread(
+        assign, disk, root, admission.cluster_id, admission.node_id, holder=holder
+    )
+    return True
+
+
+def _open(settings: Settings, secret: str, threads: SystemThreads, metrics: Metrics) -> Node:
+    """Open the node over the real ports. Blocking."""
+    log = logger("node")
+    cluster_log = logger("cluster")
+
+    def transport(meta: Meta) -> Peers:
+        cluster = settings.cluster
+        identity = Identity(
+            meta.cluster_id,
+            meta.node_id,
+            meta.disk_id,
+            secret,
+            cluster.host,
+            cluster.port,
+            _addresses(settings)["peer"],
+        )
+        return Peers(identity, notice)
+
+    def notice(event: str, fields: dict[str, object]) -> None:
+        cluster_log.info(event, **fields)
+
+    def report(what: str, error: EverwhenError) -> None:
+        log.warning("background_refused", work=what, message=str(error))
+
     ports = Ports(
         SystemClock(),
         SystemRandom(),
@@ -153,26 +228,27 @@ async def _serve(settings: Settings) -> int:
         threads,
         lambda path, create: RocksStore(path, create=create),
         memory_free,
+        transport,
+        notice,
     )
     observer = _Observer(metrics, settings.log.slow_query_s)
-
-    def report(what: str, error: EverwhenError) -> None:
-        log.warning("background_refused", work=what, message=str(error))
-
-    node = await asyncio.to_thread(Node.open, _node_options(settings), ports, report, observer)
-    try:
-        return await _run(settings, node, metrics, password)
-    finally:
-        await asyncio.to_thread(node.close)
-        threads.close()
-        log.info("node_stopped")
+    return Node.open(_node_options(settings), ports, report, observer)
 
 
-async def _run(settings: Settings, node: Node, metrics: Metrics, password: str | None) -> int:
+async def _run(
+    settings: Settings,
+    node: Node,
+    metrics: Metrics,
+    password: str | None,
+    secret: str,
+    stop: asyncio.Event,
+) -> bool:
+    """Serve until ``stop``; True if the node must be opened again."""
     log = logger("node")
     opening = node.directory.opening
     log.info(
         "node_opened",
+        node=node.member.node_id,
         created=opening.created,
         to_replay=node.to_replay,
         version=node.parts.database.version,
@@ -180,15 +256,13 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
     )
     if opening.torn is not None:
         log.warning("log_tail_cut", torn=str(opening.torn))
-    ready, stop = asyncio.Event(), asyncio.Event()
+    ready = asyncio.Event()
     fault: list[Fault] = []
 
     def fatal(error: Fault) -> None:
         fault.append(error)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     bolt = _bolt(settings, node, metrics, password, fatal)
     metrics.watch(
         lambda: {
@@ -209,23 +283,21 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
         lambda: ready.is_set() and bolt.listening and not stop.is_set(),
         fatal,
         Registry(settings.limits.transaction_idle_s),
+        secret,
     )
     runner = web.AppRunner(build_app(door), access_log=None, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, settings.http.host, settings.http.port)
+    again = False
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(node.run(ready, stop))
+            running = group.create_task(node.run(ready, stop))
             lag = group.create_task(_watch_lag(metrics))
+            doors = group.create_task(_open_doors(group, site, runner, bolt, ready))
             try:
-                await site.start()
-                log.info("http_listening", host=settings.http.host, port=_port(runner))
-                await ready.wait()
-                await bolt.start(group)
-                log.info("bolt_listening", host=settings.bolt.host, port=bolt.port)
-                await stop.wait()
+                again = await running
             finally:
-                stop.set()
+                doors.cancel()
                 lag.cancel()
                 await bolt.stop()
                 await runner.cleanup()
@@ -233,7 +305,23 @@ async def _run(settings: Settings, node: Node, metrics: Metrics, password: str |
         raise failures.exceptions[0] from None
     if fault:
         raise fault[0]
-    return 0
+    return again
+
+
+async def _open_doors(
+    group: asyncio.TaskGroup,
+    site: web.TCPSite,
+    runner: web.AppRunner,
+    bolt: Listener,
+    ready: asyncio.Event,
+) -> None:
+    """HTTP at once, for status and health; Bolt when there is something to answer with."""
+    log = logger("node")
+    await site.start()
+    log.info("http_listening", port=_port(runner))
+    await ready.wait()
+    await bolt.start(group)
+    log.info("bolt_listening", port=bolt.port)
 
 
 def _bolt(

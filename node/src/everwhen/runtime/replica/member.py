@@ -26,6 +26,7 @@ from everwhen.limits import (
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.runtime.consensus import Leader
+from everwhen.runtime.replica.admin import Admin
 from everwhen.runtime.replica.consensus import GroupConsensus
 from everwhen.runtime.replica.leadership import Leadership
 from everwhen.runtime.replica.log_view import LogView
@@ -151,6 +152,7 @@ class Member:
             self._describe_leader,
         )
         self.membership = Membership(self.replica, self.consensus, lambda: self.cluster)
+        self.admin = Admin(self.replica, self.membership, self.consensus, self.requests)
 
     # --- facts ---
 

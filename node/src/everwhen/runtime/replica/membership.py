@@ -66,7 +66,7 @@ class Membership:
         :raises MemberExists: its name belongs to a member on another disk.
         """
         async with self._changing:
-            await self._check(precondition)
+            await self.check(precondition)
             command = c.AddMember(
                 c.FORMAT,
                 member.name,
@@ -89,7 +89,7 @@ class Membership:
         :raises MembershipRefused: it is too far behind.
         """
         async with self._changing:
-            await self._check(precondition)
+            await self.check(precondition)
             self._need_member(node)
             if node in self._configuration.voters:
                 return
@@ -99,7 +99,7 @@ class Membership:
     async def demote(self, node: int, precondition: Precondition = NO_PRECONDITION) -> None:
         """Make a voter a learner."""
         async with self._changing:
-            await self._check(precondition)
+            await self.check(precondition)
             self._need_member(node)
             if node in self._configuration.voters:
                 await self._without_vote(node)
@@ -107,7 +107,7 @@ class Membership:
     async def leave(self, node: int, precondition: Precondition = NO_PRECONDITION) -> None:
         """Remove a member: demoted first, then gone, its id for ever."""
         async with self._changing:
-            await self._check(precondition)
+            await self.check(precondition)
             if self._cluster().member(node) is None:
                 return
             if node in self._configuration.voters:
@@ -122,7 +122,7 @@ class Membership:
 
         :raises MembershipRefused: it is no voter, or did not take over in time.
         """
-        await self._check(precondition)
+        await self.check(precondition)
         replica = self._replica
         if to == replica.node_id:
             return
@@ -161,7 +161,7 @@ class Membership:
         if self._cluster().member(node) is None or node not in self._configuration.ids:
             raise MemberNotFound(f"there is no member {node}")
 
-    async def _check(self, precondition: Precondition) -> None:
+    async def check(self, precondition: Precondition) -> None:
         """:raises PreconditionFailed: the caller's knowledge is stale."""
         if not self._replica.is_leader:
             raise NotTheLeader("membership is changed on the leader")

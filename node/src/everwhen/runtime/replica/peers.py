@@ -51,6 +51,8 @@ class Identity:
     secret: str
     host: str
     port: int
+    #: where the others reach this node
+    advertised: str
     server_tls: Callable[[], ssl.SSLContext] | None = None
     client_tls: Callable[[], ssl.SSLContext] | None = None
 
@@ -151,10 +153,11 @@ class Peers:
         return self._session.ws_connect(
             f"{scheme}://{peer.address}{PATH}",
             headers={
-                "Authorization": f"Bearer {identity.secret}",
+                wire.HEADER_SECRET: identity.secret,
                 wire.HEADER_PROTOCOL: str(wire.PROTOCOL),
                 wire.HEADER_CLUSTER: str(identity.cluster_id),
                 wire.HEADER_FROM: str(identity.node_id),
+                wire.HEADER_FROM_ADDRESS: identity.advertised,
                 wire.HEADER_FROM_DISK: str(identity.disk_id),
                 wire.HEADER_TO: str(peer.node_id),
                 wire.HEADER_TO_DISK: str(peer.disk_id),
@@ -174,6 +177,7 @@ class Peers:
             self._report("peer_turned_away", {"remote": request.remote, "reason": reason})
             return web.Response(status=403, reason=reason, text=reason)
         sender = int(request.headers[wire.HEADER_FROM])
+        self._answer_stranger(sender, request.headers)
         socket = web.WebSocketResponse(
             compress=False, max_msg_size=_MESSAGE_BYTES_MAX, heartbeat=_HEARTBEAT_SECONDS
         )
@@ -189,6 +193,18 @@ class Peers:
                 self._report("peer_sent_damage", {"peer": sender, "message": str(error)})
                 break
         return socket
+
+    def _answer_stranger(self, sender: int, headers: Mapping[str, str]) -> None:
+        """A node that was just admitted does not know the others yet: it calls back who calls."""
+        address = headers.get(wire.HEADER_FROM_ADDRESS, "")
+        if sender in self._peers or not address:
+            return
+        try:
+            disk_id = UUID(headers.get(wire.HEADER_FROM_DISK, ""))
+        except ValueError:
+            return
+        stranger = Peer(sender, f"node {sender}", address, disk_id)
+        self.set_peers({**self._peers, sender: stranger})
 
     def _objection(self, request: web.Request) -> str | None:
         """Why this caller may not speak to this node; None if it may."""
@@ -213,7 +229,7 @@ def objection(
     members: Mapping[int, Peer],
 ) -> str | None:
     """Why the caller with these headers may not speak to this node; None if it may."""
-    given = headers.get("Authorization", "").removeprefix("Bearer ")
+    given = headers.get(wire.HEADER_SECRET, "")
     if not hmac.compare_digest(given.encode(), secret.encode()):
         return "the cluster secret is wrong"
     if headers.get(wire.HEADER_PROTOCOL) != str(wire.PROTOCOL):

@@ -7,9 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
+from everwhen.codec.cluster import FEATURE_LEVEL
 from everwhen.model.moments import micros_text
 from everwhen.mvcc.graph import GraphSnapshot
-from everwhen.server.http import door_of
+from everwhen.runtime.node import Node
+from everwhen.server.http import cluster, door_of
 from everwhen.server.http.answers import json_response
 from everwhen.version import VERSION
 
@@ -59,44 +61,51 @@ def status_of(request: web.Request) -> dict[str, Any]:
     head = state.head
     facts = parts.database.facts
     view = GraphSnapshot(parts.state, head.version)
-    meta = node.directory.meta.value
+    replica = node.member.replica
+    known = node.member.cluster
+    leader = known.member(replica.leader)
     return {
         "version": VERSION,
         "clusterId": facts.cluster_id,
-        "nodeId": facts.node_id,
+        "nodeId": node.member.node_id,
+        "diskId": str(node.directory.meta.value.disk_id),
         "name": facts.name,
-        "role": "leader",
-        "term": meta.term,
-        "leader": {"nodeId": facts.node_id, "name": facts.name, "http": facts.address},
-        "lastIndex": node.directory.log.last_index,
-        "commitIndex": node.directory.log.last_index,
+        "role": _role(node),
+        "term": replica.term,
+        "leader": None
+        if leader is None
+        else {"nodeId": leader.id, "name": leader.name, **leader.addresses},
+        "lastIndex": replica.core.last_index,
+        "commitIndex": replica.core.committed,
         "appliedIndex": head.applied_index,
         "appliedVersion": head.version,
         "appliedTime": micros_text(head.time) if head.version else None,
         "closedTime": micros_text(head.closed_time) if head.closed_time else None,
         "oldestReadableTime": micros_text(head.oldest_time) if head.version else None,
-        "members": [
-            {
-                "nodeId": facts.node_id,
-                "name": facts.name,
-                "addresses": {"http": facts.address},
-                "role": "leader",
-                "matchIndex": node.directory.log.last_index,
-                "lag": 0,
-                "healthy": True,
-            }
-        ],
+        "config": cluster.config_of(request),
+        "members": cluster.members_of(request),
+        "operatorEpoch": known.operator_epoch,
+        "featureLevel": known.feature_level,
+        "featureLevelSupported": FEATURE_LEVEL,
         "counts": {
             "nodes": view.node_count(),
             "relationships": view.relationship_count(),
         },
         "digest": head.digest.hex(),
+        "ready": door.ready(),
         "diskFree": node.headroom.disk_free,
         "memoryFree": node.headroom.memory_free,
         "logBytes": node.directory.log.bytes_on_disk,
         "writesRefused": node.headroom.refusal(),
         "openTransactions": len(parts.database.open_transactions()),
     }
+
+
+def _role(node: Node) -> str:
+    """What this node is in its group."""
+    if node.member.replica.is_leader:
+        return "leader"
+    return "follower" if node.member.node_id in node.member.configuration.voters else "learner"
 
 
 async def status(request: web.Request) -> web.StreamResponse:

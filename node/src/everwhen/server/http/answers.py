@@ -11,7 +11,13 @@ from everwhen.errors import EverwhenError, Unauthorized
 from everwhen.query.explain import PlanDescription
 from everwhen.query.physical import Notification
 from everwhen.runtime.cursor import Summary
-from everwhen.server.http.media import Form, NotAcceptable, answer_form, content_type
+from everwhen.server.http.media import (
+    Form,
+    NotAcceptable,
+    answer_form,
+    content_type,
+    without_rows,
+)
 
 #: what Neo4j answers a statement that was run with
 ACCEPTED = 202
@@ -39,7 +45,7 @@ def _clean(value: Any) -> Any:
 def json_response(content: Any, *, status: int = 200, form: Form = Form.PLAIN) -> web.Response:
     """A JSON answer."""
     response = web.Response(body=json_bytes(content), status=status)
-    response.headers["Content-Type"] = content_type(form)
+    response.headers["Content-Type"] = content_type(without_rows(form))
     return response
 
 
@@ -67,8 +73,6 @@ def error_response(
     try:
         form = answer_form(request)
     except NotAcceptable:
-        form = Form.PLAIN
-    if form is Form.ARROW:
         form = Form.PLAIN
     response = json_response(
         {"errors": [error_body(error)]}, status=status or error.http_status, form=form

@@ -20,7 +20,7 @@ from everwhen.errors import (
 )
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
-from everwhen.server.http import admin, bulk, query, transactions
+from everwhen.server.http import admin, bulk, cluster, query, transactions
 from everwhen.server.http.answers import error_response
 from everwhen.server.http.media import NotAcceptable
 from everwhen.server.logging import logger
@@ -50,6 +50,8 @@ class Door:
     #: called when a Fault reaches the door: the node must end
     fatal: Callable[[Fault], None]
     transactions: transactions.Registry
+    #: the cluster's secret, for whoever changes who belongs to it
+    secret: str = ""
     requests_open: int = 0
 
 
@@ -72,6 +74,7 @@ def build_app(door: Door) -> web.Application:
             web.get("/metrics", admin.metrics),
             web.get("/openapi.json", admin.openapi),
             web.get("/v1/status", admin.status),
+            *cluster.routes(),
             web.post("/db/{database}/query/v2", query.auto_commit),
             web.post("/db/{database}/query/v2/tx", transactions.begin),
             web.post("/db/{database}/query/v2/tx/{transaction}", transactions.run),

@@ -13,6 +13,7 @@ from everwhen.errors import RequestInvalid
 JSON: Final = "application/json"
 TYPED: Final = "application/vnd.neo4j.query"
 ARROW: Final = "application/vnd.apache.arrow.stream"
+LINES: Final = "application/jsonl"
 
 
 class Form(Enum):
@@ -21,6 +22,8 @@ class Form(Enum):
     PLAIN = JSON
     TYPED = TYPED
     ARROW = ARROW
+    LINES = LINES
+    TYPED_LINES = TYPED + ".v1.0+jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ _FORMS: Final = {
     "application/vnd.neo4j.query.v1.0": Form.TYPED,
     "application/vnd.neo4j.query.v1.1": Form.TYPED,
     ARROW: Form.ARROW,
+    LINES: Form.LINES,
+    "application/vnd.neo4j.query+jsonl": Form.TYPED_LINES,
+    "application/vnd.neo4j.query.v1.0+jsonl": Form.TYPED_LINES,
+    "application/vnd.neo4j.query.v1.1+jsonl": Form.TYPED_LINES,
 }
 
 
@@ -62,6 +69,19 @@ def answer_form(request: web.Request) -> Form:
         if weight < 0 and media in _FORMS:
             return _FORMS[media]
     raise NotAcceptable(header)
+
+
+#: what an answer without rows, or an error, is written in
+_WITHOUT_ROWS: Final = {
+    Form.ARROW: Form.PLAIN,
+    Form.LINES: Form.PLAIN,
+    Form.TYPED_LINES: Form.TYPED,
+}
+
+
+def without_rows(form: Form) -> Form:
+    """The form of one JSON object that goes with the form of rows."""
+    return _WITHOUT_ROWS.get(form, form)
 
 
 def content_type(form: Form) -> str:

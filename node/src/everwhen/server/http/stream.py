@@ -1,4 +1,4 @@
-"""Rows as they come: JSON or Arrow, written in pieces with back-pressure.
+"""Rows as they come: JSON, lines of JSON or Arrow, written in pieces with back-pressure.
 
 A client that reads slowly holds its own transaction and nothing else: rows are pulled when the
 socket takes them, and a client that takes none for long is cut off.
@@ -7,16 +7,19 @@ socket takes them, and a client that takes none for long is cut off.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from aiohttp import web
 
 from everwhen.errors import EverwhenError
 from everwhen.runtime.service import Execution, Service
 from everwhen.server.http.answers import ACCEPTED, error_body, json_bytes, tail_of
+from everwhen.server.http.arrow import ArrowWriter
 from everwhen.server.http.media import Form, content_type
 from everwhen.server.http.values import plain, typed
+from everwhen.server.logging import logger
 
 if TYPE_CHECKING:
     from everwhen.server.http.body import QueryRequest
@@ -37,139 +40,151 @@ async def answer(
     extra: dict[str, Any] | None = None,
 ) -> web.StreamResponse:
     """The whole answer to a statement."""
+    answering = _Answer(request, service, wanted, execution, extra or {})
     try:
         if wanted.form is Form.ARROW:
-            return await _arrow(request, service, execution)
-        return await _json(request, service, wanted, execution, extra or {})
+            return await answering.arrow()
+        if wanted.form in (Form.LINES, Form.TYPED_LINES):
+            return await answering.lines()
+        return await answering.json()
     finally:
         if execution.transaction.options.auto_commit:
             await service.finish(execution)
 
 
-async def _json(
-    request: web.Request,
-    service: Service,
-    wanted: QueryRequest,
-    execution: Execution,
-    extra: dict[str, Any],
-) -> web.StreamResponse:
-    cursor = execution.cursor
-    encode = typed if wanted.form is Form.TYPED else plain
-    rows = await service.fetch(execution, ROWS_PER_PIECE)
-    values = [[encode(value) for value in row] for row in rows]
-    if cursor.done:
-        body = {
-            "data": {"fields": list(cursor.columns), "values": values},
-            **tail_of(cursor.summary, execution.bookmark, counters=wanted.counters),
-            **extra,
-        }
-        response = web.Response(body=json_bytes(body), status=ACCEPTED)
-        response.headers["Content-Type"] = content_type(wanted.form)
-        return response
-    stream = web.StreamResponse(status=ACCEPTED)
-    stream.headers["Content-Type"] = content_type(wanted.form)
-    await stream.prepare(request)
-    await _write(stream, b'{"data":{"fields":' + json_bytes(list(cursor.columns)))
-    await _write(stream, b',"values":[' + json_bytes(values)[1:-1])
-    tail: dict[str, Any]
+class _Answer:
+    """One answer under way."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        service: Service,
+        wanted: QueryRequest,
+        execution: Execution,
+        extra: dict[str, Any],
+    ) -> None:
+        self._request = request
+        self._service = service
+        self._wanted = wanted
+        self._execution = execution
+        self._cursor = execution.cursor
+        self._extra = extra
+        is_typed = wanted.form in (Form.TYPED, Form.TYPED_LINES)
+        self._encode = typed if is_typed else plain
+        #: the first attempt's rows are gone; those of this one may differ from them
+        self._repeated = execution.commit is not None and execution.commit.repeated
+
+    async def _rows(self) -> list[list[Any]]:
+        """The next rows as they came."""
+        rows = await self._service.fetch(self._execution, ROWS_PER_PIECE)
+        return [] if self._repeated else rows
+
+    async def _values(self) -> list[list[Any]]:
+        """The next rows as JSON."""
+        encode = self._encode
+        return [[encode(value) for value in row] for row in await self._rows()]
+
+    def _tail(self) -> dict[str, Any]:
+        """What stands behind the rows when all went well."""
+        counters = self._wanted.counters and not self._repeated
+        tail = tail_of(self._cursor.summary, self._execution.bookmark, counters=counters)
+        if self._repeated:
+            tail["repeated"] = True
+        return tail
+
+    async def _begin(self) -> web.StreamResponse:
+        stream = web.StreamResponse(status=ACCEPTED)
+        stream.headers["Content-Type"] = content_type(self._wanted.form)
+        await stream.prepare(self._request)
+        return stream
+
+    async def json(self) -> web.StreamResponse:
+        """One object: data, then everything else."""
+        cursor = self._cursor
+        values = await self._values()
+        if cursor.done:
+            body = {
+                "data": {"fields": list(cursor.columns), "values": values},
+                **self._tail(),
+                **self._extra,
+            }
+            response = web.Response(body=json_bytes(body), status=ACCEPTED)
+            response.headers["Content-Type"] = content_type(self._wanted.form)
+            return response
+        stream = await self._begin()
+        async with _cut_off(self._request):
+            await _write(stream, b'{"data":{"fields":' + json_bytes(list(cursor.columns)))
+            await _write(stream, b',"values":[' + json_bytes(values)[1:-1])
+            try:
+                while not cursor.done:
+                    values = await self._values()
+                    if values:
+                        await _write(stream, b"," + json_bytes(values)[1:-1])
+                tail = self._tail()
+            except EverwhenError as error:
+                # the status line is gone already: the error stands behind the rows that were sent
+                tail = {"errors": [error_body(error)]}
+            await _write(stream, b"]}")
+            for name, part in {**tail, **self._extra}.items():
+                await _write(stream, b"," + json_bytes(name) + b":" + json_bytes(part))
+            await _write(stream, b"}")
+            await stream.write_eof()
+        return stream
+
+    async def lines(self) -> web.StreamResponse:
+        """An event a line: a header, records, and a summary or an error."""
+        cursor = self._cursor
+        values = await self._values()
+        stream = await self._begin()
+        async with _cut_off(self._request):
+            header = {"fields": list(cursor.columns), **self._extra}
+            await _write(stream, _event("Header", header))
+            try:
+                while True:
+                    await _write(stream, b"".join(_event("Record", row) for row in values))
+                    if cursor.done:
+                        break
+                    values = await self._values()
+                await _write(stream, _event("Summary", self._tail()))
+            except EverwhenError as error:
+                await _write(stream, _event("Error", {"errors": [error_body(error)]}))
+            await stream.write_eof()
+        return stream
+
+    async def arrow(self) -> web.StreamResponse:
+        """Record batches. An error behind the first rows has no place in the format: the
+        connection is cut, so that nobody takes a part for the whole."""
+        rows = await self._rows()
+        stream = await self._begin()
+        async with _cut_off(self._request):
+            with ArrowWriter(self._cursor.columns, rows) as writer:
+                while True:
+                    await _write(stream, writer.batch(rows))
+                    if self._cursor.done:
+                        break
+                    rows = await self._rows()
+            await _write(stream, writer.end())
+            await stream.write_eof()
+        return stream
+
+
+def _event(kind: str, body: Any) -> bytes:
+    return b'{"$event":"' + kind.encode() + b'","_body":' + json_bytes(body) + b"}\n"
+
+
+@asynccontextmanager
+async def _cut_off(request: web.Request) -> AsyncIterator[None]:
+    """What goes wrong behind the first byte ends the connection: no second answer fits there."""
     try:
-        while not cursor.done:
-            rows = await service.fetch(execution, ROWS_PER_PIECE)
-            if rows:
-                piece = json_bytes([[encode(value) for value in row] for row in rows])
-                await _write(stream, b"," + piece[1:-1])
-        tail = tail_of(cursor.summary, execution.bookmark, counters=wanted.counters)
-    except EverwhenError as error:
-        # the status line is gone already: the error stands behind the rows that were sent
-        tail = {"errors": [error_body(error)]}
-    await _write(stream, b"]}")
-    for name, part in {**tail, **extra}.items():
-        await _write(stream, b"," + json_bytes(name) + b":" + json_bytes(part))
-    await _write(stream, b"}")
-    await stream.write_eof()
-    return stream
+        yield
+    except (EverwhenError, TimeoutError) as error:
+        logger("http").warning(
+            "answer_cut_off", path=request.path, error=type(error).__name__, message=str(error)
+        )
+        if request.transport is not None:
+            request.transport.abort()
 
 
 async def _write(stream: web.StreamResponse, data: bytes) -> None:
     async with asyncio.timeout(STALL_SECONDS):
         await stream.write(data)
-
-
-# --- Arrow ---------------------------------------------------------------------------------
-
-
-async def _arrow(
-    request: web.Request, service: Service, execution: Execution
-) -> web.StreamResponse:
-    """An Arrow IPC stream: a column whose values are all of one plain type has that type, any
-    other is JSON text (field metadata ``everwhen.json``). Types are settled by the first piece;
-    a later value that does not fit ends the stream with an error."""
-    cursor = execution.cursor
-    rows = await service.fetch(execution, ROWS_PER_PIECE)
-    fields = [_field(name, [row[at] for row in rows]) for at, name in enumerate(cursor.columns)]
-    schema = pa.schema(fields)
-    stream = web.StreamResponse(status=ACCEPTED)
-    stream.headers["Content-Type"] = content_type(Form.ARROW)
-    await stream.prepare(request)
-    sink = _Sink()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        while True:
-            if rows:
-                writer.write_batch(_batch(schema, rows))
-            await _write(stream, sink.take())
-            if cursor.done:
-                break
-            rows = await service.fetch(execution, ROWS_PER_PIECE)
-    await _write(stream, sink.take())
-    await stream.write_eof()
-    return stream
-
-
-class _Sink:
-    """A file for pyarrow that hands over what was written."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, data: Any) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
-
-    def take(self) -> bytes:
-        data = b"".join(self._parts)
-        self._parts.clear()
-        return data
-
-
-_PLAIN = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
-
-
-def _field(name: str, values: list[Any]) -> pa.Field:
-    kinds = {type(value) for value in values if value is not None}
-    if len(kinds) == 1 and (kind := next(iter(kinds))) in _PLAIN:
-        return pa.field(name, _PLAIN[kind])
-    if not kinds:
-        return pa.field(name, pa.string(), metadata={"everwhen.json": "1"})
-    return pa.field(name, pa.string(), metadata={"everwhen.json": "1"})
-
-
-def _batch(schema: pa.Schema, rows: list[list[Any]]) -> pa.RecordBatch:
-    columns = []
-    for at, field in enumerate(schema):
-        values = [row[at] for row in rows]
-        if field.metadata:
-            values = [
-                None if value is None else json_bytes(plain(value)).decode() for value in values
-            ]
-        try:
-            columns.append(pa.array(values, field.type))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise EverwhenError(
-                f"column {field.name!r} changes its type within the result: {error}"
-            ) from error
-    return pa.record_batch(columns, schema=schema)

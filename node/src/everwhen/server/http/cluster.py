@@ -1,0 +1,217 @@
+"""The admin interface: who belongs to the group, who leads (architecture brief, section 7).
+
+Any member takes a request; the leader carries it out. Every call that changes something needs the
+cluster's secret, and may say what it relied on: ``expectedConfigIndex`` and ``operatorEpoch``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from everwhen.codec.cluster import FEATURE_LEVEL, Member
+from everwhen.errors import MembershipRefused, RequestInvalid
+from everwhen.runtime.replica import admin
+from everwhen.server.http import door_of
+from everwhen.server.http.answers import json_response
+from everwhen.server.secrets import need_secret
+
+_BODY_BYTES_MAX: Final = 64 << 10
+_NAME_CHARS_MAX: Final = 253
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+class _Checked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    expected_config_index: int | None = None
+    operator_epoch: int | None = None
+
+
+class _Join(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    name: str
+    addresses: dict[str, str]
+    disk_id: str
+    replace: int = 0
+    version: str = ""
+    feature_level: int = FEATURE_LEVEL
+
+
+class _Transfer(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    to: int
+
+
+class _Level(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    level: int
+
+
+async def _body(request: web.Request, kind: type[_T]) -> _T:
+    """The checked body; an empty one is an empty object.
+
+    :raises RequestInvalid: it is none, or says something unknown.
+    """
+    need_secret(request.headers, door_of(request).secret)
+    raw = await request.content.read(_BODY_BYTES_MAX + 1)
+    if len(raw) > _BODY_BYTES_MAX:
+        raise RequestInvalid(f"an admin request of more than {_BODY_BYTES_MAX:,} bytes")
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise RequestInvalid(str(error)) from error
+
+
+def _node(request: web.Request) -> int:
+    text = request.match_info["node"]
+    if not text.isdecimal() or len(text) > 18:
+        raise RequestInvalid(f"{text!r} is no node id")
+    return int(text)
+
+
+async def _carry_out(request: web.Request, verb: admin.Verb, checked: _Checked, **more: Any) -> int:
+    """Let the leader do it."""
+    order = admin.Order(
+        verb=verb,
+        configuration=checked.expected_config_index,
+        epoch=checked.operator_epoch,
+        **more,
+    )
+    return await door_of(request).node.member.admin.carry_out(order)
+
+
+def _answer(request: web.Request, **more: Any) -> web.Response:
+    """What the group is now, as applied here."""
+    cluster = door_of(request).node.member.cluster
+    content = {
+        "clusterId": str(UUID(bytes=cluster.cluster_id)) if cluster.cluster_id else None,
+        "config": config_of(request),
+        **more,
+    }
+    return json_response(content)
+
+
+def config_of(request: web.Request) -> dict[str, Any]:
+    """The configuration as applied here."""
+    found = door_of(request).node.member.configuration
+    return {
+        "index": found.index,
+        "voters": found.voters,
+        "learners": found.learners,
+        "outgoing": found.outgoing,
+        "learnersNext": found.learners_next,
+    }
+
+
+async def join(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/members``: admit a node as a learner; answers its id."""
+    body = await _body(request, _Join)
+    try:
+        disk = UUID(body.disk_id).bytes
+    except ValueError as error:
+        raise RequestInvalid(f"diskId {body.disk_id!r} is no UUID") from error
+    if not 0 < len(body.name) <= _NAME_CHARS_MAX:
+        raise RequestInvalid(f"a name has 1 to {_NAME_CHARS_MAX} characters")
+    if not body.addresses.get("peer"):
+        raise RequestInvalid("addresses need `peer`, where other members reach the node")
+    member = Member(0, body.name, body.addresses, disk, body.version, body.feature_level)
+    number = await _carry_out(request, admin.Verb.JOIN, body, member=member, node=body.replace)
+    return _answer(request, nodeId=number)
+
+
+async def promote(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/members/{id}/promote``: a learner that keeps up becomes a voter."""
+    await _carry_out(
+        request, admin.Verb.PROMOTE, await _body(request, _Checked), node=_node(request)
+    )
+    return _answer(request)
+
+
+async def demote(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/members/{id}/demote``: a voter becomes a learner."""
+    await _carry_out(
+        request, admin.Verb.DEMOTE, await _body(request, _Checked), node=_node(request)
+    )
+    return _answer(request)
+
+
+async def leave(request: web.Request) -> web.StreamResponse:
+    """``DELETE /v1/members/{id}``: demoted, then removed; the id never comes back."""
+    await _carry_out(request, admin.Verb.LEAVE, await _body(request, _Checked), node=_node(request))
+    return _answer(request)
+
+
+async def transfer(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/leader``: hand leadership to a voter."""
+    body = await _body(request, _Transfer)
+    await _carry_out(request, admin.Verb.TRANSFER, body, node=body.to)
+    return _answer(request)
+
+
+async def raise_level(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/feature-level``: use what every member supports by now."""
+    body = await _body(request, _Level)
+    await _carry_out(request, admin.Verb.RAISE_LEVEL, body, node=body.level)
+    return _answer(request, featureLevel=door_of(request).node.member.cluster.feature_level)
+
+
+async def snapshot(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/snapshot``: make a copy of the record on this node now."""
+    await _body(request, _Checked)
+    manifest = await door_of(request).node.member.snapshots.make()
+    return json_response({"index": manifest.index, "term": manifest.term, "bytes": manifest.size})
+
+
+async def bootstrap(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/bootstrap``: only a node that is still joining takes it."""
+    raise MembershipRefused("this node belongs to a cluster already")
+
+
+async def members(request: web.Request) -> web.StreamResponse:
+    """``GET /v1/members``: everyone, as applied here."""
+    return json_response({"members": members_of(request), "config": config_of(request)})
+
+
+def members_of(request: web.Request) -> list[dict[str, Any]]:
+    """Every member with what this node knows of it; positions only on the leader."""
+    member = door_of(request).node.member
+    replica = member.replica
+    configuration = member.configuration
+    last = replica.core.last_index
+    found: list[dict[str, Any]] = []
+    for each in member.cluster.members:
+        mine = each.id == member.node_id
+        progress = replica.core.progress(each.id)
+        match = last if mine else None if progress is None else progress.match
+        role = "leader" if each.id == replica.leader else "follower"
+        if each.id not in configuration.voters:
+            role = "learner" if each.id in configuration.ids else "outside"
+        found.append(
+            {
+                "nodeId": each.id,
+                "name": each.name,
+                "addresses": each.addresses,
+                "role": role,
+                "matchIndex": match,
+                "lag": None if match is None else max(last - match, 0),
+                "healthy": mine or (None if progress is None else progress.recent_active),
+                "version": each.version,
+                "featureLevel": each.feature_level,
+                "diskId": str(UUID(bytes=each.disk)) if len(each.disk) == 16 else None,
+            }
+        )
+    return found
+
+
+def routes() -> list[web.RouteDef]:
+    """Every route of this module."""
+    return [
+        web.get("/v1/members", members),
+        web.post("/v1/members", join),
+        web.post("/v1/members/{node}/promote", promote),
+        web.post("/v1/members/{node}/demote", demote),
+        web.delete("/v1/members/{node}", leave),
+        web.post("/v1/leader", transfer),
+        web.post("/v1/feature-level", raise_level),
+        web.post("/v1/snapshot", snapshot),
+        web.post("/v1/bootstrap", bootstrap),
+    ]

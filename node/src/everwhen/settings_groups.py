@@ -1,0 +1,240 @@
+"""The groups of settings: what each says, between which bounds. ``settings.py`` puts them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from everwhen import limits
+
+
+def _setting(
+    default: object,
+    text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    secret: bool = False,
+) -> Any:
+    """A field with what a person needs to know about it."""
+    about = {"text": text, "low": low, "high": high, "secret": secret}
+    return field(default=default, metadata=about, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """Who this node is and where it keeps its data."""
+
+    data_dir: Path = _setting(
+        Path("data"),
+        "Folder of the record and the log. One process at a time; made if it does not exist.",
+    )
+    name: str = _setting("everwhen", "Name in logs, metrics and status.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """The HTTP door."""
+
+    host: str = _setting(
+        "127.0.0.1",
+        "Address to listen on. This machine only, until whoever runs the node decides otherwise.",
+    )
+    port: int = _setting(
+        7474, "Port to listen on; 0 takes a free one, named in the log.", low=0, high=65535
+    )
+    advertised: str | None = _setting(
+        None, "Address (host:port) at which others reach this door; unset, host and port."
+    )
+    auth: Literal["none", "basic"] = _setting(
+        "none",
+        "`basic` asks for user and password; `none` is only accepted on a loopback address.",
+    )
+    user: str = _setting(
+        "neo4j", "The user that `basic` lets in; drivers' tools suggest this name."
+    )
+    password: str | None = _setting(
+        None, "The password of that user. Prefer password_file.", secret=True
+    )
+    password_file: Path | None = _setting(
+        None, "File whose first line is the password, so that it is in no process list."
+    )
+    body_bytes_max: int = _setting(
+        limits.HTTP_BODY_BYTES_DEFAULT,
+        "Largest request body; a bigger one is refused before it is read. Bytes.",
+        low=1 << 10,
+        high=1 << 30,
+    )
+    connections_max: int = _setting(
+        limits.HTTP_CONNECTIONS_DEFAULT,
+        "Connections open at the same time; more are told to come back later.",
+        low=1,
+        high=100_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoltSettings:
+    """The Bolt door, for Neo4j's drivers. Who may come in is what `http.auth` says."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on; this machine only by default.")
+    port: int = _setting(
+        7687, "Port to listen on; 0 takes a free one, named in the log.", low=0, high=65535
+    )
+    advertised: str | None = _setting(
+        None,
+        "Address (host:port) that `neo4j://` drivers are told; unset, the one each of them used.",
+    )
+    server_agent: str = _setting(
+        "Neo4j/5.26.0",
+        "How the server names itself; drivers 4 and 5 leave unless it begins with `Neo4j/`.",
+    )
+    connections_max: int = _setting(
+        limits.BOLT_CONNECTIONS_DEFAULT,
+        "Connections open at the same time; more are closed at once.",
+        low=1,
+        high=100_000,
+    )
+    message_bytes_max: int = _setting(
+        limits.BOLT_MESSAGE_BYTES_DEFAULT,
+        "Largest request; a bigger one is refused and its connection closed. Bytes.",
+        low=64 << 10,
+        high=1 << 30,
+    )
+    unauthenticated_s: float = _setting(
+        30.0, "Longest a connection may take to log on. Seconds.", low=0.1, high=3_600
+    )
+    idle_s: float = _setting(
+        3_600.0,
+        "A connection from which nothing was heard for so long is closed. Seconds.",
+        low=1,
+        high=604_800,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """The group this node belongs to, and the door for its other members."""
+
+    bootstrap: bool = _setting(
+        False,
+        "On an empty data directory: found a new cluster. Otherwise the node waits to be admitted.",
+    )
+    join: str | None = _setting(
+        None,
+        "HTTP addresses of members (comma-separated) to ask for admission; `dns://NAME:PORT` asks "
+        "every address of a name, `file:PATH` those in a file, one a line.",
+    )
+    host: str = _setting("127.0.0.1", "Address to listen on for other members.")
+    port: int = _setting(
+        7400, "Port to listen on for other members; 0 takes a free one.", low=0, high=65535
+    )
+    advertised: str | None = _setting(
+        None, "Address (host:port) at which other members reach this one; unset, host and port."
+    )
+    secret: str | None = _setting(
+        None, "What members and administrators must know. Prefer secret_file.", secret=True
+    )
+    secret_file: Path | None = _setting(
+        None, "File whose first line is the secret, so that it is in no process list."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """How much may go on at the same time, how large and for how long."""
+
+    query_workers: int = _setting(
+        limits.QUERY_WORKERS_DEFAULT,
+        "Threads that run statements. Few: they share one interpreter, more only take turns.",
+        low=1,
+        high=256,
+    )
+    queries_waiting_max: int = _setting(
+        limits.QUERIES_WAITING_DEFAULT,
+        "Statements waiting for a thread; above it a statement is refused (retryable).",
+        low=1,
+        high=100_000,
+    )
+    transactions_open_max: int = _setting(
+        limits.OPEN_TRANSACTIONS_MAX,
+        "Explicit transactions open at the same time; each holds its writes in memory.",
+        low=1,
+        high=100_000,
+    )
+    statement_timeout_s: float = _setting(
+        limits.STATEMENT_TIMEOUT_S_DEFAULT,
+        "Longest a statement may run if it does not ask for less; 0 is no bound. Seconds.",
+        low=0,
+        high=86_400,
+    )
+    transaction_idle_s: float = _setting(
+        limits.TRANSACTION_IDLE_S_DEFAULT,
+        "An explicit transaction without a request for so long is rolled back. Seconds.",
+        low=0.1,
+        high=86_400,
+    )
+    lock_timeout_s: float = _setting(
+        limits.LOCK_TIMEOUT_S_DEFAULT,
+        "Longest a PESSIMISTIC transaction waits for a lock. Seconds.",
+        low=0.001,
+        high=3_600,
+    )
+    statement_memory_bytes: int = _setting(
+        limits.STATEMENT_MEMORY_BYTES_MAX,
+        "Memory for the rows of one statement; above it the statement fails. Bytes.",
+        low=1 << 20,
+        high=1 << 40,
+    )
+    transaction_memory_bytes: int = _setting(
+        limits.STATEMENT_MEMORY_BYTES_MAX,
+        "Memory for the writes of one transaction before it commits. Bytes.",
+        low=1 << 20,
+        high=1 << 40,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadroomSettings:
+    """Below these marks growing writes are refused; reads and deletes go on."""
+
+    memory_low_bytes: int = _setting(
+        limits.MEMORY_LOW_BYTES_DEFAULT,
+        "Memory that must stay free, under the process's own limit if it has one. Bytes.",
+        low=0,
+        high=1 << 40,
+    )
+    disk_low_bytes: int = _setting(
+        limits.DISK_LOW_BYTES_DEFAULT,
+        "Space that must stay free on the disk of the data folder. Bytes.",
+        low=0,
+        high=1 << 44,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSettings:
+    """Files that statements may read."""
+
+    dir: Path | None = _setting(
+        None, "The only folder that LOAD CSV reads from; without it LOAD CSV is refused."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What is told to whoever runs the node."""
+
+    level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "Least important event that is logged."
+    )
+    format: Literal["auto", "text", "json"] = _setting(
+        "auto", "`auto` is text on a terminal and one JSON object a line anywhere else."
+    )
+    slow_query_s: float = _setting(
+        limits.SLOW_QUERY_S_DEFAULT,
+        "Statements that take longer are logged. Seconds.",
+        low=0,
+        high=86_400,
+    )
