@@ -8,7 +8,7 @@ from everwhen import raft
 from everwhen.raft import Entry, Message, MessageType
 from everwhen.raft.read_only import ReadOnlyOption
 from everwhen.raft.storage import MemoryStorage
-from everwhen.raft.types import HardState
+from everwhen.raft.types import NO_LIMIT, HardState
 
 
 def node(
@@ -16,6 +16,7 @@ def node(
     *,
     term: int = 1,
     voters: tuple[int, ...] = (1, 2, 3),
+    uncommitted: int = NO_LIMIT,
     read_only: ReadOnlyOption = ReadOnlyOption.SAFE,
 ) -> raft.RawNode:
     """Node 1, restarted with a log that begins behind entry 2 of term 1; asynchronous storage."""
@@ -33,6 +34,7 @@ def node(
             random_below=lambda bound: 0,
             applied=2,
             async_storage_writes=True,
+            max_uncommitted_size=uncommitted,
             check_quorum=True,
             read_only=read_only,
         )
@@ -238,3 +240,40 @@ def test_p58_a_transfer_refuses_proposals_and_ends_with_the_election_timeout():
         raw.step(Message(MessageType.HEARTBEAT_RESP, 1, 2, raw.term))
         raw.tick()
     raw.propose([b"x"])
+
+
+def test_p57_what_is_uncommitted_is_bounded_and_a_dropped_change_is_not_pending():
+    raw = node([], uncommitted=10)
+    lead(raw)
+    settle(raw)
+    raw.step(Message(MessageType.APP_RESP, 1, 2, raw.term, index=3))
+    settle(raw)
+    raw.propose([b"longer than ten bytes"])
+    last, change = (
+        raw.last_index,
+        raft.ConfChangeV2(changes=(raft.Change(raft.ChangeType.ADD_NODE, 4),)),
+    )
+    with pytest.raises(raft.ProposalDropped):
+        raw.propose_conf_change(change)
+    assert raw.last_index == last
+    settle(raw)
+    raw.step(Message(MessageType.APP_RESP, 1, 2, raw.term, index=last))
+    settle(raw)
+    raw.propose_conf_change(change)
+    entry = raw.raft.log.unstable.entries[-1]
+    assert entry.type is raft.EntryType.CONF_CHANGE_V2
+
+
+def test_a_removed_leader_of_one_other_voter_answers_no_read_alone():
+    raw = node([], voters=(1, 2))
+    lead(raw)
+    settle(raw)
+    raw.step(Message(MessageType.APP_RESP, 1, 2, raw.term, index=3))
+    raw.propose_conf_change(raft.ConfChange(raft.ChangeType.REMOVE_NODE, 1))
+    settle(raw)
+    raw.step(Message(MessageType.APP_RESP, 1, 2, raw.term, index=4))
+    _, local = work(raw)
+    (applied,) = [m for m in local if m.to == raft.LOCAL_APPLY]
+    raw.apply_conf_change(raft.decode_conf_change(applied.entries[-1]))
+    raw.read_index(b"r")
+    assert not raw.ready().read_states
