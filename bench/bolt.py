@@ -7,6 +7,7 @@ run. Load comes from this process; servers have processes of their own.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import selectors
 import subprocess
@@ -20,13 +21,13 @@ from typing import Any
 
 import neo4j
 
-from bench.common import Report, cpu_seconds, quantile, scratch
+from bench.common import ROOT, Report, cpu_seconds, quantile, scratch
 from tests.support.bolt import PULL, RUN, Bolt, message
 from tests.support.process import Server, free_port
 
 POINT = "MATCH (p:Person {id: $id}) RETURN p.name AS name"
 HUNDRED = (
-    "MATCH (p:Person) WHERE p.id >= $id AND p.id < $id + 100 "
+    "UNWIND range($id, $id + 99) AS i MATCH (p:Person {id: i}) "
     "RETURN p.id AS id, p.name AS name, p.age AS age, p.score AS score"
 )
 STREAM = "UNWIND range(1, {}) AS x RETURN x, x + 1 AS y, 'name ' + x AS s, x * 0.5 AS f"
@@ -84,6 +85,7 @@ def arcadedb(folder: Path) -> tuple[Target | None, subprocess.Popen[str] | None,
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.arcadedb_peer", str(folder), str(port)],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},  # it leaves its log where it runs
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

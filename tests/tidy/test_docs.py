@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from everwhen import errors
+from everwhen.server.bolt import failures
 from everwhen.server.metrics import METRICS
 from everwhen.settings import Settings
 from tests.tidy.tree import NODE, ROOT, files, report, text
@@ -68,24 +70,27 @@ _PLAIN: Final = frozenset({"__init__.py", "__main__.py", "py.typed", "version.py
 
 
 def test_tables_say_what_the_code_says(golden_rewrite):
-    """Settings and metrics stand in ``docs/operations.md``; ``make golden-rewrite`` writes them."""
-    path = ROOT / "docs/operations.md"
-    document = path.read_text(encoding="utf-8")
-    wanted = _table(document, _settings())
-    wanted = _table(wanted, _metrics())
-    if golden_rewrite:
-        path.write_text(wanted, encoding="utf-8")
-    elif wanted != document:
-        pytest.fail("docs/operations.md differs from the code: make golden-rewrite, read the diff")
+    """Settings and metrics stand in ``docs/operations.md``, errors in ``docs/bolt.md``;
+    ``make golden-rewrite`` writes them."""
+    tables = {"docs/operations.md": [_settings(), _metrics()], "docs/bolt.md": [_errors()]}
+    for name, each in tables.items():
+        path = ROOT / name
+        document = wanted = path.read_text(encoding="utf-8")
+        for rows in each:
+            wanted = _table(name, wanted, rows)
+        if golden_rewrite:
+            path.write_text(wanted, encoding="utf-8")
+        elif wanted != document:
+            pytest.fail(f"{name} differs from the code: make golden-rewrite, read the diff")
 
 
-def _table(document: str, rows: list[tuple[str, ...]]) -> str:
+def _table(name: str, document: str, rows: list[tuple[str, ...]]) -> str:
     """The document with the table that has these columns replaced."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "| " + " | ".join("---" for _ in rows[0]) + " |")
     table = re.compile(rf"^{re.escape(lines[0])}\n(?:\|.*\n)*", re.MULTILINE)
     found = table.findall(document)
-    assert len(found) == 1, f"docs/operations.md: {len(found)} tables with the columns {rows[0]}"
+    assert len(found) == 1, f"{name}: {len(found)} tables with the columns {rows[0]}"
     return table.sub(lambda _: "\n".join(lines) + "\n", document)
 
 
@@ -98,3 +103,16 @@ def _settings() -> list[tuple[str, ...]]:
 def _metrics() -> list[tuple[str, ...]]:
     rows = [(f"`{metric.name}`", metric.kind, metric.unit, metric.text) for metric in METRICS]
     return [("metric", "kind", "unit", "meaning"), *rows]
+
+
+def _errors() -> list[tuple[str, ...]]:
+    """Every class of ``errors.py`` in its order there, and how Bolt names it."""
+    rows = []
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.EverwhenError):
+            meaning = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+            retry = "yes" if kind.retryable else ""
+            meaning = meaning.replace("``", "`")
+            status = failures.status_of(kind.code)[0]
+            rows.append((f"`{kind.code}`", status, str(kind.http_status), retry, meaning))
+    return [("code", "GQL status", "HTTP", "retry", "meaning"), *rows[1:]]
