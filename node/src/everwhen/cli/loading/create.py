@@ -75,12 +75,17 @@ class Creation:
             window: list[Checked] = []
             count = size = 0
             for checked in file.read(self._bad, self._meter, groups):
-                window.append(checked)
-                count += checked.rows.count
-                size += sum(one.nbytes for one in checked.rows.arrays)
-                if count >= self._rows or size >= WINDOW_BYTES:
-                    self._flush(file, window)
-                    window, count, size = [], 0, 0
+                each = sum(one.nbytes for one in checked.rows.arrays) // max(checked.rows.count, 1)
+                low = 0
+                while low < checked.rows.count:
+                    high = min(checked.rows.count, low + self._rows - count)
+                    window.append(checked.cut(low, high))
+                    count += high - low
+                    size += (high - low) * each
+                    low = high
+                    if count >= self._rows or size >= WINDOW_BYTES:
+                        self._flush(file, window)
+                        window, count, size = [], 0, 0
             self._flush(file, window)
 
     def _flush(self, file: File, window: list[Checked]) -> None:

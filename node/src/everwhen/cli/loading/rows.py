@@ -17,7 +17,7 @@ from everwhen.cli.loading.headers import Column, columns, place
 from everwhen.cli.loading.keys import Keys
 from everwhen.cli.loading.problems import BadRows, ImportFailed, shown
 from everwhen.cli.loading.progress import Meter
-from everwhen.cli.loading.sources import Batch, Source
+from everwhen.cli.loading.sources import NO_TEXT, Batch, Source
 
 Mask = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ class File:
 
     def empty(self) -> Rows:
         """No rows, with its columns."""
-        none = [pa.array([], pa.binary()) for _ in self.columns]
+        none = [pa.array([], pa.string()) for _ in self.columns]
         return self._typed(Batch(self.source.name, none, 0, 1, 1), lambda row, why: None)
 
     def read(self, bad: BadRows, meter: Meter, groups: Sequence[Keys | None]) -> Iterator[Checked]:
@@ -135,6 +135,8 @@ class File:
             wrong.setdefault(row, why)
 
         blank = _blank(batch)
+        if batch.marked:
+            _refuse_marked(batch, complain)
         rows = self._typed(batch, complain)
         ids: list[Ids] = []
         for at, (keys, group) in enumerate(zip(rows.keys, groups, strict=False)):
@@ -190,6 +192,25 @@ class Checked:
 
     rows: Rows
     ends: list[Ids]
+
+    def cut(self, low: int, high: int) -> Checked:
+        """Some of them in a row."""
+        rows = self.rows
+        part = Rows(
+            high - low,
+            [one.slice(low, high - low) for one in rows.keys],
+            None if rows.names is None else rows.names.slice(low, high - low),
+            rows.fields,
+            [one.slice(low, high - low) for one in rows.arrays],
+        )
+        return Checked(part, [one[low:high] for one in self.ends])
+
+
+def _refuse_marked(batch: Batch, complain: convert.Complain) -> None:
+    for values in batch.columns:
+        found = pc.fill_null(pc.match_substring(values, NO_TEXT), False)
+        for row in np.flatnonzero(found.to_numpy(zero_copy_only=False)).tolist():
+            complain(row, f"{shown(values[row].as_py().replace(NO_TEXT, chr(0xFFFD)))} is no UTF-8")
 
 
 def _filled(values: pa.Array) -> Mask:

@@ -1,14 +1,17 @@
 """Files as batches of columns: CSV (also compressed) and Parquet.
 
-CSV columns come as bytes, so that one bad value costs its row and not the file. Batches know the
-line each row began on; lines are counted only when somebody asks.
+CSV columns come as text, so that one bad value costs its row and not the file; bytes that are no
+UTF-8 are replaced by a mark that the reader of the rows looks for. Batches know the line each row
+began on; lines are counted only when somebody asks.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +26,16 @@ from everwhen.cli.loading.problems import BadRows, ImportFailed, shown
 BLOCK_BYTES: Final = 16 << 20
 _PARQUET_ROWS: Final = 1 << 18
 _HEADER_BYTES_MAX: Final = 1 << 20
+#: stands for bytes that are no UTF-8: a noncharacter, which no text has
+NO_TEXT: Final = "\uffff"
+codecs.register_error("everwhen-mark", lambda error: (NO_TEXT, _end_of(error)))
+
+
+def _end_of(error: UnicodeError) -> int:
+    """Where decoding goes on."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,8 @@ class Batch:
     line: int
     #: rows among them that were no rows: number, newlines inside
     gaps: list[tuple[int, int]] = field(default_factory=list)
+    #: ``NO_TEXT`` stands in some of its values
+    marked: bool = False
 
     def line_of(self, row: int) -> int:
         """The line on which a row of this batch begins."""
@@ -67,6 +82,41 @@ def _newlines(values: pa.Array) -> int:
     offsets = np.frombuffer(values.buffers()[1], np.int32)
     low, high = offsets[values.offset], offsets[values.offset + len(values)]
     return int(np.count_nonzero(np.frombuffer(data, np.uint8)[low:high] == ord("\n")))
+
+
+class _Text(io.RawIOBase):
+    """A file whose bytes are UTF-8, with marks where they were not."""
+
+    def __init__(self, raw: pa.NativeFile) -> None:
+        super().__init__()
+        self._raw = raw
+        self._left = b""
+        self._ended = False
+        #: a mark was put in
+        self.marked = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes, and a few more where something was marked."""
+        if self._ended:
+            return b""
+        data = self._raw.read(None if size < 0 else max(size - len(self._left), 1))
+        self._ended = not data
+        data = self._left + data
+        try:
+            # a character cut in two waits for its other half
+            whole = codecs.utf_8_decode(data, "strict", self._ended)[1]
+        except UnicodeDecodeError:
+            self.marked = True
+            text, whole = codecs.utf_8_decode(data, "everwhen-mark", self._ended)
+            self._left = data[whole:]
+            marked: bytes = text.encode()
+            return marked
+        self._left = data[whole:]
+        plain: bytes = data[:whole] if self._left else data
+        return plain
 
 
 class Source:
@@ -143,7 +193,7 @@ class Source:
     def _csv(self, width: int, bad: BadRows) -> Iterator[Batch]:
         raw = pa.OSFile(str(self.path))
         packed = self.path.suffix == ".gz"
-        stream = pa.CompressedInputStream(raw, "gzip") if packed else raw
+        stream = _Text(pa.CompressedInputStream(raw, "gzip") if packed else raw)
         names = [str(at) for at in range(width)]
         broken: list[pv.InvalidRow] = []
 
@@ -163,29 +213,56 @@ class Source:
             ),
             pv.ConvertOptions(
                 check_utf8=False,
-                column_types=dict.fromkeys(names, pa.binary()),
+                column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
                 null_values=[""],
             ),
         )
-        number, line, header = 1, 1, True
+        place = _Place(self.name, bad)
         for batch in reader:
             self.done = raw.tell()
-            gaps = [(row.number, row.text.count("\n")) for row in broken]
-            found = Batch(self.name, list(batch.columns), batch.num_rows, number, line, gaps)
-            for at, row in enumerate(broken):
-                bad.add(self.name, found.line_of_gap(at), _why(row))
-            broken.clear()
-            rows = number + batch.num_rows + len(gaps)
-            line = found.line_of(batch.num_rows)
-            number = rows
-            if header and batch.num_rows:
-                header = False
-                low = found.line_of(1)
-                cut = [one.slice(1) for one in found.columns]
-                found = Batch(self.name, cut, found.rows - 1, found.first + 1, low, gaps)
-            yield found
+            found = place.at(list(batch.columns), batch.num_rows, broken, marked=stream.marked)
+            if found.rows:
+                yield found
+        place.at([], 0, broken, marked=False)
+
+
+class _Place:
+    """Where in a file the next batch begins."""
+
+    def __init__(self, file: str, bad: BadRows) -> None:
+        self._file = file
+        self._bad = bad
+        self._number = 1
+        self._line = 1
+
+    def at(
+        self, columns: list[pa.Array], rows: int, broken: list[pv.InvalidRow], *, marked: bool
+    ) -> Batch:
+        """The next batch; tells of the broken rows up to its end and takes them away (the reader
+        may be further already). The first row of the file is its header and left out."""
+        mine = 0
+        end = self._number + rows
+        while mine < len(broken) and (not columns or broken[mine].number <= end + mine):
+            mine += 1
+        own = broken[:mine]
+        del broken[:mine]
+        gaps = [(row.number, row.text.count("\n")) for row in own]
+        found = Batch(self._file, columns, rows, self._number, self._line, gaps, marked=marked)
+        for at, row in enumerate(own):
+            self._bad.add(self._file, found.line_of_gap(at), _why(row))
+        if self._number == 1 and rows:
+            found = replace(
+                found,
+                columns=[one.slice(1) for one in columns],
+                rows=rows - 1,
+                first=2,
+                line=2 + sum(_newlines(one.slice(0, 1)) for one in columns),
+            )
+        self._line = found.line_of(found.rows)
+        self._number = end + mine
+        return found
 
 
 def _why(row: pv.InvalidRow) -> str:
