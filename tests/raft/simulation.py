@@ -12,42 +12,19 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from dataclasses import dataclass, field
 from random import Random
 
 from everwhen import raft
-from everwhen.raft.core import Raft
 from everwhen.raft.progress import ProgressState
-from everwhen.raft.storage import MemoryStorage
-from everwhen.raft.types import NO_LIMIT, HardState
+from everwhen.raft.types import HardState
 from everwhen.raft.wire import decode_message, encode_message
+from tests.raft.invariants import Invariants
+from tests.raft.machines import Machine, Process, View
 
 _ELECTION_TICKS = 4
 
 
-@dataclass(slots=True)
-class Process:
-    """A running node; gone with a crash, but for ``disk`` and ``durable_*``."""
-
-    raw: raft.RawNode
-    append_work: list[raft.Message] = field(default_factory=list)
-    apply_work: list[raft.Message] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Machine:
-    """What of a node outlives its process."""
-
-    id: int
-    disk: MemoryStorage = field(default_factory=MemoryStorage)
-    applied: int = 0
-    conf_state: raft.ConfState = field(default_factory=raft.ConfState)
-    process: Process | None = None
-    term: int = 0
-    commit: int = 0
-
-
-class Simulation:
+class Simulation(Invariants):
     """One run; see the module."""
 
     def __init__(self, seed: int, machines: int = 5) -> None:
@@ -56,7 +33,6 @@ class Simulation:
         self.network: list[raft.Message] = []
         self.committed: dict[int, tuple[int, int, bytes]] = {}
         self.leaders: dict[int, int] = {}
-        #: terms whose leader was found to have everything
         self.complete: set[int] = set()
         self.cut: set[tuple[int, int]] = set()
         self.reached: Counter[str] = Counter()
@@ -90,7 +66,7 @@ class Simulation:
             machine.id,
             election_tick=_ELECTION_TICKS,
             heartbeat_tick=1,
-            storage=_View(machine),
+            storage=View(machine),
             random_below=self.random.randrange,
             applied=machine.applied,
             async_storage_writes=True,
@@ -310,68 +286,6 @@ class Simulation:
             process.raw.report_unreachable(other)
             process.raw.report_snapshot(other, failed=self.random.random() < 0.5)
 
-    # --- invariants ---
-
-    def check(self, machine: Machine) -> None:
-        process = machine.process
-        if process is None:
-            return
-        core = process.raw.raft
-        log = core.log
-        assert log.applied <= log.applying <= log.committed <= log.last_index()
-        assert core.term >= machine.term, "the term went back"
-        assert core.term >= machine.disk.hard_state.term
-        machine.term = max(machine.term, machine.disk.hard_state.term)
-        if core.state is raft.StateType.LEADER:
-            known = self.leaders.setdefault(core.term, core.id)
-            assert known == core.id, f"two leaders in term {core.term}"
-            if core.term not in self.complete:
-                self.complete.add(core.term)
-                self.reached["leader"] += 1
-                self.check_complete(core)
-            for progress in core.tracker.progress.values():
-                assert progress.match < progress.next
-        if log.committed > machine.commit:
-            self.check_committed(machine, process)
-            machine.commit = log.committed
-
-    def check_complete(self, core: Raft) -> None:
-        """I3: what was ever committed stands in the log of a new leader."""
-        first = core.log.first_index()
-        for index, (term, _, _) in self.committed.items():
-            if index >= first:
-                assert core.log.term(index) == term, f"leader lacks committed entry {index}"
-
-    def check_committed(self, machine: Machine, process: Process) -> None:
-        core = process.raw.raft
-        log = core.log
-        low = max(machine.commit + 1, log.first_index())
-        for entry in log.slice(low, log.committed + 1, NO_LIMIT):
-            found = (entry.term, int(entry.type), entry.data)
-            known = self.committed.get(entry.index)
-            if known is None:
-                self.committed[entry.index] = found
-                self.check_durable(core, entry)
-            else:
-                assert known == found, f"entry {entry.index} was committed as {known} and {found}"
-
-    def check_durable(self, core: Raft, entry: raft.Entry) -> None:
-        """I5: on the disks of a majority of both halves, running or not."""
-        holders = {
-            machine.id: True
-            for machine in self.machines.values()
-            if machine.disk.last_index() >= entry.index
-            and (
-                machine.disk.first_index() > entry.index
-                or machine.disk.term(entry.index) == entry.term
-            )
-        }
-        voters = core.tracker.config.voters
-        for half in (voters.incoming, voters.outgoing):
-            assert not half or 2 * len(half & set(holders)) > len(half), (
-                f"entry {entry.index} was committed without a quorum: {sorted(holders)} of {voters}"
-            )
-
     # --- the end ---
 
     def heal(self) -> None:
@@ -447,30 +361,3 @@ class Simulation:
             return False
         members = newest.raft.tracker.ids()
         return all(self.machines[node].applied == last for node in members)
-
-
-class _View:
-    """The disk of a machine as its core sees it, with the configuration as it was applied."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-        self.entries = machine.disk.entries
-        self.term = machine.disk.term
-        self.last_index = machine.disk.last_index
-        self.first_index = machine.disk.first_index
-
-    def snapshot(self) -> raft.Snapshot:
-        """The state as it is now: an older one may not know the member that needs it."""
-        machine = self._machine
-        if not machine.applied:
-            raise raft.SnapshotTemporarilyUnavailable
-        term = machine.disk.term(machine.applied)
-        metadata = raft.SnapshotMetadata(machine.conf_state, machine.applied, term)
-        return raft.Snapshot(b"state", metadata)
-
-    def initial_state(self) -> tuple[HardState, raft.ConfState]:
-        machine = self._machine
-        saved = machine.disk.hard_state
-        # what was applied was committed, whether the disk knows or not
-        commit = max(saved.commit, machine.applied)
-        return HardState(saved.term, saved.vote, commit), machine.conf_state
