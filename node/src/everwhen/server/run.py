@@ -244,18 +244,7 @@ async def _run(
     stop: asyncio.Event,
 ) -> bool:
     """Serve until ``stop``; True if the node must be opened again."""
-    log = logger("node")
-    opening = node.directory.opening
-    log.info(
-        "node_opened",
-        node=node.member.node_id,
-        created=opening.created,
-        to_replay=node.to_replay,
-        version=node.parts.database.version,
-        ballast_given_up=opening.ballast_given_up,
-    )
-    if opening.torn is not None:
-        log.warning("log_tail_cut", torn=str(opening.torn))
+    _tell_opened(node)
     ready = asyncio.Event()
     fault: list[Fault] = []
 
@@ -306,6 +295,22 @@ async def _run(
     if fault:
         raise fault[0]
     return again
+
+
+def _tell_opened(node: Node) -> None:
+    """What was found on disk."""
+    log = logger("node")
+    opening = node.directory.opening
+    log.info(
+        "node_opened",
+        node=node.member.node_id,
+        created=opening.created,
+        to_replay=node.to_replay,
+        version=node.parts.database.version,
+        ballast_given_up=opening.ballast_given_up,
+    )
+    if opening.torn is not None:
+        log.warning("log_tail_cut", torn=str(opening.torn))
 
 
 async def _open_doors(

@@ -101,37 +101,11 @@ class Member:
         self.snapshots = Snapshots(
             disk, directory.root, directory.store, state, self.requests, threads, report
         )
-        log = directory.log
-        hard = raft.HardState(meta.term, meta.vote, max(meta.commit, applied, log.first_index - 1))
-        view = LogView(
-            log,
-            hard=hard,
-            configuration=_configuration(state.current.cluster, meta.node_id),
-            snapshot=self.snapshots.newest,
-        )
-        core = raft.RawNode(
-            raft.Config(
-                meta.node_id,
-                ELECTION_TICKS,
-                HEARTBEAT_TICKS,
-                view,
-                random.below,
-                applied=applied,
-                async_storage_writes=True,
-                max_size_per_msg=APPEND_BYTES_MAX,
-                max_committed_size_per_ready=4 * APPLY_BATCH_BYTES_MAX,
-                max_uncommitted_size=UNCOMMITTED_BYTES_MAX,
-                max_inflight_msgs=INFLIGHT_MESSAGES_MAX,
-                max_inflight_bytes=INFLIGHT_BYTES_MAX,
-                check_quorum=True,
-                pre_vote=True,
-                step_down_on_removal=True,
-            )
-        )
+        view, core = _core(directory, state, random, self.snapshots.newest)
         self.replica = Replica(
             core,
             view,
-            Persister(log, meta.term, meta.vote, meta.commit),
+            Persister(directory.log, meta.term, meta.vote, meta.commit),
             machine,
             transport,
             random,
@@ -293,6 +267,41 @@ class Member:
                 except EverwhenError as error:
                     self._report("not_handed_over", {"message": str(error)})
         await replica.proposals.closed.until(lambda: not replica.proposals, _STOP_SECONDS)
+
+
+def _core(
+    directory: DataDirectory,
+    state: RecordState,
+    random: Random,
+    snapshot: Callable[[], raft.SnapshotMetadata | None],
+) -> tuple[LogView, raft.RawNode]:
+    """The consensus core as the process before left it, and the log it reads."""
+    meta, log = directory.meta.value, directory.log
+    applied = state.current.head.applied_index
+    view = LogView(
+        log,
+        hard=raft.HardState(meta.term, meta.vote, max(meta.commit, applied, log.first_index - 1)),
+        configuration=_configuration(state.current.cluster, meta.node_id),
+        snapshot=snapshot,
+    )
+    config = raft.Config(
+        meta.node_id,
+        ELECTION_TICKS,
+        HEARTBEAT_TICKS,
+        view,
+        random.below,
+        applied=applied,
+        async_storage_writes=True,
+        max_size_per_msg=APPEND_BYTES_MAX,
+        max_committed_size_per_ready=4 * APPLY_BATCH_BYTES_MAX,
+        max_uncommitted_size=UNCOMMITTED_BYTES_MAX,
+        max_inflight_msgs=INFLIGHT_MESSAGES_MAX,
+        max_inflight_bytes=INFLIGHT_BYTES_MAX,
+        check_quorum=True,
+        pre_vote=True,
+        step_down_on_removal=True,
+    )
+    return view, raft.RawNode(config)
 
 
 def _configuration(cluster: Cluster, node_id: int) -> Configuration:
