@@ -40,7 +40,7 @@ HEADER_FROM_DISK: Final = "X-Everwhen-From-Disk"
 HEADER_TO: Final = "X-Everwhen-To"
 HEADER_TO_DISK: Final = "X-Everwhen-To-Disk"
 HEADER_LANE: Final = "X-Everwhen-Lane"
-HEADER_SECRET: Final = "X-Everwhen-Secret"
+HEADER_SECRET: Final = "X-Everwhen-Secret"  # noqa: S105 - a name
 
 
 class Kind(IntEnum):
