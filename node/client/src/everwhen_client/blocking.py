@@ -232,6 +232,21 @@ class Client:
         else:
             self._portal.call(leave(None))
 
+    def begin(
+        self,
+        *,
+        at: At = None,
+        access: Access = "write",
+        isolation: Isolation = "snapshot",
+        timeout: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Transaction:
+        """A transaction to be ended by hand; ``transaction`` does it by itself."""
+        inner = self._inner.begin(
+            at=at, access=access, isolation=isolation, timeout=timeout, metadata=metadata
+        )
+        return Transaction(self._portal, self._portal.call(inner))
+
     @contextmanager
     def transaction(
         self,

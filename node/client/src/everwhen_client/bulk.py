@@ -12,6 +12,7 @@ that relationships end at must have been answered before.
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -109,7 +110,7 @@ class BulkClient:
             async with self._open().request(
                 method,
                 self._base + path,
-                data=body,
+                data=None if body is None else io.BytesIO(body),
                 params=list(query),
                 headers={"Content-Type": content_type, "Accept": "application/json"},
             ) as answer:

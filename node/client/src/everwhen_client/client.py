@@ -162,7 +162,7 @@ class AsyncClient:
             except EverwhenError as error:
                 if not error.retryable:
                     raise
-                if isinstance(error, (ConnectionFailed, OutcomeUnknown)):
+                if isinstance(error, OutcomeUnknown) or getattr(error, "sent", False):
                     lost = error
                 if isinstance(error, ConnectionFailed) or error.code == _NOT_A_LEADER:
                     self.members.failed(base)
@@ -255,6 +255,19 @@ class AsyncClient:
         return await self.members.choose(write=False), body
 
     # --- transactions ---
+
+    async def begin(
+        self,
+        *,
+        at: At = None,
+        access: Access = "write",
+        isolation: Isolation = "snapshot",
+        timeout: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncTransaction:
+        """A transaction to be ended by hand; ``transaction`` does it by itself."""
+        options = Options(at, access, isolation, timeout, metadata or {})
+        return await AsyncTransaction.begin(self, options, self.next_request_id())
 
     @asynccontextmanager
     async def transaction(

@@ -145,7 +145,8 @@ class Connection:
                 yield answer
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             said = str(error) or type(error).__name__
-            raise ConnectionFailed(f"{base}: {said}", retryable=True) from error
+            sent = not isinstance(error, aiohttp.ClientConnectorError)
+            raise ConnectionFailed(f"{base}: {said}", sent=sent) from error
 
     @asynccontextmanager
     async def pieces(
@@ -200,7 +201,7 @@ async def lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[Any]]:
             except msgspec.DecodeError as error:
                 raise ProtocolError(f"a line of the answer is no JSON: {error}") from error
     if rest.strip():
-        raise ConnectionFailed("the answer ends in the middle of a row", retryable=True)
+        raise ConnectionFailed("the answer ends in the middle of a row")
 
 
 class Members:

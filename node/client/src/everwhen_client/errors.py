@@ -53,7 +53,11 @@ class EverwhenError(Exception):
 
 
 class ConnectionFailed(EverwhenError):
-    """No server could be reached, or it did not answer; nothing is known to have happened."""
+    """No server could be reached (``sent`` is false: nothing happened), or no whole answer came."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message, retryable=True)
+        self.sent = sent
 
 
 class OutcomeUnknown(EverwhenError):

@@ -26,7 +26,7 @@ class AsyncStream:
         """
         events = await anext(self._events, None)
         if not events:
-            raise ConnectionFailed("the answer is empty", retryable=True)
+            raise ConnectionFailed("the answer is empty")
         self._waiting = events[1:]
         header = _body(events[0], "Header")
         if header is None:
@@ -59,7 +59,7 @@ class AsyncStream:
                 return
             self._waiting = await anext(self._events, [])
             if not self._waiting:
-                raise ConnectionFailed("the answer ends before its summary", retryable=True)
+                raise ConnectionFailed("the answer ends before its summary")
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         async for rows in self.batches():

@@ -83,6 +83,8 @@ class AsyncTransaction:
             answer = await self._request("POST", "commit", {})
         except ConnectionFailed as error:
             self._client.members.failed(self._base)
+            if not error.sent:
+                raise
             raise OutcomeUnknown(
                 f"the transaction may or may not have been committed: {error}", retryable=True
             ) from error

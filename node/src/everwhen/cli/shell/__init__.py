@@ -1,0 +1,1 @@
+"""The parts of ``everwhen sh``: statements, the session, tables, completion."""
