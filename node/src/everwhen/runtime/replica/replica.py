@@ -187,7 +187,7 @@ class Replica:
             self._to_apply.append(message)
             self._wake_apply.set()
         elif message.to == self.node_id:
-            self.core.step(message)
+            self._step_own(message)
         elif message.type is raft.MessageType.SNAP:
             self._on_snapshot_wanted(message.to)
         else:
@@ -246,9 +246,17 @@ class Replica:
         """Deliver the replies that waited for a message to be done."""
         for reply in message.responses:
             if reply.to == self.node_id:
-                self.core.step(reply)
+                self._step_own(reply)
             else:
                 self._send(reply)
+
+    def _step_own(self, message: raft.Message) -> None:
+        """A message to itself. After its removal a node is no member any more and takes none."""
+        try:
+            self.core.step(message)
+        except raft.StepRefused:
+            if self.node_id in self.core.raft.tracker.progress:
+                raise
 
     async def _apply(self) -> None:
         while True:
