@@ -16,7 +16,9 @@ help: ## this list
 	@.ci/setup bench
 
 # --- every day ---
-.PHONY: test check golden-rewrite golden-directory clean
+.PHONY: run test check golden-rewrite golden-directory clean
+run: .venv/ready ## a node with a real graph as it was at three moments; Ctrl-C stops it
+	@samples/run
 test: .venv/ready ## everything a change must pass, in under 10 minutes on two cores
 	@.ci/test
 check: .venv/ready ## lint, format, types, layers, tidiness
