@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the stream")
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 8, 64])
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--peer-python", default=sys.executable, help="that has arcadedb-embedded")
     options = parser.parse_args(arguments)
     report = Report()
     with scratch("bolt") as folder:
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         process: subprocess.Popen[str] | None = None
         reason: str | None = "not asked for"
         if not options.no_peer:
-            peer, process, reason = arcadedb(folder)
+            peer, process, reason = arcadedb(folder, options.peer_python)
         try:
             for target in filter(None, (ours, peer)):
                 load(target, options.nodes)
@@ -80,11 +81,13 @@ def main(arguments: list[str] | None = None) -> int:
     return report.end()
 
 
-def arcadedb(folder: Path) -> tuple[Target | None, subprocess.Popen[str] | None, str | None]:
+def arcadedb(
+    folder: Path, python: str
+) -> tuple[Target | None, subprocess.Popen[str] | None, str | None]:
     """The peer, or why there is none."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.arcadedb_peer", str(folder), str(port)],
+        [python, "-m", "bench.arcadedb_peer", str(folder), str(port)],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},  # it leaves its log where it runs
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
