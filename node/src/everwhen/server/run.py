@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -327,6 +328,9 @@ async def _open_doors(
     await ready.wait()
     await bolt.start(group)
     log.info("bolt_listening", port=bolt.port)
+    # what is here now stays: a full collection that looks at it again holds everybody for 50 ms
+    gc.collect()
+    gc.freeze()
 
 
 def _bolt(
