@@ -212,11 +212,11 @@ class BulkLoads:
 
     async def nodes(self, token: str, load: BulkLoad, body: bytes, labels: Sequence[str]) -> Any:
         """Fresh nodes with the same labels; the first of their consecutive ids, and how many."""
-        for label in labels:
-            check_name(label)
-        if len(set(labels)) != len(labels):
-            raise RequestInvalid("a label is named twice")
         async with self._part(token, load):
+            for label in labels:
+                check_name(label)
+            if len(set(labels)) != len(labels):
+                raise RequestInvalid("a label is named twice")
             part = await self._turn(parts.read_part, body)
             part.need()
             first, _ = await self._lease(part.rows, 0)
@@ -226,8 +226,8 @@ class BulkLoads:
 
     async def relationships(self, token: str, load: BulkLoad, body: bytes, type_: str) -> Any:
         """Fresh relationships of one type between nodes that are committed or in this load."""
-        check_name(type_)
         async with self._part(token, load):
+            check_name(type_)
             part = await self._turn(lambda: parts.in_order(parts.read_part(body)))
             _, first = await self._lease(0, part.rows)
             rows = self._rows("RELATIONSHIP", [type_])
