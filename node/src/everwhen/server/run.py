@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from uuid import uuid4
 
 from aiohttp import web
 
-from everwhen.errors import EverwhenError, Fault, SettingsInvalid
-from everwhen.exec.context import ExecutionContext
+from everwhen.errors import Fault, SettingsInvalid
 from everwhen.limits import SWITCH_INTERVAL_SECONDS
-from everwhen.runtime.database import DatabaseOptions
-from everwhen.runtime.headroom import Marks
-from everwhen.runtime.memory import memory_free
-from everwhen.runtime.node import Node, NodeOptions, Ports
-from everwhen.runtime.replica.peers import Identity, Peers
-from everwhen.runtime.system import SystemClock, SystemDisk, SystemRandom, SystemThreads
-from everwhen.runtime.transaction import OpenTransaction
+from everwhen.runtime.node import Node
+from everwhen.runtime.system import SystemThreads
 from everwhen.server import discovery
 from everwhen.server.auth.one_user import OneUser
 from everwhen.server.auth.port import NoAuthentication
@@ -30,14 +21,11 @@ from everwhen.server.bolt.conversation import Server
 from everwhen.server.bolt.listener import SILENCE_SECONDS, BoltOptions, Listener
 from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.transactions import Registry
-from everwhen.server.joining import Admission, Joining
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
+from everwhen.server.opening import identify_node, open_node, tell_opened
 from everwhen.server.secrets import cluster_secret
 from everwhen.settings import Settings
-from everwhen.storage.identity import assign, identify
-from everwhen.storage.meta import Meta
-from everwhen.storage.rocks import RocksStore
 
 #: seconds between two looks at how late the event loop is
 _LAG_SECONDS = 0.05
@@ -85,70 +73,6 @@ def _password(settings: Settings) -> str | None:
     return first[0]
 
 
-class _Observer:
-    """Counts statements and logs slow ones."""
-
-    def __init__(self, metrics: Metrics, slow_seconds: float) -> None:
-        self._metrics = metrics
-        self._slow_seconds = slow_seconds
-        self._log = logger("query")
-
-    def __call__(
-        self,
-        transaction: OpenTransaction,
-        ctx: ExecutionContext,
-        rows: int,
-        error: EverwhenError | None,
-    ) -> None:
-        seconds = (ctx.environment.now_micros() - ctx.now_statement) / 1e6
-        slow = seconds >= self._slow_seconds
-        outcome = "ok" if error is None else error.code.split(".")[1]
-        self._metrics.statement(outcome, max(seconds, 0.0), slow=slow)
-        if slow:
-            self._log.warning(
-                "slow_query",
-                seconds=round(seconds, 3),
-                rows=rows,
-                memory_peak=ctx.memory.peak,
-                principal=transaction.caller.principal,
-                client=transaction.caller.client,
-                statement=ctx.text[:2_000],
-            )
-
-
-def _addresses(settings: Settings) -> dict[str, str]:
-    """Where other nodes and clients reach this one."""
-    http, bolt, cluster = settings.http, settings.bolt, settings.cluster
-    return {
-        "http": http.advertised or f"{http.host}:{http.port}",
-        "bolt": bolt.advertised or f"{bolt.host}:{bolt.port}",
-        "peer": cluster.advertised or f"{cluster.host}:{cluster.port}",
-    }
-
-
-def _node_options(settings: Settings) -> NodeOptions:
-    bounds = settings.limits
-    return NodeOptions(
-        data_dir=Path(settings.node.data_dir),
-        name=settings.node.name,
-        addresses=_addresses(settings),
-        holder=f"everwhen, process {os.getpid()}",
-        database=DatabaseOptions(
-            default_timeout=bounds.statement_timeout_s,
-            lock_timeout=bounds.lock_timeout_s,
-            statement_memory=bounds.statement_memory_bytes,
-            transaction_memory=bounds.transaction_memory_bytes,
-            open_transactions_max=bounds.transactions_open_max,
-            import_folder=settings.imports.dir,
-        ),
-        marks=Marks(settings.headroom.disk_low_bytes, settings.headroom.memory_low_bytes),
-        idle_transaction_seconds=bounds.transaction_idle_s,
-        queries_max=bounds.query_workers,
-        queries_waiting_max=bounds.queries_waiting_max,
-        settings=tuple(settings.listing()),
-    )
-
-
 async def _serve(settings: Settings) -> int:
     log = logger("node")
     password = _password(settings)
@@ -163,11 +87,11 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        if not await _identify(settings, secret, stop):
+        if not await identify_node(settings, secret, stop):
             return 0
         again = True
         while again:
-            node = await asyncio.to_thread(_open, settings, secret, threads, metrics)
+            node = await asyncio.to_thread(open_node, settings, secret, threads, metrics)
             try:
                 again = await _run(settings, node, metrics, password, secret, stop)
             finally:
@@ -176,64 +100,6 @@ async def _serve(settings: Settings) -> int:
         threads.close()
         log.info("node_stopped")
     return 0
-
-
-async def _identify(settings: Settings, secret: str, stop: asyncio.Event) -> bool:
-    """Make sure that the data directory belongs to a cluster; False if told to stop before."""
-    disk, root = SystemDisk(), Path(settings.node.data_dir)
-    holder = f"everwhen, process {os.getpid()}"
-    meta = await asyncio.to_thread(identify, disk, root, SystemRandom(), holder=holder)
-    if meta.node_id:
-        return True
-    if settings.cluster.bootstrap:
-        admission: Admission | None = Admission(uuid4(), 1)
-    else:
-        logger("node").info("joining", disk=str(meta.disk_id))
-        admission = await Joining(settings, meta, _addresses(settings), secret).wait(stop)
-    if admission is None:
-        return False
-    await asyncio.to_thread(
-        assign, disk, root, admission.cluster_id, admission.node_id, holder=holder
-    )
-    return True
-
-
-def _open(settings: Settings, secret: str, threads: SystemThreads, metrics: Metrics) -> Node:
-    """Open the node over the real ports. Blocking."""
-    log = logger("node")
-    cluster_log = logger("cluster")
-
-    def transport(meta: Meta) -> Peers:
-        cluster = settings.cluster
-        identity = Identity(
-            meta.cluster_id,
-            meta.node_id,
-            meta.disk_id,
-            secret,
-            cluster.host,
-            cluster.port,
-            _addresses(settings)["peer"],
-        )
-        return Peers(identity, notice)
-
-    def notice(event: str, fields: dict[str, object]) -> None:
-        cluster_log.info(event, **fields)
-
-    def report(what: str, error: EverwhenError) -> None:
-        log.warning("background_refused", work=what, message=str(error))
-
-    ports = Ports(
-        SystemClock(),
-        SystemRandom(),
-        SystemDisk(),
-        threads,
-        lambda path, create: RocksStore(path, create=create),
-        memory_free,
-        transport,
-        notice,
-    )
-    observer = _Observer(metrics, settings.log.slow_query_s)
-    return Node.open(_node_options(settings), ports, report, observer)
 
 
 async def _run(
@@ -245,7 +111,7 @@ async def _run(
     stop: asyncio.Event,
 ) -> bool:
     """Serve until ``stop``; True if the node must be opened again."""
-    _tell_opened(node)
+    tell_opened(node)
     ready = asyncio.Event()
     fault: list[Fault] = []
 
@@ -298,22 +164,6 @@ async def _run(
     return again
 
 
-def _tell_opened(node: Node) -> None:
-    """What was found on disk."""
-    log = logger("node")
-    opening = node.directory.opening
-    log.info(
-        "node_opened",
-        node=node.member.node_id,
-        created=opening.created,
-        to_replay=node.to_replay,
-        version=node.parts.database.version,
-        ballast_given_up=opening.ballast_given_up,
-    )
-    if opening.torn is not None:
-        log.warning("log_tail_cut", torn=str(opening.torn))
-
-
 async def _open_doors(
     group: asyncio.TaskGroup,
     site: web.TCPSite,
@@ -348,8 +198,8 @@ def _bolt(
         log.error("unexpected_error", exc_info=error)
 
     def routes(used: str) -> list[tuple[str, list[str]]]:
-        address = bolt.advertised or used or f"{bolt.host}:{bolt.port}"
-        return [(role, [address]) for role in ("WRITE", "READ", "ROUTE")]
+        alone = bolt.advertised or used or f"{bolt.host}:{bolt.port}"
+        return routing_table(node, alone)
 
     server = Server(
         node.parts.service,
@@ -372,6 +222,23 @@ def _bolt(
         settings.limits.transaction_idle_s,
     )
     return Listener(server, options)
+
+
+def routing_table(node: Node, alone: str) -> list[tuple[str, list[str]]]:
+    """What ``neo4j://`` drivers are told: who takes writes, who reads, whom to ask again.
+
+    Without a leader nobody is named for writes, so drivers ask again. ``alone``: where this node
+    is reached, for a group of one."""
+    member = node.member
+    ids = member.configuration.ids
+    known = {one.id: one.addresses.get("bolt", "") for one in member.cluster.members}
+    if len(ids) <= 1:
+        return [(role, [alone]) for role in ("WRITE", "READ", "ROUTE")]
+    leader = member.replica.leader
+    everyone = [known[one] for one in ids if known.get(one)]
+    others = [known[one] for one in ids if known.get(one) and one != leader]
+    writers = [known[leader]] if known.get(leader) else []
+    return [("WRITE", writers), ("READ", others or everyone), ("ROUTE", everyone)]
 
 
 def _port(runner: web.AppRunner) -> int:
