@@ -7,6 +7,7 @@ deadline, its rows held back until it commits (architecture brief, section 4).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple
@@ -72,6 +73,8 @@ class Service:
         self._history_id = history_id
         self._gate = Gate(queries_max, waiting_max)
         self.bulk = BulkLoads(database, consensus, threads)
+        #: held by the one statement that runs again after a conflict
+        self._contended = asyncio.Lock()
         self.stopping = False
 
     # --- bookmarks ---
@@ -197,15 +200,32 @@ class Service:
         has been committed when this returns."""
         if self.stopping:
             raise ShuttingDown("the server is stopping")
-        started = self.database.clock.monotonic()
-        while True:
+        try:
             version = await self._barrier(options)
-            try:
-                return await self._attempt(version, text, parameters, options, caller)
-            except TransactionConflict:
-                waited = self.database.clock.monotonic() - started
-                if waited > (options.timeout or AUTO_RETRY_SECONDS):
-                    raise
+            return await self._attempt(version, text, parameters, options, caller)
+        except TransactionConflict:
+            started = self.database.clock.monotonic()
+        return await self._again(started, text, parameters, options, caller)
+
+    async def _again(
+        self,
+        started: float,
+        text: str,
+        parameters: Mapping[str, Any],
+        options: TransactionOptions,
+        caller: Caller,
+    ) -> Execution:
+        """Run a statement that met a conflict until it commits. Those that did take turns: all at
+        once, one of them would commit and the others would have run for nothing."""
+        async with self._contended:
+            while True:
+                version = await self._barrier(options)
+                try:
+                    return await self._attempt(version, text, parameters, options, caller)
+                except TransactionConflict:
+                    waited = self.database.clock.monotonic() - started
+                    if waited > (options.timeout or AUTO_RETRY_SECONDS):
+                        raise
 
     async def _attempt(
         self,
