@@ -39,8 +39,14 @@ class ServerDied(RuntimeError):
 class Server:
     """One node on one data directory. The port stays the same over restarts."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(
+        self, directory: Path, *options: str, name: str = "n1", join: int | None = None
+    ) -> None:
         self.directory = directory
+        self.name = name
+        #: HTTP port of a member to ask for admission; without one the node founds a cluster
+        self.join = join
+        self.peer_port = free_port()
         self.port = free_port()
         self.bolt_port = free_port()
         self.options = options
@@ -55,10 +61,10 @@ class Server:
             *("--data-dir", str(self.directory)),
             *("--http", f"127.0.0.1:{self.port}"),
             *("--bolt", f"127.0.0.1:{self.bolt_port}"),
-            *("--peer", "127.0.0.1:0"),
-            "--bootstrap",
+            *("--peer", f"127.0.0.1:{self.peer_port}"),
+            *(["--bootstrap"] if self.join is None else ["--join", f"127.0.0.1:{self.join}"]),
             *("--auth", "none"),
-            *("--name", "n1"),
+            *("--name", self.name),
             *self.options,
         ]
         with self.output.open("ab") as output:

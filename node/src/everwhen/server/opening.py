@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from enum import Enum
 from pathlib import Path
 from uuid import uuid4
 
@@ -89,24 +90,32 @@ def _node_options(settings: Settings) -> NodeOptions:
     )
 
 
-async def identify_node(settings: Settings, secret: str, stop: asyncio.Event) -> bool:
-    """Make sure that the data directory belongs to a cluster; False if told to stop before."""
+class Identified(Enum):
+    """How it came that a data directory belongs to a cluster."""
+
+    KNOWN = "known"
+    ADMITTED = "admitted"
+    STOPPED = "stopped"
+
+
+async def identify_node(settings: Settings, secret: str, stop: asyncio.Event) -> Identified:
+    """Make sure that the data directory belongs to a cluster, however long that takes."""
     disk, root = SystemDisk(), Path(settings.node.data_dir)
     holder = f"everwhen, process {os.getpid()}"
     meta = await asyncio.to_thread(identify, disk, root, SystemRandom(), holder=holder)
     if meta.node_id:
-        return True
+        return Identified.KNOWN
     if settings.cluster.bootstrap:
         admission: Admission | None = Admission(uuid4(), 1)
     else:
         logger("node").info("joining", disk=str(meta.disk_id))
         admission = await Joining(settings, meta, addresses(settings), secret).wait(stop)
     if admission is None:
-        return False
+        return Identified.STOPPED
     await asyncio.to_thread(
         assign, disk, root, admission.cluster_id, admission.node_id, holder=holder
     )
-    return True
+    return Identified.ADMITTED
 
 
 def open_node(settings: Settings, secret: str, threads: SystemThreads, metrics: Metrics) -> Node:

@@ -23,7 +23,7 @@ from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.transactions import Registry
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
-from everwhen.server.opening import identify_node, open_node, tell_opened
+from everwhen.server.opening import Identified, identify_node, open_node, tell_opened
 from everwhen.server.secrets import cluster_secret
 from everwhen.settings import Settings
 
@@ -87,11 +87,14 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        if not await identify_node(settings, secret, stop):
+        identified = await identify_node(settings, secret, stop)
+        if identified is Identified.STOPPED:
             return 0
+        asked = identified is Identified.ADMITTED and settings.cluster.join is not None
         again = True
         while again:
             node = await asyncio.to_thread(open_node, settings, secret, threads, metrics)
+            node.member.promote_when_ready = asked
             try:
                 again = await _run(settings, node, metrics, password, secret, stop)
             finally:

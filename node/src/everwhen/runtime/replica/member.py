@@ -26,7 +26,7 @@ from everwhen.limits import (
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.runtime.consensus import Leader
-from everwhen.runtime.replica.admin import Admin
+from everwhen.runtime.replica.admin import Admin, Order, Verb
 from everwhen.runtime.replica.consensus import GroupConsensus
 from everwhen.runtime.replica.leadership import Leadership
 from everwhen.runtime.replica.log_view import LogView
@@ -90,6 +90,8 @@ class Member:
         meta = directory.meta.value
         self.node_id = meta.node_id
         self.description = description
+        #: ask for a vote as soon as it keeps up
+        self.promote_when_ready = False
         self._directory = directory
         self._state = state
         self._machine = machine
@@ -232,6 +234,8 @@ class Member:
                 self.replica.core.campaign()
             group.create_task(self._transport.run(self))
             group.create_task(self._describe())
+            if self.promote_when_ready:
+                group.create_task(self._ask_for_vote())
             await self.replica.run()
 
     async def _describe(self) -> None:
@@ -255,6 +259,18 @@ class Member:
                 except EverwhenError as error:
                     self._report("not_described", {"message": str(error)})
             await asyncio.sleep(_DESCRIBE_AGAIN_SECONDS)
+
+    async def _ask_for_vote(self) -> None:
+        """A node that asked for admission itself also asks to vote, as soon as it keeps up. One
+        that an operator admitted waits to be told."""
+        while self.node_id not in self.configuration.voters:
+            await asyncio.sleep(_DESCRIBE_AGAIN_SECONDS)
+            if self.node_id not in self.configuration.learners:
+                continue
+            try:
+                await self.admin.carry_out(Order(Verb.PROMOTE, self.node_id))
+            except EverwhenError as error:
+                self._report("not_promoted_yet", {"message": str(error)})
 
     async def hand_over(self) -> None:
         """Before a planned stop: let another voter lead, and finish what is under way."""
