@@ -30,6 +30,8 @@ JSON: Final = "application/json"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 LINES: Final = "application/vnd.neo4j.query.v1.0+jsonl"
 DEFAULT_URI: Final = "http://127.0.0.1:7474"
+#: members that have no state to read, or are on their way in or out
+_NO_READERS: Final = ("joining", "outside")
 #: longest line of a streamed answer: one row
 _LINE_BYTES_MAX: Final = 256 << 20
 
@@ -273,7 +275,7 @@ class Members:
         self._readers = [
             found
             for member in members
-            if member.get("healthy", True) and member.get("role") != "joining"
+            if member.get("healthy") is not False and member.get("role") not in _NO_READERS
             if (found := _base(scheme, (member.get("addresses") or {}).get("http")))
         ]
 
@@ -282,6 +284,7 @@ def _base(scheme: str, address: Any) -> str | None:
     """None for an address that says only where a server listens, not where it is."""
     if not isinstance(address, str) or not address:
         return None
+    address = address.rpartition("://")[2].rstrip("/")
     host = address.rpartition(":")[0]
     if host in ("", "0.0.0.0", "[::]", "::"):  # noqa: S104 - compared with, not bound to
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +12,7 @@ from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.runtime.node import Node
 from everwhen.server.http import cluster, door_of
 from everwhen.server.http.answers import json_response
+from everwhen.server.http.openapi import document
 from everwhen.version import VERSION
 
 #: what stock drivers check when they connect over HTTP
@@ -115,5 +115,4 @@ async def status(request: web.Request) -> web.StreamResponse:
 
 async def openapi(request: web.Request) -> web.StreamResponse:
     """The OpenAPI document of this door."""
-    text = resources.files("everwhen.server.http").joinpath("openapi.json").read_bytes()
-    return web.Response(body=text, headers={"Content-Type": "application/json"})
+    return json_response(document())

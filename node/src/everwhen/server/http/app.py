@@ -60,29 +60,32 @@ DOOR = web.AppKey("door", Door)
 _OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/metrics", "/openapi.json"})
 
 
+def routes() -> list[web.RouteDef]:
+    """Every route of this door; the OpenAPI document describes the same ones."""
+    return [
+        web.get("/", admin.discovery),
+        web.get("/livez", admin.livez),
+        web.get("/readyz", admin.readyz),
+        web.get("/metrics", admin.metrics),
+        web.get("/openapi.json", admin.openapi),
+        web.get("/v1/status", admin.status),
+        *cluster.routes(),
+        web.post("/db/{database}/query/v2", query.auto_commit),
+        web.post("/db/{database}/query/v2/tx", transactions.begin),
+        web.post("/db/{database}/query/v2/tx/{transaction}", transactions.run),
+        web.post("/db/{database}/query/v2/tx/{transaction}/commit", transactions.commit),
+        web.delete("/db/{database}/query/v2/tx/{transaction}", transactions.rollback),
+        *bulk.routes(),
+    ]
+
+
 def build_app(door: Door) -> web.Application:
     """The application, ready for a runner."""
     app = web.Application(
         client_max_size=door.options.body_bytes_max, middlewares=[_measured, _guarded]
     )
     app[DOOR] = door
-    app.add_routes(
-        [
-            web.get("/", admin.discovery),
-            web.get("/livez", admin.livez),
-            web.get("/readyz", admin.readyz),
-            web.get("/metrics", admin.metrics),
-            web.get("/openapi.json", admin.openapi),
-            web.get("/v1/status", admin.status),
-            *cluster.routes(),
-            web.post("/db/{database}/query/v2", query.auto_commit),
-            web.post("/db/{database}/query/v2/tx", transactions.begin),
-            web.post("/db/{database}/query/v2/tx/{transaction}", transactions.run),
-            web.post("/db/{database}/query/v2/tx/{transaction}/commit", transactions.commit),
-            web.delete("/db/{database}/query/v2/tx/{transaction}", transactions.rollback),
-            *bulk.routes(),
-        ]
-    )
+    app.add_routes(routes())
     return app
 
 

@@ -1,0 +1,222 @@
+"""Bodies of requests and answers in the words of JSON Schema, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    """A schema by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: str = "", **properties: Schema) -> Schema:
+    found: Schema = {"type": "object", "properties": properties}
+    if required:
+        found["required"] = required.split()
+    return found
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _text(description: str = "", **more: Any) -> Schema:
+    return {"type": "string", **({"description": description} if description else {}), **more}
+
+
+def _integer(description: str = "") -> Schema:
+    return {"type": "integer", **({"description": description} if description else {})}
+
+
+_BOOLEAN: Final[Schema] = {"type": "boolean"}
+_NUMBERS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "integer"}}
+_ANY: Final[Schema] = {}
+_MOMENT: Final[Schema] = {
+    "description": "a time as text (UTC unless it says otherwise), or milliseconds since 1970",
+    "oneOf": [{"type": "string"}, {"type": "integer"}],
+}
+_REQUEST_ID: Final[Schema] = _object(
+    "client sequence",
+    client=_text("names who asks; 1 to 200 characters", minLength=1, maxLength=200),
+    sequence={"type": "integer", "minimum": 0},
+)
+_METADATA: Final[Schema] = {
+    "type": "object",
+    "description": "kept with the commit, for the audit record",
+}
+_CHECKED: Final[dict[str, Schema]] = {
+    "expectedConfigIndex": _integer("refuse (412) if the configuration is another by now"),
+    "operatorEpoch": _integer("refuse (412) if a newer operator has spoken"),
+}
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "Query": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "statement": _text("NGQL, one statement"),
+            "parameters": {
+                "type": "object",
+                "description": "values of $names; with the typed Content-Type each is a TypedValue",
+            },
+            "includeCounters": {**_BOOLEAN, "default": False},
+            "accessMode": _text(enum=["Read", "Write"], default="Write"),
+            "bookmarks": _list(_text()),
+            "maxExecutionTime": {"type": "number", "description": "seconds"},
+            "isolation": _text(enum=["snapshot", "serializable", "pessimistic"]),
+            "consistency": _text(enum=["linearizable", "bookmark"]),
+            "atTime": _MOMENT,
+            "atVersion": _integer("read this version"),
+            "commitTime": _MOMENT,
+            "requestId": _REQUEST_ID,
+            "txMetadata": _METADATA,
+            "impersonatedUser": {"type": "null", "description": "refused when not null"},
+        },
+    },
+    "TypedValue": _object("$type _value", **{"$type": _text(), "_value": _ANY}),
+    "Data": _object("fields values", fields=_list(_text()), values=_list(_list(_ANY))),
+    "Counters": {
+        "type": "object",
+        "properties": {"containsUpdates": _BOOLEAN, "containsSystemUpdates": _BOOLEAN},
+        "additionalProperties": {"type": "integer"},
+    },
+    "Notification": _object(
+        "code title description severity",
+        code=_text(),
+        title=_text(),
+        description=_text(),
+        severity=_text(),
+    ),
+    "Plan": _object(
+        "operatorType arguments identifiers children",
+        operatorType=_text(),
+        arguments={"type": "object"},
+        identifiers=_list(_text()),
+        children=_list(ref("Plan")),
+        rows=_integer(),
+        dbHits=_integer(),
+        time=_integer("nanoseconds"),
+    ),
+    "Transaction": _object("id expires", id=_text(), expires=_text(format="date-time")),
+    "Answer": _object(
+        data=ref("Data"),
+        counters=ref("Counters"),
+        notifications=_list(ref("Notification")),
+        queryPlan=ref("Plan"),
+        profiledQueryPlan=ref("Plan"),
+        bookmarks=_list(_text()),
+        repeated={**_BOOLEAN, "description": "an earlier attempt had committed; rows are gone"},
+        transaction=ref("Transaction"),
+        errors=_list(ref("Error")),
+    ),
+    "Error": _object(
+        "code message retryable",
+        code=_text("Neo4j status code"),
+        message=_text("for people; a syntax error's has the line and a caret"),
+        hint=_text(),
+        detail=_text(),
+        position=_object(
+            "offset line column", offset=_integer(), line=_integer(), column=_integer()
+        ),
+        retryable=_BOOLEAN,
+    ),
+    "Errors": _object("errors", errors=_list(ref("Error"))),
+    "Discovery": _object(
+        "query neo4j_version neo4j_edition",
+        query=_text(),
+        neo4j_version=_text(),
+        neo4j_edition=_text(),
+        everwhen_version=_text(),
+        status=_text(),
+        openapi=_text(),
+    ),
+    "Member": {
+        **_object(
+            "nodeId name addresses role",
+            nodeId=_integer(),
+            name=_text(),
+            addresses={"type": "object", "additionalProperties": {"type": "string"}},
+            role=_text(),
+        ),
+        "additionalProperties": True,
+    },
+    "Configuration": _object(
+        "index voters learners",
+        index=_integer(),
+        voters=_list(_integer()),
+        learners=_list(_integer()),
+        outgoing=_list(_integer()),
+        learnersNext=_list(_integer()),
+    ),
+    "Members": _object("members config", members=_list(ref("Member")), config=ref("Configuration")),
+    "Status": {
+        **_object(
+            "version name role term appliedIndex appliedVersion members counts digest",
+            version=_text(),
+            clusterId=_text(),
+            nodeId=_integer(),
+            name=_text(),
+            role=_text(),
+            term=_integer(),
+            leader={"oneOf": [ref("Member"), {"type": "object"}, {"type": "null"}]},
+            lastIndex=_integer(),
+            commitIndex=_integer(),
+            appliedIndex=_integer(),
+            appliedVersion=_integer(),
+            appliedTime={"type": ["string", "null"]},
+            closedTime={"type": ["string", "null"]},
+            oldestReadableTime={"type": ["string", "null"]},
+            members=_list(ref("Member")),
+            counts=_NUMBERS,
+            digest=_text(),
+        ),
+        "additionalProperties": True,
+    },
+    "Checked": {**_object("", **_CHECKED), "additionalProperties": False},
+    "Join": {
+        **_object(
+            "name addresses diskId",
+            name=_text(),
+            addresses={"type": "object", "additionalProperties": {"type": "string"}},
+            diskId=_text(format="uuid"),
+            replace=_integer("id of the member whose name it takes"),
+            version=_text(),
+            featureLevel=_integer(),
+            **_CHECKED,
+        ),
+        "additionalProperties": False,
+    },
+    "Transfer": {
+        **_object("to", to=_integer("node id of a voter"), **_CHECKED),
+        "additionalProperties": False,
+    },
+    "Level": {**_object("level", level=_integer(), **_CHECKED), "additionalProperties": False},
+    "Changed": {
+        **_object("clusterId config", clusterId=_text(), config=ref("Configuration")),
+        "additionalProperties": True,
+    },
+    "Bootstrap": _object("clusterId", clusterId=_text(format="uuid")),
+    "Snapshot": _object("index term bytes", index=_integer(), term=_integer(), bytes=_integer()),
+    "BulkBegin": {
+        **_object(
+            commitTime=_MOMENT,
+            requestId=_REQUEST_ID,
+            txMetadata=_METADATA,
+            atVersion=_integer("what changes and deletes were made against"),
+        ),
+        "additionalProperties": False,
+    },
+    "Committed": _object(
+        "version time repeated bookmarks",
+        version=_integer(),
+        time=_text(format="date-time"),
+        repeated=_BOOLEAN,
+        bookmarks=_list(_text()),
+    ),
+    "Bulk": _object(bulk=_text("token of the load"), committed=ref("Committed")),
+    "BulkPart": {"type": "object", "properties": {"firstId": _integer()}},
+    "BulkDone": _object("committed", committed=ref("Committed"), counts=_NUMBERS),
+}

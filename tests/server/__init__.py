@@ -1,0 +1,1 @@
+"""The doors of a served node, judged from outside."""
