@@ -31,6 +31,8 @@ from everwhen.version import VERSION
 
 _AGAIN_SECONDS = 1.0
 _ASK_SECONDS = 10.0
+#: connections that stay open are not waited for longer: the node must open
+_CLOSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Joining:
     async def wait(self, stop: asyncio.Event) -> Admission | None:
         """Serve status and wait."""
         settings = self._settings
-        http = web.AppRunner(self._http(), access_log=None)
-        peer = web.AppRunner(self._peer(), access_log=None)
+        http = web.AppRunner(self._http(), access_log=None, shutdown_timeout=_CLOSE_SECONDS)
+        peer = web.AppRunner(self._peer(), access_log=None, shutdown_timeout=_CLOSE_SECONDS)
         try:
             await http.setup()
             await web.TCPSite(http, settings.http.host, settings.http.port).start()

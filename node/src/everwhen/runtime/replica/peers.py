@@ -36,6 +36,8 @@ LANES = ("urgent", "bulk")
 #: messages may be longer than one frame by what else was queued
 _MESSAGE_BYTES_MAX = PEER_FRAME_BYTES_MAX + PEER_MESSAGE_BYTES + 1024
 _HEARTBEAT_SECONDS = 2.0
+#: connections of others that stay open are not waited for longer
+_CLOSE_SECONDS = 0.5
 
 Report = Callable[[str, dict[str, object]], None]
 """Something worth a log line: event and its fields."""
@@ -93,7 +95,9 @@ class Peers:
         self._receiver = receiver
         app = web.Application()
         app.router.add_get(PATH, self._accept)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_CLOSE_SECONDS
+        )
         await runner.setup()
         identity = self._identity
         tls = identity.server_tls() if identity.server_tls is not None else None
