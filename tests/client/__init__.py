@@ -1,0 +1,1 @@
+"""The Python client and the shell, against a served node."""
