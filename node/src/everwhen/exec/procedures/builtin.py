@@ -44,7 +44,7 @@ def _ping(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> R
 def _info(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
     for row in ctx.environment.administration().databases():
         if row["name"] == "neo4j":
-            yield (row.get("databaseId", ""), "neo4j", row.get("creationTime", ""))
+            yield (row.get("databaseID", ""), "neo4j", row.get("creationTime", ""))
 
 
 def _current_user(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
