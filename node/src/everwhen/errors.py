@@ -381,6 +381,13 @@ class NoLeader(TransientError):
     http_status = 503
 
 
+class NodeFenced(TransientError):
+    """This node was taken out of service; other members of the cluster answer."""
+
+    code = "Neo.TransientError.General.DatabaseUnavailable"
+    http_status = 503
+
+
 class OutcomeUnknown(TransientError):
     """The commit may or may not have happened; a retry with the same request id is safe."""
 

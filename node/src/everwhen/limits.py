@@ -148,6 +148,15 @@ HEARTBEAT_TICKS: Final = 1
 ELECTION_TICKS: Final = 10
 #: a follower that lost the connection to its leader stands for election after 50 to 150 ms
 LEADER_LOST_SECONDS: Final = (0.05, 0.15)
+#: log entries between two digests that members compare, how many of them each remembers, and the
+#: seconds between two comparisons
+DIGEST_EVERY_ENTRIES: Final = 64
+DIGESTS_KEPT: Final = 1_024
+DIGEST_SECONDS: Final = 2.0
+#: committed entries that a node may have left to apply and still be sent requests
+READY_LAG_ENTRIES: Final = 10_000
+#: text of the reason for which a node is fenced
+FENCE_REASON_CHARS_MAX: Final = 1_000
 #: entries and bytes on the way to one follower, and in one message
 INFLIGHT_MESSAGES_MAX: Final = 256
 INFLIGHT_BYTES_MAX: Final = 64 << 20
@@ -163,3 +172,7 @@ PROPOSE_SECONDS: Final = 30.0
 READ_BARRIER_SECONDS: Final = 15.0
 #: reads that wait at the leader for a quorum; further ones are lost and asked again
 READS_PENDING_MAX: Final = 10_000
+#: processes of `everwhen local`; the log files it keeps for each, and their size
+LOCAL_NODES_MAX: Final = 9
+LOCAL_LOG_FILES: Final = 5
+LOCAL_LOG_BYTES_MAX: Final = 16 << 20

@@ -27,6 +27,7 @@ from everwhen.apply.window import Window
 from everwhen.apply.work import Work
 from everwhen.codec import envelope
 from everwhen.errors import EverwhenError, FormatUnsupported
+from everwhen.limits import DIGEST_EVERY_ENTRIES, DIGESTS_KEPT
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.txn import commands as c
@@ -41,7 +42,16 @@ _DONE: Final = c.Done()
 class Machine:
     """Applies log entries to a store and the state over it. One thread at a time."""
 
-    __slots__ = ("_backfill", "_chunks", "_clusters", "_commits", "_schema", "_stagings", "_work")
+    __slots__ = (
+        "_backfill",
+        "_chunks",
+        "_clusters",
+        "_commits",
+        "_schema",
+        "_stagings",
+        "_work",
+        "digests",
+    )
 
     def __init__(self, store: Store, state: RecordState) -> None:
         self._work = work = Work(store, state)
@@ -52,6 +62,8 @@ class Machine:
         self._schema = Schema(work, self._stagings)
         self._backfill = Backfill(work, self._schema)
         self._clusters = Clusters(work)
+        #: digest after every so-many-th entry, the newest ones: what members compare
+        self.digests: dict[int, bytes] = {}
 
     @property
     def applied_index(self) -> int:
@@ -101,12 +113,18 @@ class Machine:
             outcomes.append(outcome)
             work.applied_index = index
             work.applied_term = term
+            if index % DIGEST_EVERY_ENTRIES == 0:
+                self._remember_digest(index)
             written = alone
             if alone:
                 work.flush()
         if not written:
             work.flush()
         return outcomes
+
+    def _remember_digest(self, index: int) -> None:
+        self.digests[index] = self._work.digest
+        self.digests.pop(index - DIGEST_EVERY_ENTRIES * DIGESTS_KEPT, None)
 
     def _outcome(self, command: c.Command) -> Outcome:
         try:

@@ -64,6 +64,7 @@ class Verb(IntEnum):
     ADMIT = 6
     CHANGE = 7
     STATE = 8
+    DIGESTS = 9
 
 
 class Frame(NamedTuple):

@@ -143,6 +143,8 @@ class Raft:
         self.pending_conf_index = 0
         self.uncommitted_size = 0
         self.pending_reads: list[Message] = []
+        #: it never stands for election; it votes and acknowledges like any other
+        self.barred = False
         self.election_elapsed = 0
         self.heartbeat_elapsed = 0
         self.randomized_election_timeout = 0

@@ -15,9 +15,15 @@ _CONF_CHANGES: Final = frozenset({EntryType.CONF_CHANGE, EntryType.CONF_CHANGE_V
 
 
 def promotable(raft: Raft) -> bool:
-    """Whether it may stand for election: a voter, with no snapshot waiting to be applied."""
+    """Whether it may stand for election: a voter that is not barred, with no snapshot waiting to
+    be applied."""
     progress = raft.tracker.progress.get(raft.id)
-    return progress is not None and not progress.is_learner and raft.log.unstable.snapshot is None
+    return (
+        progress is not None
+        and not progress.is_learner
+        and not raft.barred
+        and raft.log.unstable.snapshot is None
+    )
 
 
 def hup(raft: Raft, kind: Campaign) -> None:

@@ -141,6 +141,12 @@ class RawNode:
         """Do not protect the leader any more: grant votes, stand for election without waiting."""
         self.raft.step(Message(_FORGET_LEADER))
 
+    def bar(self, *, barred: bool) -> None:
+        """Whether this node may never stand for election. A leader steps down."""
+        self.raft.barred = barred
+        if barred and self.raft.lead == self.raft.id != NO_NODE:
+            self.raft.become_follower(self.raft.term, NO_NODE)
+
     def report_unreachable(self, node: int) -> None:
         """What was sent last to ``node`` may be lost."""
         self.raft.step(Message(_UNREACHABLE, from_=node))

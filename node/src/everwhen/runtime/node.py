@@ -166,6 +166,7 @@ class Node:
             queries_max=options.queries_max,
             waiting_max=options.queries_waiting_max,
         )
+        parts.service.check_fence = member.fence.check
         background = Background(
             parts.service,
             parts.database.schema,

@@ -44,6 +44,10 @@ _Arguments = TypeVarTuple("_Arguments")
 AUTO_RETRY_SECONDS = 30.0
 
 
+def _no_fence() -> None:
+    """A database that belongs to no group is never fenced."""
+
+
 @dataclass(slots=True)
 class Execution:
     """A statement under way or done: its rows are pulled with ``Service.fetch``."""
@@ -76,6 +80,14 @@ class Service:
         #: held by the one statement that runs again after a conflict
         self._contended = asyncio.Lock()
         self.stopping = False
+        #: raises if this node must not answer (``replica.fence``)
+        self.check_fence: Callable[[], None] = _no_fence
+
+    def _check_serving(self) -> None:
+        """:raises ShuttingDown, NodeFenced: nothing begins here any more."""
+        if self.stopping:
+            raise ShuttingDown("the server is stopping")
+        self.check_fence()
 
     # --- bookmarks ---
 
@@ -106,8 +118,7 @@ class Service:
 
     async def begin(self, options: TransactionOptions, caller: Caller) -> OpenTransaction:
         """An explicit transaction; end it with ``commit`` or ``rollback``."""
-        if self.stopping:
-            raise ShuttingDown("the server is stopping")
+        self._check_serving()
         version = await self._barrier(options)
         if options.at is None:
             return self.database.begin(version, options, caller)
@@ -128,6 +139,7 @@ class Service:
         A statement that fails rolls the transaction back at once, so that it holds no locks.
         ``unread`` are its results that still have rows: they see nothing of what this writes."""
         try:
+            self.check_fence()
             cursor = self._at_once(transaction, text, parameters)
             if cursor is None:
                 cursors = [each.cursor for each in unread if not each.cursor.done]
@@ -167,6 +179,7 @@ class Service:
         :raises TransactionConflict: nothing happened; run the transaction again.
         """
         try:
+            self.check_fence()
             if transaction.needs_thread_to_end or transaction.transaction.has_writes:
                 command = await self._in_thread(transaction.prepare_commit)
             else:
@@ -198,8 +211,7 @@ class Service:
     ) -> Execution:
         """A statement in a transaction of its own. Reads can be fetched while they run; a write
         has been committed when this returns."""
-        if self.stopping:
-            raise ShuttingDown("the server is stopping")
+        self._check_serving()
         try:
             version = await self._barrier(options)
             return await self._attempt(version, text, parameters, options, caller)

@@ -139,7 +139,7 @@ async def _run(
             settings.http.body_bytes_max,
             settings.http.connections_max,
         ),
-        lambda: ready.is_set() and bolt.listening and not stop.is_set(),
+        lambda: ready.is_set() and not stop.is_set() and _fit(node, bolt),
         fatal,
         Registry(settings.limits.transaction_idle_s),
         secret,
@@ -165,6 +165,11 @@ async def _run(
     if fault:
         raise fault[0]
     return again
+
+
+def _fit(node: Node, bolt: Listener) -> bool:
+    """Whether requests should be sent here."""
+    return bolt.listening and node.member.fit_to_serve
 
 
 async def _open_doors(

@@ -12,6 +12,7 @@ record/  create  RocksDB (``rocks.py``)
 CURRENT  install which folder the record is in, once a snapshot took the place of ``record/``
 INCOMING install what of a snapshot is still to come (``snapshot_files.py``)
 snapshots/       copies of the record for members that are far behind
+FENCED   fence   the node is out of service, and why (``fence_file.py``)
 ======== ======= ===========================================================================
 
 The number changes when a build could no longer read what an older one wrote, or an older one would
@@ -41,6 +42,7 @@ RECORD: Final = "record"
 CURRENT: Final = "CURRENT"
 INCOMING: Final = "INCOMING"
 SNAPSHOTS: Final = "snapshots"
+FENCED: Final = "FENCED"
 _EXPECTED: Final = frozenset({LOCK, FORMAT, BALLAST, META, LOG, RECORD, "lost+found"})
 
 _TITLE: Final = "everwhen data directory"

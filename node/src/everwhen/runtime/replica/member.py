@@ -21,6 +21,7 @@ from everwhen.limits import (
     INFLIGHT_BYTES_MAX,
     INFLIGHT_MESSAGES_MAX,
     LOG_TRAILING_ENTRIES,
+    READY_LAG_ENTRIES,
     UNCOMMITTED_BYTES_MAX,
 )
 from everwhen.mvcc.state import RecordState
@@ -28,6 +29,8 @@ from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.runtime.consensus import Leader
 from everwhen.runtime.replica.admin import Admin, Order, Verb
 from everwhen.runtime.replica.consensus import GroupConsensus
+from everwhen.runtime.replica.digests import DigestExchange
+from everwhen.runtime.replica.fence import Fence
 from everwhen.runtime.replica.leadership import Leadership
 from everwhen.runtime.replica.log_view import LogView
 from everwhen.runtime.replica.membership import Membership
@@ -98,25 +101,19 @@ class Member:
         self._transport = transport
         self._report = report
         self._known: Cluster | None = None
-        applied = state.current.head.applied_index
         self.requests = Requests(transport)
         self.snapshots = Snapshots(
             disk, directory.root, directory.store, state, self.requests, threads, report
         )
-        view, core = _core(directory, state, random, self.snapshots.newest)
-        self.replica = Replica(
-            core,
-            view,
-            Persister(directory.log, meta.term, meta.vote, meta.commit),
-            machine,
-            transport,
-            random,
-            threads,
-            Proposals(meta.node_id, meta.incarnation),
-            node_id=meta.node_id,
-            applied=applied,
-            on_applied=self._on_applied,
-            on_snapshot_wanted=self.snapshots.wanted,
+        self.replica = self._make_replica(random, threads)
+        self.fence = Fence(disk, directory.root, threads, self.replica)
+        self._digests = DigestExchange(
+            meta.node_id,
+            self.requests,
+            lambda: machine.digests,
+            lambda: self.configuration,
+            self.fence,
+            report,
         )
         self.leadership = Leadership(self.replica, clock, refuse_growth, self._highest_stamp)
         self.consensus = GroupConsensus(
@@ -130,6 +127,24 @@ class Member:
         self.membership = Membership(self.replica, self.consensus, lambda: self.cluster)
         self.admin = Admin(self.replica, self.membership, self.consensus, self.requests)
 
+    def _make_replica(self, random: Random, threads: Threads) -> Replica:
+        directory, meta = self._directory, self._directory.meta.value
+        view, core = _core(directory, self._state, random, self.snapshots.newest)
+        return Replica(
+            core,
+            view,
+            Persister(directory.log, meta.term, meta.vote, meta.commit),
+            self._machine,
+            self._transport,
+            random,
+            threads,
+            Proposals(meta.node_id, meta.incarnation),
+            node_id=meta.node_id,
+            applied=self._state.current.head.applied_index,
+            on_applied=self._on_applied,
+            on_snapshot_wanted=self.snapshots.wanted,
+        )
+
     # --- facts ---
 
     @property
@@ -141,6 +156,16 @@ class Member:
     def configuration(self) -> Configuration:
         """Who votes and who follows, as applied here."""
         return _configuration(self.cluster, self.node_id)
+
+    @property
+    def fit_to_serve(self) -> bool:
+        """Whether requests should be sent here: it knows who leads, keeps up, and is not fenced."""
+        core = self.replica.core
+        return (
+            self.fence.state is None
+            and bool(self.replica.leader)
+            and core.committed - self.replica.applied.value <= READY_LAG_ENTRIES
+        )
 
     def open_stagings(self) -> dict[int, int]:
         """Large transactions that are open: number -> chunks so far."""
@@ -234,6 +259,7 @@ class Member:
                 self.replica.core.campaign()
             group.create_task(self._transport.run(self))
             group.create_task(self._describe())
+            group.create_task(self._digests.run())
             if self.promote_when_ready:
                 group.create_task(self._ask_for_vote())
             await self.replica.run()

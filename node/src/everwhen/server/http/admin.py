@@ -43,7 +43,9 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     """Whether requests should be sent here."""
     if door_of(request).ready():
         return web.Response(text="ok\n")
-    return web.Response(status=503, text="starting or stopping\n")
+    return web.Response(
+        status=503, text="starting, stopping, without a leader, behind, or fenced\n"
+    )
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
@@ -93,6 +95,7 @@ def status_of(request: web.Request) -> dict[str, Any]:
         },
         "digest": head.digest.hex(),
         "ready": door.ready(),
+        "fenced": None if node.member.fence.state is None else node.member.fence.state.reason,
         "diskFree": node.headroom.disk_free,
         "memoryFree": node.headroom.memory_free,
         "logBytes": node.directory.log.bytes_on_disk,
@@ -103,6 +106,8 @@ def status_of(request: web.Request) -> dict[str, Any]:
 
 def _role(node: Node) -> str:
     """What this node is in its group."""
+    if node.member.fence.state is not None:
+        return "fenced"
     if node.member.replica.is_leader:
         return "leader"
     return "follower" if node.member.node_id in node.member.configuration.voters else "learner"

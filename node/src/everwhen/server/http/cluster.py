@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from everwhen.codec.cluster import FEATURE_LEVEL, Member
-from everwhen.errors import MembershipRefused, RequestInvalid
+from everwhen.errors import MembershipRefused, PreconditionFailed, RequestInvalid
 from everwhen.runtime.replica import admin
 from everwhen.server.http import door_of
 from everwhen.server.http.answers import json_response
@@ -40,6 +40,11 @@ class _Join(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
 
 class _Transfer(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     to: int
+
+
+class _Fence(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    fenced: bool
+    reason: str = "an operator asked for it"
 
 
 class _Level(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
@@ -161,6 +166,23 @@ async def snapshot(request: web.Request) -> web.StreamResponse:
     return json_response({"index": manifest.index, "term": manifest.term, "bytes": manifest.size})
 
 
+async def fence(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/fence``: take this node out of service, or back. It goes on voting and
+    acknowledging, it never leads, and it answers no statement."""
+    body = await _body(request, _Fence)
+    member = door_of(request).node.member
+    if body.operator_epoch is not None and body.operator_epoch < member.cluster.operator_epoch:
+        raise PreconditionFailed(
+            f"the operator's epoch is {member.cluster.operator_epoch}, not {body.operator_epoch}",
+            hint="another operator has taken over",
+        )
+    if body.fenced:
+        await member.fence.put_up(body.reason)
+    else:
+        await member.fence.lift()
+    return _answer(request, fenced=member.fence.state is not None)
+
+
 async def bootstrap(request: web.Request) -> web.StreamResponse:
     """``POST /v1/bootstrap``: only a node that is still joining takes it."""
     raise MembershipRefused("this node belongs to a cluster already")
@@ -213,5 +235,6 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/leader", transfer),
         web.post("/v1/feature-level", raise_level),
         web.post("/v1/snapshot", snapshot),
+        web.post("/v1/fence", fence),
         web.post("/v1/bootstrap", bootstrap),
     ]

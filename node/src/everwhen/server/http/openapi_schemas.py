@@ -193,6 +193,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
         **_object("to", to=_integer("node id of a voter"), **_CHECKED),
         "additionalProperties": False,
     },
+    "Fence": {
+        **_object(
+            "fenced",
+            fenced=_BOOLEAN,
+            reason=_text("what requests are refused with"),
+            **_CHECKED,
+        ),
+        "additionalProperties": False,
+    },
     "Level": {**_object("level", level=_integer(), **_CHECKED), "additionalProperties": False},
     "Changed": {
         **_object("clusterId config", clusterId=_text(), config=ref("Configuration")),

@@ -1,0 +1,78 @@
+"""The file that says a node is out of service, so that a restart does not bring it back unseen.
+
+Its first line is who asked (``operator`` or ``divergence``), the rest is the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from everwhen.limits import FENCE_REASON_CHARS_MAX
+from everwhen.ports import Disk, File
+from everwhen.storage import format as layout
+from everwhen.storage.files import create_durable, disk_failed, write_all
+
+#: asked for through the admin interface
+BY_OPERATOR: Final = "operator"
+#: what this node computed differs from what a majority computed
+BY_DIVERGENCE: Final = "divergence"
+_BYTES_MAX: Final = 8 * FENCE_REASON_CHARS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Out of service, and why."""
+
+    by: str
+    reason: str
+
+
+def read_fence(disk: Disk, root: Path) -> Fenced | None:
+    """Whether the node of this directory is fenced.
+
+    :raises DiskFailed: the file cannot be read.
+    """
+    path = root / layout.FENCED
+    try:
+        if not disk.exists(path):
+            return None
+        file = disk.open_read(path)
+        try:
+            text = file.pread(_BYTES_MAX, 0).decode("utf-8", "replace")
+        finally:
+            file.close()
+    except OSError as error:
+        raise disk_failed(f"reading {path}", error) from error
+    by, _, reason = text.partition("\n")
+    return Fenced(by, reason)
+
+
+def write_fence(disk: Disk, root: Path, fenced: Fenced) -> None:
+    """Durable on return.
+
+    :raises DiskFailed: it may or may not be there.
+    """
+
+    def fill(file: File) -> None:
+        write_all(file, f"{fenced.by}\n{fenced.reason}".encode(), 0)
+
+    try:
+        create_durable(disk, root / layout.FENCED, fill).close()
+    except OSError as error:
+        raise disk_failed(f"fencing {root}", error) from error
+
+
+def remove_fence(disk: Disk, root: Path) -> None:
+    """Back in service with the next start at the latest; fine if it was not fenced.
+
+    :raises DiskFailed: it may or may not be gone.
+    """
+    path = root / layout.FENCED
+    try:
+        if disk.exists(path):
+            disk.remove(path)
+            disk.sync_directory(root)
+    except OSError as error:
+        raise disk_failed(f"lifting the fence of {root}", error) from error
