@@ -170,6 +170,8 @@ LOG_TRAILING_ENTRIES: Final = 50_000
 #: how long a proposal waits for a leader, for its commit, or for room
 PROPOSE_SECONDS: Final = 30.0
 READ_BARRIER_SECONDS: Final = 15.0
+#: how far behind a read of bounded staleness may be if it does not say
+STALENESS_S_DEFAULT: Final = 5.0
 #: reads that wait at the leader for a quorum; further ones are lost and asked again
 READS_PENDING_MAX: Final = 10_000
 #: processes of `everwhen local`; the log files it keeps for each, and their size

@@ -20,6 +20,7 @@ class ReadMode(Enum):
 
     LINEARIZABLE = "linearizable"
     BOOKMARK = "bookmark"
+    BOUNDED = "bounded"
     STALE = "stale"
 
 
@@ -78,9 +79,10 @@ class Consensus(Protocol):
         :raises OutcomeUnknown: it may or may not take effect.
         """
 
-    async def read_barrier(self, mode: ReadMode, version: int = 0) -> int:
+    async def read_barrier(self, mode: ReadMode, version: int = 0, staleness: float = 0.0) -> int:
         """A version that is safe to read at: at least everything committed before the call
-        (LINEARIZABLE), or at least ``version`` (BOOKMARK), or just what is applied (STALE).
+        (LINEARIZABLE), or at least ``version`` (BOOKMARK), or at least what was committed
+        ``staleness`` seconds before the call (BOUNDED), or just what is applied (STALE).
 
         :raises BookmarkTimeout: ``version`` was not applied in time.
         """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from everwhen.errors import RequestInvalid
+from everwhen.limits import STALENESS_S_DEFAULT
 from everwhen.txn.transaction import Isolation
 
 
@@ -15,6 +18,24 @@ class Caller:
     principal: str = ""
     client: str = ""
     tag: str = ""
+
+
+def staleness_of(consistency: object, limit: object) -> float:
+    """The staleness that the words ``consistency`` and ``max_staleness`` (seconds) ask for.
+
+    :raises RequestInvalid: a word or a number that makes no sense.
+    """
+    if consistency in (None, "linearizable", "bookmark"):
+        return 0.0
+    if consistency == "stale":
+        return math.inf
+    if consistency != "bounded":
+        raise RequestInvalid("consistency must be linearizable, bookmark, bounded or stale")
+    if limit is None:
+        return STALENESS_S_DEFAULT
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
+        raise RequestInvalid("the greatest staleness must be a number of seconds above 0")
+    return float(limit)
 
 
 @dataclass(slots=True)
@@ -43,6 +64,8 @@ class TransactionOptions:
     metadata: dict[str, Any] = field(default_factory=dict)
     #: read at least this version (bookmarks); 0: linearizable
     after_version: int = 0
+    #: seconds that what is read may be behind; infinite: whatever this node has
+    staleness: float = 0.0
     #: CALL { } IN TRANSACTIONS is allowed in auto-commit transactions only
     auto_commit: bool = False
     stop: Stop | None = field(default=None, compare=False)

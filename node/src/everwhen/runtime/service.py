@@ -8,6 +8,7 @@ deadline, its rows held back until it commits (architecture brief, section 4).
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple
@@ -125,8 +126,12 @@ class Service:
         return await self._in_thread(self.database.begin, version, options, caller)
 
     async def _barrier(self, options: TransactionOptions) -> int:
-        mode = ReadMode.BOOKMARK if options.after_version else ReadMode.LINEARIZABLE
-        return await self._consensus.read_barrier(mode, options.after_version)
+        if options.after_version:
+            return await self._consensus.read_barrier(ReadMode.BOOKMARK, options.after_version)
+        if not options.staleness:
+            return await self._consensus.read_barrier(ReadMode.LINEARIZABLE)
+        mode = ReadMode.STALE if options.staleness == math.inf else ReadMode.BOUNDED
+        return await self._consensus.read_barrier(mode, staleness=options.staleness)
 
     async def run(
         self,

@@ -137,7 +137,7 @@ class SingleConsensus:
         self._wake_log.set()
         return await proposal.answer
 
-    async def read_barrier(self, mode: ReadMode, version: int = 0) -> int:
+    async def read_barrier(self, mode: ReadMode, version: int = 0, staleness: float = 0.0) -> int:
         """See ``Consensus.read_barrier``. Whatever was acknowledged is applied already."""
         deadline = self._clock.monotonic() + 30.0
         while mode is ReadMode.BOOKMARK and self._applied.version < version:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from everwhen.runtime.replica.reads import ReadRounds
 from everwhen.runtime.replica.waiting import Signal, Watermark
@@ -82,5 +83,25 @@ def test_a_lost_round_is_asked_again_under_another_number() -> None:
         assert await read == 5
         await asyncio.sleep(2.0)
         assert len(asked) < 6
+
+    run_virtual(main(), VirtualClock())
+
+
+def test_the_age_of_what_is_known_counts_from_the_beginning_of_the_round() -> None:
+    async def main() -> None:
+        asked: list[bytes] = []
+        rounds = ReadRounds(1, asked.append)
+        assert rounds.age() == math.inf
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(rounds.index())
+            await asyncio.sleep(0.25)
+            rounds.confirmed(asked[-1], 40)
+        assert first.result() == 40
+        assert (rounds.known_index, rounds.age()) == (40, 0.25)
+        await asyncio.sleep(1)
+        assert rounds.age() == 1.25
+        # a late answer to an older question makes nothing younger
+        rounds.confirmed(asked[-1], 90)
+        assert (rounds.known_index, rounds.age()) == (40, 1.25)
 
     run_virtual(main(), VirtualClock())

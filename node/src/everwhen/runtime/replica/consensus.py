@@ -182,9 +182,15 @@ class GroupConsensus:
 
     # --- reads ---
 
-    async def read_barrier(self, mode: ReadMode, version: int = 0) -> int:
+    async def read_barrier(self, mode: ReadMode, version: int = 0, staleness: float = 0.0) -> int:
         """See ``Consensus.read_barrier``."""
-        if mode is ReadMode.LINEARIZABLE and not self._replica.decides_alone:
+        replica = self._replica
+        fresh = replica.decides_alone or (
+            mode is ReadMode.BOUNDED
+            and replica.applied.value >= replica.reads.known_index
+            and replica.reads.age() <= staleness
+        )
+        if mode in (ReadMode.LINEARIZABLE, ReadMode.BOUNDED) and not fresh:
             index = await self._replica.reads.index()
             if not await self._replica.applied.reach(index, READ_BARRIER_SECONDS):
                 raise NoLeader("this node does not keep up with the log", hint="try again")

@@ -9,6 +9,7 @@ repetition of one, has a number of its own, so that a late answer confirms only 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from struct import Struct
 from typing import Final
@@ -34,6 +35,14 @@ class ReadRounds:
         self._in_round: list[asyncio.Future[int]] = []
         self._rounds: set[bytes] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._begun = 0.0
+        self._known_since = -math.inf
+        #: everything committed ``age()`` seconds ago is at or below this index
+        self.known_index = 0
+
+    def age(self) -> float:
+        """Seconds since the last round that was confirmed began."""
+        return asyncio.get_running_loop().time() - self._known_since
 
     async def index(self) -> int:
         """An index at or above everything committed when this was called.
@@ -55,6 +64,7 @@ class ReadRounds:
     def _begin(self) -> None:
         self._in_round, self._waiting = self._waiting, []
         self._rounds.clear()
+        self._begun = asyncio.get_running_loop().time()
         self._send()
 
     def _send(self) -> None:
@@ -84,6 +94,7 @@ class ReadRounds:
         self._rounds.clear()
         if self._timer is not None:
             self._timer.cancel()
+        self._known_since, self.known_index = self._begun, index
         done, self._in_round = self._in_round, []
         for one in done:
             if not one.done():

@@ -2,7 +2,7 @@
 
 ``tx_metadata`` is kept for the audit record. A few names in it are ours, so that any driver can
 ask for what its interface has no word for: ``at_time``, ``at_version``, ``isolation``,
-``consistency``, ``commit_time``.
+``consistency``, ``max_staleness``, ``commit_time``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from everwhen.errors import DatabaseNotFound, NotSupported, RequestInvalid
 from everwhen.limits import BOLT_BOOKMARKS_MAX, INT_MAX
 from everwhen.model.moments import moment_micros
 from everwhen.query.physical import Notification
-from everwhen.runtime.requests import Stop, TransactionOptions
+from everwhen.runtime.requests import Stop, TransactionOptions, staleness_of
 from everwhen.runtime.service import Service
 from everwhen.server.bolt.messages import Extra
 from everwhen.txn.transaction import Isolation
@@ -50,6 +50,7 @@ def options_of(
         timeout=_timeout(extra),
         metadata=metadata,
         after_version=service.bookmark_version(bookmarks_of(extra.get("bookmarks"))),
+        staleness=staleness_of(metadata.get("consistency"), metadata.get("max_staleness")),
         auto_commit=auto_commit,
         stop=stop,
     )
@@ -106,8 +107,6 @@ def _isolation(metadata: Extra) -> Isolation:
     name = str(metadata.get("isolation", "snapshot")).upper()
     if name not in Isolation.__members__:
         raise RequestInvalid("isolation must be snapshot, serializable or pessimistic")
-    if metadata.get("consistency", "linearizable") not in ("linearizable", "bookmark"):
-        raise RequestInvalid("consistency must be linearizable or bookmark")
     return Isolation[name]
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from everwhen.errors import DatabaseNotFound, NotSupported, RequestInvalid
 from everwhen.limits import QUERY_TEXT_CHARS_MAX
 from everwhen.model.moments import moment_micros
-from everwhen.runtime.requests import TransactionOptions
+from everwhen.runtime.requests import TransactionOptions, staleness_of
 from everwhen.runtime.service import Service
 from everwhen.server.http.media import Form, request_is_typed
 from everwhen.server.http.values import parameters_from
@@ -28,6 +28,7 @@ _FIELDS: Final = frozenset(
         "impersonatedUser",
         "isolation",
         "consistency",
+        "maxStaleness",
         "atTime",
         "atVersion",
         "commitTime",
@@ -128,8 +129,6 @@ def options_of(content: dict[str, Any], service: Service) -> TransactionOptions:
     isolation = str(content.get("isolation", "snapshot")).upper()
     if isolation not in Isolation.__members__:
         raise RequestInvalid("isolation must be snapshot, serializable or pessimistic")
-    if content.get("consistency", "linearizable") not in ("linearizable", "bookmark"):
-        raise RequestInvalid("consistency must be linearizable or bookmark")
     return TransactionOptions(
         isolation=Isolation[isolation],
         read_only=mode == "read",
@@ -139,6 +138,7 @@ def options_of(content: dict[str, Any], service: Service) -> TransactionOptions:
         timeout=_seconds(content),
         metadata=_metadata(content),
         after_version=service.bookmark_version(_bookmarks(content)),
+        staleness=staleness_of(content.get("consistency"), content.get("maxStaleness")),
     )
 
 
