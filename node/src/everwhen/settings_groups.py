@@ -124,7 +124,8 @@ class ClusterSettings:
     join: str | None = _setting(
         None,
         "HTTP addresses of members (comma-separated) to ask for admission; `dns://NAME:PORT` asks "
-        "every address of a name, `file:PATH` those in a file, one a line.",
+        "every address of a name, `srv://NAME` what its SRV records name, `file:PATH` those in a "
+        "file, one a line.",
     )
     host: str = _setting("127.0.0.1", "Address to listen on for other members.")
     port: int = _setting(
