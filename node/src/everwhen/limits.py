@@ -74,6 +74,9 @@ CONFLICT_WINDOW_VERSIONS: Final = 100_000
 REQUEST_WINDOW_VERSIONS: Final = 100_000
 ID_LEASE_BLOCK: Final = 4_096
 TRANSACTION_METADATA_BYTES_MAX: Final = 64 << 10
+#: users the state holds; part of what apply decides, so the same on every node
+USERS_MAX: Final = 10_000
+USER_NAME_CHARS_MAX: Final = 100
 
 # --- log ---
 LOG_ENTRY_BYTES_MAX: Final = 16 << 20

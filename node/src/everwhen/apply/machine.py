@@ -23,6 +23,7 @@ from everwhen.apply.cluster import Clusters
 from everwhen.apply.commits import Commits
 from everwhen.apply.schema import Schema
 from everwhen.apply.staging import Stagings
+from everwhen.apply.users import Users
 from everwhen.apply.window import Window
 from everwhen.apply.work import Work
 from everwhen.codec import envelope
@@ -49,6 +50,7 @@ class Machine:
         "_commits",
         "_schema",
         "_stagings",
+        "_users",
         "_work",
         "digests",
     )
@@ -62,6 +64,7 @@ class Machine:
         self._schema = Schema(work, self._stagings)
         self._backfill = Backfill(work, self._schema)
         self._clusters = Clusters(work)
+        self._users = Users(work)
         #: digest after every so-many-th entry, the newest ones: what members compare
         self.digests: dict[int, bytes] = {}
 
@@ -201,10 +204,19 @@ class Machine:
     def _raise_epoch(self, command: c.RaiseEpoch) -> c.Reply:
         return self._clusters.raise_epoch(command)
 
+    def _create_user(self, command: c.CreateUser) -> c.Reply:
+        return self._users.create(command)
+
+    def _alter_user(self, command: c.AlterUser) -> c.Reply:
+        return self._users.alter(command)
+
+    def _drop_user(self, command: c.DropUser) -> c.Reply:
+        return self._users.drop(command)
+
 
 #: commands that may remove keys or write segments: read back only after a flush
 _REMOVES: Final = frozenset(
-    {c.CommitChunks, c.AbortChunks, c.DropSchema, c.BackfillStep, c.FoldStep, c.Chunk}
+    {c.CommitChunks, c.AbortChunks, c.DropSchema, c.BackfillStep, c.FoldStep, c.Chunk, c.DropUser}
 )
 
 _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
@@ -227,6 +239,9 @@ _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
     c.Configure: Machine._configure,
     c.RaiseFeatureLevel: Machine._raise_feature_level,
     c.RaiseEpoch: Machine._raise_epoch,
+    c.CreateUser: Machine._create_user,
+    c.AlterUser: Machine._alter_user,
+    c.DropUser: Machine._drop_user,
 }
 
 

@@ -65,6 +65,7 @@ class Work:
         "state",
         "time",
         "tokens",
+        "users",
         "version",
     )
 
@@ -94,6 +95,7 @@ class Work:
         self.runs: tuple[Run, ...] = current.runs
         self.segments: SegmentDirectory = current.segments
         self.cluster = current.cluster
+        self.users = current.users
         self.rules = Rules(self.catalog, self.tokens)
         self.record = Versioned(self.layer, self.runs)
         self.entities = self._entities(self.record, self.segments)
@@ -197,4 +199,5 @@ class Work:
             runs=self.runs if self.runs is not now.runs else None,
             segments=self.segments if self.segments is not now.segments else None,
             cluster=self.cluster if self.cluster is not now.cluster else None,
+            users=self.users if self.users is not now.users else None,
         )

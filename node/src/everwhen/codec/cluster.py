@@ -16,7 +16,9 @@ from everwhen.errors import CorruptData, FormatUnsupported
 
 FORMAT: Final = 1
 #: what this build can do at most, and what a new cluster begins with (architecture brief, 3.7)
-FEATURE_LEVEL: Final = 1
+FEATURE_LEVEL: Final = 2
+#: the level from which on the state holds users
+LEVEL_USERS: Final = 2
 #: META name of the value
 META_CLUSTER: Final = "cluster"
 

@@ -22,6 +22,7 @@ from everwhen.codec.keys import (
 )
 from everwhen.codec.ordered_text import describe
 from everwhen.codec.segments import decode_header
+from everwhen.codec.users import META_USER, decode_user
 from everwhen.codec.values import decode_value
 from everwhen.errors import CorruptData, FormatUnsupported
 
@@ -183,6 +184,8 @@ def _meta_value(parts: parse.MetaKey, value: bytes, names: Names) -> str:
         return str(records.decode_head(value))
     if parts.name == META_CLUSTER:
         return str(decode_cluster(value))
+    if parts.name.startswith(META_USER):
+        return str(decode_user(value))
     return _hex(value)
 
 

@@ -11,10 +11,11 @@ shared and written in place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from everwhen.codec.cluster import META_CLUSTER, Cluster, decode_cluster
-from everwhen.codec.keys import Counter, Kind, kind_range, meta_key, stats_key
+from everwhen.codec.keys import Counter, Kind, after, kind_range, meta_key, stats_key
 from everwhen.codec.parse import decode_publish, decode_schema, decode_segref, decode_stats
 from everwhen.codec.records import (
     META_HEAD,
@@ -26,6 +27,7 @@ from everwhen.codec.records import (
     encode_count,
 )
 from everwhen.codec.records import decode_publish as decode_publish_value
+from everwhen.codec.users import META_USER, User, decode_user
 from everwhen.errors import CorruptData
 from everwhen.model.schema import Catalog, ConstraintDefinition, IndexDefinition
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
@@ -44,6 +46,8 @@ class Published:
     runs: tuple[Run, ...] = ()
     segments: SegmentDirectory = field(default_factory=SegmentDirectory)
     cluster: Cluster = field(default_factory=Cluster)
+    #: by name; replaced whole, never changed in place
+    users: Mapping[str, User] = field(default_factory=dict)
 
 
 class Counters:
@@ -114,6 +118,7 @@ class RecordState:
             runs=load_runs(store),
             segments=SegmentDirectory(load_segments(store)),
             cluster=load_cluster(store),
+            users=load_users(store),
         )
         return state
 
@@ -125,6 +130,7 @@ class RecordState:
         runs: tuple[Run, ...] | None = None,
         segments: SegmentDirectory | None = None,
         cluster: Cluster | None = None,
+        users: Mapping[str, User] | None = None,
     ) -> None:
         """Make what was written visible, all at once. Apply only, after the batch is written."""
         now = self.current
@@ -135,6 +141,7 @@ class RecordState:
             runs=now.runs if runs is None else runs,
             segments=now.segments if segments is None else segments,
             cluster=now.cluster if cluster is None else cluster,
+            users=now.users if users is None else users,
         )
 
 
@@ -142,6 +149,13 @@ def load_cluster(store: Store) -> Cluster:
     """The group this record belongs to; an empty one before its first entry."""
     raw = store.get(meta_key(META_CLUSTER))
     return Cluster() if raw is None else decode_cluster(raw)
+
+
+def load_users(store: Store) -> dict[str, User]:
+    """Everybody who may log on, by name."""
+    prefix = meta_key(META_USER)
+    found = (decode_user(value) for _, value in store.scan(prefix, after(prefix)))
+    return {user.name: user for user in found}
 
 
 def load_catalog(store: Store, version: int) -> Catalog:

@@ -8,6 +8,7 @@ from everwhen.codec import journal, keys, parse, records
 from everwhen.codec.cluster import META_CLUSTER, decode_cluster
 from everwhen.codec.dump import Names, describe_key
 from everwhen.codec.keys import SUB_HEAD, SUB_LABELS, Kind
+from everwhen.codec.users import META_USER, decode_user
 from everwhen.codec.values import is_canonical
 from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.mvcc.report import Report
@@ -58,6 +59,13 @@ def _check_value(parts: parse.Key, value: bytes) -> None:
         records.decode_head(value)
     elif isinstance(parts, parse.MetaKey) and parts.name == META_CLUSTER:
         decode_cluster(value)
+    elif isinstance(parts, parse.MetaKey) and parts.name.startswith(META_USER):
+        _check_user(parts.name, value)
+
+
+def _check_user(name: str, value: bytes) -> None:
+    if META_USER + decode_user(value).name != name:
+        raise CorruptData("a user under the key of another")
 
 
 def _check_entity(parts: parse.EntityKey, value: bytes) -> None:

@@ -18,6 +18,9 @@ import msgspec
 
 from everwhen.codec.cluster import Configuration
 from everwhen.codec.origin import Origin as Origin
+from everwhen.txn.user_commands import AlterUser as AlterUser
+from everwhen.txn.user_commands import CreateUser as CreateUser
+from everwhen.txn.user_commands import DropUser as DropUser
 
 FORMAT: Final = 1
 
@@ -308,6 +311,9 @@ Command = (
     | Configure
     | RaiseFeatureLevel
     | RaiseEpoch
+    | CreateUser
+    | AlterUser
+    | DropUser
 )
 
 
@@ -337,7 +343,7 @@ class Begun(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SchemaChanged(msgspec.Struct, frozen=True, array_like=True):
-    """``changed`` is false when IF [NOT] EXISTS made it a no-op."""
+    """``changed`` is false when IF [NOT] EXISTS made it a no-op; also the reply about users."""
 
     changed: bool
     catalog_version: int
