@@ -77,6 +77,8 @@ TRANSACTION_METADATA_BYTES_MAX: Final = 64 << 10
 #: users the state holds; part of what apply decides, so the same on every node
 USERS_MAX: Final = 10_000
 USER_NAME_CHARS_MAX: Final = 100
+PASSWORD_CHARS_MAX: Final = 1_000
+PASSWORD_CHARS_MIN_DEFAULT: Final = 8
 
 # --- log ---
 LOG_ENTRY_BYTES_MAX: Final = 16 << 20
@@ -98,6 +100,11 @@ BOLT_VALUES_PER_MESSAGE_MAX: Final = 5_000_000
 BOLT_FIRST_MESSAGE_BYTES_MAX: Final = 64 << 10
 #: requests read ahead on one connection; above it nothing is read
 BOLT_REQUESTS_AHEAD_MAX: Final = 1_000
+#: requests of the usual shape, which the HTTP door reads itself: their heads, how many different
+#: heads it knows of one connection, and their bodies; larger ones are the library's
+HTTP_HEAD_BYTES_MAX: Final = 4 << 10
+HTTP_HEADS_KEPT: Final = 16
+HTTP_QUICK_BODY_BYTES_MAX: Final = 256 << 10
 #: bytes of answers waiting for one client; above it no further row is made
 BOLT_UNSENT_BYTES_MAX: Final = 1 << 20
 #: rows made and encoded at a time
@@ -119,6 +126,7 @@ TRANSACTION_IDLE_S_DEFAULT: Final = 60.0
 MEMORY_LOW_BYTES_DEFAULT: Final = 256 << 20
 DISK_LOW_BYTES_DEFAULT: Final = 512 << 20
 SLOW_QUERY_S_DEFAULT: Final = 1.0
+FLUSH_S_DEFAULT: Final = 60.0
 
 # --- background steps: no apply step takes more than about 20 ms ---
 BACKFILL_ENTITIES_PER_STEP: Final = 2_000

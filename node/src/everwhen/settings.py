@@ -26,6 +26,7 @@ from everwhen.settings_groups import (
     LimitSettings,
     LogSettings,
     NodeSettings,
+    StorageSettings,
 )
 from everwhen.settings_values import as_kind, as_toml_value, unknown
 
@@ -47,6 +48,7 @@ class Settings:
     cluster: ClusterSettings = ClusterSettings()
     limits: LimitSettings = LimitSettings()
     headroom: HeadroomSettings = HeadroomSettings()
+    storage: StorageSettings = StorageSettings()
     imports: ImportSettings = ImportSettings()
     log: LogSettings = LogSettings()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -114,6 +116,7 @@ _GROUPS: Final[Mapping[str, Any]] = {
     "cluster": ClusterSettings,
     "limits": LimitSettings,
     "headroom": HeadroomSettings,
+    "storage": StorageSettings,
     "imports": ImportSettings,
     "log": LogSettings,
 }

@@ -215,6 +215,39 @@ class HeadroomSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    """How the data directory is kept."""
+
+    quota_bytes: int = _setting(
+        0,
+        "What this node may use of the disk: with less room left under it than "
+        "`headroom.disk_low_bytes`, writes that add data are refused. 0 is no bound. Bytes.",
+        low=0,
+        high=1 << 50,
+    )
+    flush_s: float = _setting(
+        limits.FLUSH_S_DEFAULT,
+        "The record is made durable at least so often; what came since is replayed from the log "
+        "after a crash. Seconds.",
+        low=0.1,
+        high=3_600,
+    )
+    log_segment_bytes: int = _setting(
+        limits.LOG_SEGMENT_BYTES,
+        "Size of one file of the log; whole files are dropped once the record has them. Bytes.",
+        low=4 << 10,
+        high=1 << 30,
+    )
+    log_trailing_entries: int = _setting(
+        limits.LOG_TRAILING_ENTRIES,
+        "Log entries kept for members that are away for a moment; one that misses more is sent "
+        "a snapshot.",
+        low=0,
+        high=10_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSettings:
     """Files that statements may read."""
 

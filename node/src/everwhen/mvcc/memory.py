@@ -134,6 +134,10 @@ class MemoryStore:
         """The value of ``key`` at the last ``flush``."""
         return self._flushed[1].get(key)
 
+    def bytes_in_files(self) -> int:
+        """The bytes of keys and values at the last ``flush``."""
+        return sum(len(key) + len(value) for key, value in self._flushed[1].items())
+
     def checkpoint(self, folder: str) -> None:
         """Hand a copy to whoever keeps the twin's files (``on_checkpoint``)."""
         if self.on_checkpoint is None:

@@ -166,6 +166,10 @@ class Store(Protocol):
 class FileStore(Store, Protocol):
     """A store that lives in files, or in what a test takes for files."""
 
+    def bytes_in_files(self) -> int:
+        """What its files take on the disk."""
+        ...
+
     def checkpoint(self, folder: str) -> None:
         """Make ``folder``: a copy of everything written before the call, durable, cheap (links).
 

@@ -24,9 +24,8 @@ from everwhen.txn.replies import decode_reply
 
 #: seconds between two looks when there was nothing to do
 IDLE_SECONDS = 0.2
-#: bytes of log since the last flush that make a flush due, and the time that does
+#: bytes of log since the last flush that make a flush due before its time
 FLUSH_LOG_BYTES = 64 << 20
-FLUSH_SECONDS = 60.0
 
 #: seconds without a new chunk after which a large transaction is given up; above what an idle
 #: transaction may take
@@ -89,6 +88,7 @@ class Background:
         threads: Threads,
         headroom: Headroom,
         idle_transaction_seconds: float,
+        flush_seconds: float,
         report: Report,
     ) -> None:
         self._service = service
@@ -99,6 +99,7 @@ class Background:
         self._threads = threads
         self._headroom = headroom
         self._idle_seconds = idle_transaction_seconds
+        self._flush_seconds = flush_seconds
         self._report = report
         self._flushed_index = 0
         self._flushed_bytes = 0
@@ -160,7 +161,7 @@ class Background:
         grown = self._log.bytes_on_disk - self._flushed_bytes
         if self._log.last_index == self._flushed_index:
             return False
-        if grown < FLUSH_LOG_BYTES and now - self._last_flush < FLUSH_SECONDS:
+        if grown < FLUSH_LOG_BYTES and now - self._last_flush < self._flush_seconds:
             return False
         await self.flush()
         self._last_flush = now

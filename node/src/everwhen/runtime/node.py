@@ -17,7 +17,7 @@ from everwhen import raft
 from everwhen.apply.machine import Machine
 from everwhen.codec.cluster import FEATURE_LEVEL
 from everwhen.errors import CorruptData, NoLeader
-from everwhen.limits import LOG_SEGMENT_BYTES
+from everwhen.limits import FLUSH_S_DEFAULT, LOG_SEGMENT_BYTES, LOG_TRAILING_ENTRIES
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.raft.wire import encode_conf_change_v1
@@ -54,6 +54,10 @@ class NodeOptions:
     queries_waiting_max: int
     settings: tuple[tuple[str, str, str], ...] = ()
     segment_bytes: int = LOG_SEGMENT_BYTES
+    trailing_entries: int = LOG_TRAILING_ENTRIES
+    flush_seconds: float = FLUSH_S_DEFAULT
+    #: what the data directory may use; 0: what the volume has
+    quota_bytes: int = 0
     ballast_bytes: int = BALLAST_BYTES
 
 
@@ -115,6 +119,7 @@ class Node:
             holder=options.holder,
             ballast_bytes=options.ballast_bytes,
             segment_bytes=options.segment_bytes,
+            quota_bytes=options.quota_bytes,
         )
         try:
             return cls._opened(directory, options, ports, report, observer)
@@ -149,6 +154,7 @@ class Node:
             ports.threads,
             ports.disk,
             Description(options.name, options.addresses, VERSION),
+            trailing_entries=options.trailing_entries,
             refuse_growth=headroom.refusal,
             report=ports.notice,
         )
@@ -177,6 +183,7 @@ class Node:
             ports.threads,
             headroom,
             options.idle_transaction_seconds,
+            options.flush_seconds,
             report,
         )
         return cls(directory, parts, member, background, headroom)

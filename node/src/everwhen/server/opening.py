@@ -87,6 +87,10 @@ def _node_options(settings: Settings) -> NodeOptions:
         queries_max=bounds.query_workers,
         queries_waiting_max=bounds.queries_waiting_max,
         settings=tuple(settings.listing()),
+        segment_bytes=settings.storage.log_segment_bytes,
+        trailing_entries=settings.storage.log_trailing_entries,
+        flush_seconds=settings.storage.flush_s,
+        quota_bytes=settings.storage.quota_bytes,
     )
 
 

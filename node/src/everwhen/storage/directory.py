@@ -51,7 +51,7 @@ class Opening:
 class DataDirectory:
     """An open data directory: this process's own until ``close``."""
 
-    __slots__ = ("_disk", "_lock", "log", "meta", "opening", "root", "store")
+    __slots__ = ("_disk", "_lock", "_quota", "log", "meta", "opening", "root", "store")
 
     def __init__(
         self,
@@ -62,9 +62,11 @@ class DataDirectory:
         store: FileStore,
         log: SegmentedLog,
         opening: Opening,
+        quota_bytes: int,
     ) -> None:
         self._disk = disk
         self._lock = lock
+        self._quota = quota_bytes
         self.root = root
         self.meta = meta
         self.store = store
@@ -82,8 +84,10 @@ class DataDirectory:
         holder: str,
         ballast_bytes: int = BALLAST_BYTES,
         segment_bytes: int = limits.LOG_SEGMENT_BYTES,
+        quota_bytes: int = 0,
     ) -> DataDirectory:
         """Open ``root``, making it if there is nothing; ``holder`` names this process.
+        ``quota_bytes``: what it may use of the volume, 0 for all there is.
 
         Without an identity (``identity.py``) the directory becomes node 1 of a cluster of its own.
         """
@@ -118,11 +122,16 @@ class DataDirectory:
             if is_new:
                 _finish(disk, root)
             opening = Opening(is_new, log.torn, given_up)
-            return cls(disk, root, lock, meta, store, log, opening)
+            return cls(disk, root, lock, meta, store, log, opening, quota_bytes)
+
+    def used_bytes(self) -> int:
+        """Bytes of the record's files and of the log."""
+        return self.store.bytes_in_files() + self.log.bytes_on_disk
 
     def free_bytes(self) -> int:
-        """Space left on the volume."""
-        return self._disk.free_bytes(self.root)
+        """Space left on the volume, or under the quota where that is less."""
+        free = self._disk.free_bytes(self.root)
+        return min(free, max(self._quota - self.used_bytes(), 0)) if self._quota else free
 
     def close(self) -> None:
         """Close everything, the lock last. The record is flushed by whoever wants a short start."""

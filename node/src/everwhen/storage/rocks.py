@@ -291,6 +291,10 @@ class RocksStore:
             total += file["size"] * max(0.0, min(1.0, share))
         return int(total)
 
+    def bytes_in_files(self) -> int:
+        """What its files take on the disk."""
+        return self._db.property_int_value("rocksdb.total-sst-files-size") or 0
+
     def figures(self) -> dict[str, int]:
         """Sizes and counts for metrics."""
         names = {

@@ -20,7 +20,6 @@ from everwhen.limits import (
     HEARTBEAT_TICKS,
     INFLIGHT_BYTES_MAX,
     INFLIGHT_MESSAGES_MAX,
-    LOG_TRAILING_ENTRIES,
     READY_LAG_ENTRIES,
     UNCOMMITTED_BYTES_MAX,
 )
@@ -87,6 +86,7 @@ class Member:
         disk: Disk,
         description: Description,
         *,
+        trailing_entries: int,
         refuse_growth: Callable[[], str | None],
         report: Report,
     ) -> None:
@@ -100,6 +100,7 @@ class Member:
         self._machine = machine
         self._transport = transport
         self._report = report
+        self._trailing_entries = trailing_entries
         self._known: Cluster | None = None
         self.requests = Requests(transport)
         self.snapshots = Snapshots(
@@ -176,7 +177,7 @@ class Member:
         moment are caught up from the log, not by a snapshot."""
         if len(self.configuration.ids) <= 1:
             return durable
-        return max(durable - LOG_TRAILING_ENTRIES, 0)
+        return max(durable - self._trailing_entries, 0)
 
     def _describe_leader(self, node: int) -> Leader | None:
         member = self.cluster.member(node)

@@ -96,6 +96,7 @@ def status_of(request: web.Request) -> dict[str, Any]:
         "digest": head.digest.hex(),
         "ready": door.ready(),
         "fenced": None if node.member.fence.state is None else node.member.fence.state.reason,
+        "diskUsed": node.directory.used_bytes(),
         "diskFree": node.headroom.disk_free,
         "memoryFree": node.headroom.memory_free,
         "logBytes": node.directory.log.bytes_on_disk,
