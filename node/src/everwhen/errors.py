@@ -159,6 +159,26 @@ class Unauthorized(ClientError):
     http_status = 401
 
 
+class AuthorizationExpired(Unauthorized):
+    """The user was changed or dropped since they logged on; drivers log on again."""
+
+    code = "Neo.ClientError.Security.AuthorizationExpired"
+
+
+class CredentialsExpired(ClientError):
+    """The password is right and must be changed before anything else."""
+
+    code = "Neo.ClientError.Security.CredentialsExpired"
+    http_status = 403
+
+
+class AuthenticationRateLimit(ClientError):
+    """Too many wrong passwords; wait before the next attempt."""
+
+    code = "Neo.ClientError.Security.AuthenticationRateLimit"
+    http_status = 429
+
+
 class AccessModeViolation(ClientError):
     """A write in a transaction that was opened for reading."""
 

@@ -34,10 +34,12 @@ class Counters:
     indexes_removed: int = 0
     constraints_added: int = 0
     constraints_removed: int = 0
+    #: changes to users, which are no part of the graph
+    system_updates: int = 0
 
     @property
     def contains_updates(self) -> bool:
-        return any(getattr(self, name) for name in self.__slots__)
+        return any(getattr(self, name) for name in self.__slots__ if name != "system_updates")
 
     def as_dict(self) -> dict[str, int]:
         """Field name -> count, in the order of the fields."""
@@ -125,6 +127,8 @@ class Administration(Protocol):
     def components(self) -> Sequence[tuple[str, list[str], str]]: ...
 
     def principal(self) -> str: ...
+
+    def users(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 @dataclass(slots=True)

@@ -12,14 +12,14 @@ from typing import Final, Literal
 from everwhen.errors import QuerySyntaxError
 from everwhen.query.diagnostics import query_error
 from everwhen.query.lexer import END, FLOAT, INT, Tokens, tokenize
-from everwhen.query.parser_schema import SchemaParser
+from everwhen.query.parser_users import UserParser
 from everwhen.query.syntax import Begin, Body, Commit, QueryBody, Rollback, Statement
 
 Mode = Literal["EXPLAIN", "PROFILE"] | None
 _STATEMENTS: Final = "a statement (MATCH, CREATE, MERGE, RETURN, CALL, SHOW, BEGIN …)"
 
 
-class Parser(SchemaParser):
+class Parser(UserParser):
     """Adds what stands around a query: options, EXPLAIN, transactions."""
 
     def statement(self) -> Statement:
@@ -81,6 +81,8 @@ class Parser(SchemaParser):
             return self.show()
         if kind == "TERMINATE":
             return self.terminate()
+        if kind in ("CREATE", "ALTER", "DROP") and self.user_ahead():
+            return self.user_command()
         if kind in ("CREATE", "DROP") and self.schema_ahead():
             return self.schema_command()
         if kind == END:

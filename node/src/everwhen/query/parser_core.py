@@ -2,7 +2,7 @@
 
 The parser is one class in layers, each in its module ``parser_*``, each using only what is below
 it or declared here: core < patterns < compound < expressions < updates < calls < clauses <
-schema < parser. It does not backtrack (but for one list, ``[x IN xs, …]``): every choice is made
+schema < users < parser. It does not backtrack (but for one list, ``[x IN xs, …]``): every choice is made
 by looking at a few tokens, in one place by finding a closing bracket.
 
 Depth: every nested expression, pattern or subquery takes from one budget

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from everwhen.query import pretty_users as users
 from everwhen.query import syntax as s
 from everwhen.query.pretty_expressions import ExpressionPrinter
 from everwhen.query.pretty_words import dotted, identifier, quoted
@@ -327,4 +328,8 @@ _BODIES: Final[dict[type[s.Body], Callable[[Printer, Any], str]]] = {
     s.DropConstraint: Printer._drop_constraint,
     s.Show: Printer._show,
     s.TerminateTransactions: Printer._terminate,
+    s.CreateUser: lambda _, tree: users.create_user(tree),
+    s.AlterUser: lambda _, tree: users.alter_user(tree),
+    s.AlterCurrentUser: lambda _, tree: users.alter_current_user(tree),
+    s.DropUser: lambda _, tree: users.drop_user(tree),
 }

@@ -145,9 +145,19 @@ from everwhen.query.syntax_statements import (
     TerminateTransactions,
     YieldPart,
 )
+from everwhen.query.syntax_users import (
+    AlterCurrentUser,
+    AlterUser,
+    CreateUser,
+    DropUser,
+    Password,
+    UserStatus,
+)
 
 __all__ = [
     "AllPropertiesEntry",
+    "AlterCurrentUser",
+    "AlterUser",
     "And",
     "Arithmetic",
     "ArithmeticOp",
@@ -167,10 +177,12 @@ __all__ = [
     "Create",
     "CreateConstraint",
     "CreateIndex",
+    "CreateUser",
     "Delete",
     "Direction",
     "DropConstraint",
     "DropIndex",
+    "DropUser",
     "DynamicLabel",
     "EntityKind",
     "ExistsSubquery",
@@ -209,6 +221,7 @@ __all__ = [
     "NullLiteral",
     "Or",
     "Parameter",
+    "Password",
     "PathPattern",
     "PathSelector",
     "PatternComprehension",
@@ -256,6 +269,7 @@ __all__ = [
     "UnaryPlus",
     "Unwind",
     "Use",
+    "UserStatus",
     "Variable",
     "VariableEntry",
     "VariableLength",

@@ -43,6 +43,20 @@ class TransactionAdministration:
     def principal(self) -> str:
         return self._transaction.caller.principal
 
+    def users(self) -> Sequence[Mapping[str, Any]]:
+        """Everybody who may log on, by name."""
+        users = self._database.state.current.users
+        return [
+            {
+                "user": name,
+                "roles": None,
+                "passwordChangeRequired": users[name].must_change,
+                "suspended": users[name].suspended,
+                "home": None,
+            }
+            for name in sorted(users)
+        ]
+
     def databases(self) -> Sequence[Mapping[str, Any]]:
         facts = self._database.facts
         return [

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from everwhen.codec.users import Credential
 from everwhen.exec.context import Counters, ExecutionContext, Row
 from everwhen.exec.sizes import row_bytes
 from everwhen.model.elements import Node, Path, Relationship
@@ -40,6 +41,8 @@ class Summary:
     notifications: tuple[Notification, ...] = ()
     plan: PlanDescription | None = None
     profiled: bool = False
+    #: what the caller's own credential is from now on, if the statement changed it
+    own_credential: Credential | None = None
 
 
 class Cursor:

@@ -20,6 +20,7 @@ from everwhen.exec.operators import aggregate as _registers_operators  # noqa: F
 from everwhen.exec.procedures import ProcedureDefinition
 from everwhen.limits import (
     OPEN_TRANSACTIONS_MAX,
+    PASSWORD_CHARS_MIN_DEFAULT,
     PLAN_CACHE_ENTRIES_MAX,
     STATEMENT_MEMORY_BYTES_MAX,
 )
@@ -28,6 +29,7 @@ from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Random
 from everwhen.query.compile import CachedPlan, Compiled, Compiler
+from everwhen.query.pretty_users import discreet
 from everwhen.runtime.administration import ServerFacts, TransactionAdministration
 from everwhen.runtime.backend import Backend
 from everwhen.runtime.cursor import Summary
@@ -37,6 +39,7 @@ from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.schema import SchemaRunner
 from everwhen.runtime.statements import Observer, PreparedQuery, PreparedSchema
 from everwhen.runtime.transaction import OpenTransaction
+from everwhen.runtime.users import UserBody, UserRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class DatabaseOptions:
     transaction_memory: int = STATEMENT_MEMORY_BYTES_MAX
     open_transactions_max: int = OPEN_TRANSACTIONS_MAX
     import_folder: Path | None = None
+    password_chars_min: int = PASSWORD_CHARS_MIN_DEFAULT
 
 
 def _ignore(*_: Any) -> None:
@@ -90,11 +94,13 @@ class Database:
         self.statement_memory = options.statement_memory
         self.transaction_memory = options.transaction_memory
         self.import_folder = options.import_folder
+        self.password_chars_min = options.password_chars_min
         self._open_max = options.open_transactions_max
         self._observer = observer
         self._registry = _Registry()
         self._compiler = Compiler(PLAN_CACHE_ENTRIES_MAX)
         self.schema = SchemaRunner(self)
+        self._users = UserRunner(self)
 
     # --- the record ---
 
@@ -158,7 +164,7 @@ class Database:
         """Parsed, planned and built, from the cache where possible."""
         compiled = self._compiler.compile(text, view.catalog, view, ENVIRONMENT, self.procedures)
         if not isinstance(compiled, Compiled):
-            return PreparedSchema(compiled, text)
+            return PreparedSchema(compiled, discreet(compiled, text))
         if compiled.built is None:
             compiled.built = build(compiled.plan.root)
         return PreparedQuery(compiled.plan, compiled.built, self._observer, compiled.lifted)
@@ -180,8 +186,12 @@ class Database:
             return None
         return known.entry
 
-    def run_schema(self, prepared: PreparedSchema, parameters: Mapping[str, Any]) -> Summary:
-        """CREATE or DROP of an index or constraint."""
+    def run_schema(
+        self, prepared: PreparedSchema, parameters: Mapping[str, Any], caller: Caller
+    ) -> Summary:
+        """CREATE or DROP of an index or constraint; commands about users."""
+        if isinstance(prepared.body, UserBody):
+            return self._users.run(prepared.body, parameters, caller)
         return self.schema.run(prepared.body, parameters)
 
     def await_indexes(self, name: str | None, timeout: float, deadline: Deadline) -> None:

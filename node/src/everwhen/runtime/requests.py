@@ -13,11 +13,13 @@ from everwhen.txn.transaction import Isolation
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, for the audit record."""
+    """Who asks, for the audit record and for what they may do."""
 
     principal: str = ""
     client: str = ""
     tag: str = ""
+    #: may do nothing but change the password
+    must_change_password: bool = False
 
 
 def staleness_of(consistency: object, limit: object) -> float:

@@ -75,4 +75,5 @@ class PreparedSchema:
     """A schema command, or BEGIN, COMMIT, ROLLBACK: run by the runtime itself."""
 
     body: syntax.Body
+    #: as it may be shown: without passwords
     text: str

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from everwhen.errors import (
     AccessModeViolation,
+    CredentialsExpired,
     EverwhenError,
     Fault,
     QueryArgumentError,
@@ -22,6 +23,7 @@ from everwhen.errors import (
 from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
 from everwhen.limits import TRANSACTION_METADATA_BYTES_MAX
 from everwhen.model.graph import GraphView
+from everwhen.query import syntax
 from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.environment import Deadline, ServerEnvironment
 from everwhen.runtime.requests import Caller, TransactionOptions
@@ -128,7 +130,6 @@ class OpenTransaction:
             )
         if self.ended:
             raise TransactionStateError("the transaction has ended")
-        self.text = text
         try:
             self.deadline.check()
             return self._run(text, parameters)
@@ -172,7 +173,10 @@ class OpenTransaction:
     def _run(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
         database = self._database
         prepared = database.prepare(text, parameters, self.transaction)
-        self._hash.update(text.encode())
+        self.text = prepared.text if isinstance(prepared, PreparedSchema) else text
+        self._hash.update(self.text.encode())
+        if self.caller.must_change_password:
+            self._allow_only_new_password(prepared)
         if isinstance(prepared, PreparedSchema):
             return self._run_schema(prepared, parameters)
         if prepared.plan.mode == "explain":
@@ -184,6 +188,18 @@ class OpenTransaction:
                 hint="begin one without READ access mode",
             )
         return self._start(prepared, {**parameters, **prepared.lifted})
+
+    @staticmethod
+    def _allow_only_new_password(prepared: PreparedQuery | PreparedSchema) -> None:
+        """:raises CredentialsExpired: it is any other statement."""
+        if not isinstance(prepared, PreparedSchema) or not isinstance(
+            prepared.body, syntax.AlterCurrentUser
+        ):
+            raise CredentialsExpired(
+                "The credentials you provided were valid, but must be changed before you can use "
+                "this instance.",
+                hint="ALTER CURRENT USER SET PASSWORD FROM '…' TO '…'",
+            )
 
     def only_reads(self, text: str, parameters: Mapping[str, Any]) -> bool:
         """Whether a statement changes nothing."""
@@ -219,7 +235,7 @@ class OpenTransaction:
             )
         if self.read_only:
             raise AccessModeViolation("this transaction only reads")
-        summary = self._database.run_schema(prepared, parameters)
+        summary = self._database.run_schema(prepared, parameters, self.caller)
         return Cursor((), iter(()), summary)
 
     # --- pessimistic locks ---

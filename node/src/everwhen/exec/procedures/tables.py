@@ -205,14 +205,23 @@ def _settings(ctx: ExecutionContext, detail: str) -> TableRows:
         }
 
 
+def _users(ctx: ExecutionContext, detail: str) -> TableRows:
+    yield from ctx.environment.administration().users()
+
+
 def _current_user(ctx: ExecutionContext, detail: str) -> TableRows:
-    yield {
-        "user": ctx.environment.administration().principal(),
-        "roles": None,
-        "passwordChangeRequired": False,
-        "suspended": None,
-        "home": None,
-    }
+    administration = ctx.environment.administration()
+    name = administration.principal()
+    known = [user for user in administration.users() if user["user"] == name]
+    yield from known or [
+        {
+            "user": name,
+            "roles": None,
+            "passwordChangeRequired": False,
+            "suspended": None,
+            "home": None,
+        }
+    ]
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -296,6 +305,11 @@ SHOW_TABLES: dict[str, ShowTable] = {
             "validValues isDeprecated"
         ),
         _settings,
+    ),
+    "USERS": ShowTable(
+        _split("user roles passwordChangeRequired suspended home"),
+        _split("user roles passwordChangeRequired suspended home"),
+        _users,
     ),
     "CURRENT USER": ShowTable(
         _split("user roles passwordChangeRequired suspended home"),

@@ -39,6 +39,11 @@ def metadata(
     if counters.contains_updates:
         changed = {name.replace("_", "-"): n for name, n in counters.as_dict().items() if n}
         found["stats"] = {**changed, "contains-updates": True}
+    elif counters.system_updates:
+        found["stats"] = {
+            "system-updates": counters.system_updates,
+            "contains-system-updates": True,
+        }
     if summary.plan is not None:
         found["profile" if summary.profiled else "plan"] = plan(summary.plan)
     if version >= (5, 5):
