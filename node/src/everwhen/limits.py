@@ -53,8 +53,8 @@ SEGMENT_CACHE_BYTES: Final = 256 << 20
 SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 
 # --- transactions ---
-#: mutations in one chunk of a large transaction: about 20 ms of apply
-MUTATIONS_PER_CHUNK: Final = 1_000
+#: mutations in one chunk of a large transaction: less than 20 ms of apply
+MUTATIONS_PER_CHUNK: Final = 400
 #: mutations a transaction buffers before it is sent to the log in chunks
 MUTATIONS_PER_COMMIT_MAX: Final = 5_000
 #: bytes of values in one chunk, and what a transaction buffers before it is sent in chunks
@@ -134,6 +134,11 @@ FOLD_KEYS_PER_STEP: Final = 4_000
 
 # --- this node ---
 OPEN_TRANSACTIONS_MAX: Final = 1_000
+
+#: seconds between two looks at how many objects the collector set aside, and so many more than
+#: twice as many make it look at all of them again
+COLLECTOR_LOOK_SECONDS: Final = 60.0
+COLLECTOR_OBJECTS_MIN: Final = 500_000
 
 #: seconds a thread may keep the interpreter lock (research/raft.md, decision 9)
 SWITCH_INTERVAL_SECONDS: Final = 0.0005

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from everwhen.errors import Fault, SettingsInvalid
 from everwhen.limits import SWITCH_INTERVAL_SECONDS
 from everwhen.runtime.node import Node
 from everwhen.runtime.system import SystemThreads
-from everwhen.server import discovery
+from everwhen.server import collector, discovery
 from everwhen.server.auth.one_user import OneUser
 from everwhen.server.auth.port import NoAuthentication
 from everwhen.server.bolt.conversation import Server
@@ -186,9 +185,8 @@ async def _open_doors(
     await ready.wait()
     await bolt.start(group)
     log.info("bolt_listening", port=bolt.port)
-    # what is here now stays: a full collection that looks at it again holds everybody for 50 ms
-    gc.collect()
-    gc.freeze()
+    collector.set_aside()
+    group.create_task(collector.look_again())
 
 
 def _bolt(
