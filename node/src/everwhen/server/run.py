@@ -19,6 +19,8 @@ from everwhen.server.auth.port import NoAuthentication
 from everwhen.server.bolt.conversation import Server
 from everwhen.server.bolt.listener import SILENCE_SECONDS, BoltOptions, Listener
 from everwhen.server.http.app import Door, HttpOptions, build_app
+from everwhen.server.http.front import FrontSite
+from everwhen.server.http.quick import answering
 from everwhen.server.http.transactions import Registry
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
@@ -145,7 +147,7 @@ async def _run(
     )
     runner = web.AppRunner(build_app(door), access_log=None, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, settings.http.host, settings.http.port)
+    site = FrontSite(runner, settings.http, answering(door))
     again = False
     try:
         async with asyncio.TaskGroup() as group:
@@ -173,7 +175,7 @@ def _fit(node: Node, bolt: Listener) -> bool:
 
 async def _open_doors(
     group: asyncio.TaskGroup,
-    site: web.TCPSite,
+    site: FrontSite,
     runner: web.AppRunner,
     bolt: Listener,
     ready: asyncio.Event,

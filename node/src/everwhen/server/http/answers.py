@@ -12,6 +12,7 @@ from everwhen.query.explain import PlanDescription
 from everwhen.query.physical import Notification
 from everwhen.runtime.cursor import Summary
 from everwhen.server.http.media import (
+    Asked,
     Form,
     NotAcceptable,
     answer_form,
@@ -66,9 +67,7 @@ def error_body(error: EverwhenError) -> dict[str, Any]:
     return body
 
 
-def error_response(
-    request: web.Request, error: EverwhenError, status: int | None = None
-) -> web.Response:
+def error_response(request: Asked, error: EverwhenError, status: int | None = None) -> web.Response:
     """The answer to a request that failed; JSON whatever was asked for."""
     try:
         form = answer_form(request)
@@ -107,8 +106,8 @@ def counters_body(summary: Summary) -> dict[str, Any]:
     return {
         "containsUpdates": summary.counters.contains_updates,
         **{wire: counts[name] for name, wire in _COUNTERS.items()},
-        "containsSystemUpdates": False,
-        "systemUpdates": 0,
+        "containsSystemUpdates": counts["system_updates"] > 0,
+        "systemUpdates": counts["system_updates"],
     }
 
 

@@ -22,7 +22,7 @@ from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
 from everwhen.server.http import admin, bulk, cluster, query, transactions
 from everwhen.server.http.answers import error_response
-from everwhen.server.http.media import NotAcceptable
+from everwhen.server.http.media import Asked, NotAcceptable
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
 
@@ -100,25 +100,30 @@ async def _measured(request: web.Request, handler: Handler) -> web.StreamRespons
         response = error_response(request, _of_aiohttp(error), error.status)
         if isinstance(error, web.HTTPMethodNotAllowed):
             response.headers["Allow"] = error.headers["Allow"]
-    except NotAcceptable as error:
-        problem = RequestInvalid(f"none of {error.wanted!r} is offered")
-        response = error_response(request, problem, 406)
-    except EverwhenError as error:
-        response = error_response(request, error)
-        if isinstance(error, Fault):
-            door.fatal(error)
     except (ConnectionResetError, ConnectionError):
         raise
-    except Exception as error:  # noqa: BLE001 - logged with its trace, answered in the shape
-        logger("http").exception("unexpected_error", path=request.path)
-        response = error_response(
-            request, EverwhenError(f"internal error: {type(error).__name__}: {error}")
-        )
+    except Exception as error:  # noqa: BLE001 - every kind has its answer
+        response = failure(door, request, error)
     route = request.match_info.route.resource
     pattern = "unknown" if route is None else route.canonical
     seconds = time.monotonic() - started
     door.metrics.request(request.method, pattern, response.status, seconds)
     return response
+
+
+def failure(door: Door, request: Asked, error: Exception) -> web.Response:
+    """The answer to a request that went wrong."""
+    if isinstance(error, NotAcceptable):
+        problem = RequestInvalid(f"none of {error.wanted!r} is offered")
+        return error_response(request, problem, 406)
+    if isinstance(error, EverwhenError):
+        if isinstance(error, Fault):
+            door.fatal(error)
+        return error_response(request, error)
+    # logged with its trace, answered in the shape
+    logger("http").error("unexpected_error", path=request.path, exc_info=error)
+    text = f"internal error: {type(error).__name__}: {error}"
+    return error_response(request, EverwhenError(text))
 
 
 def _of_aiohttp(error: web.HTTPException) -> EverwhenError:
@@ -136,9 +141,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
     """Bounds requests under way and asks who is there."""
     door = request.app[DOOR]
     if request.path not in _OPEN_PATHS:
-        if door.requests_open >= door.options.connections_max:
-            raise TooManyRequests("too many requests are under way", hint="try again shortly")
-        request["caller"] = authenticate(request, door.options)
+        request["caller"] = admit(door, request)
     door.requests_open += 1
     try:
         return await handler(request)
@@ -146,7 +149,18 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         door.requests_open -= 1
 
 
-def authenticate(request: web.Request, options: HttpOptions) -> Caller:
+def admit(door: Door, request: Asked) -> Caller:
+    """Who asks.
+
+    :raises TooManyRequests: as many as there is room for are under way.
+    :raises Unauthorized: see ``authenticate``.
+    """
+    if door.requests_open >= door.options.connections_max:
+        raise TooManyRequests("too many requests are under way", hint="try again shortly")
+    return authenticate(request, door.options)
+
+
+def authenticate(request: Asked, options: HttpOptions) -> Caller:
     """Who asks.
 
     :raises Unauthorized: no or wrong credentials where they are asked for.

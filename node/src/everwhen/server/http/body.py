@@ -71,6 +71,11 @@ async def read_json(request: web.Request) -> dict[str, Any]:
         raw = await request.read()
     except web.RequestPayloadError as error:
         raise RequestInvalid("the body does not decode as its Content-Encoding says") from error
+    return json_object(raw)
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """Bytes as a JSON object; see ``read_json``."""
     if not raw.strip():
         return {}
     try:
@@ -88,7 +93,13 @@ async def read_query(request: web.Request, service: Service, form: Form) -> Quer
     :raises RequestInvalid: a field that is unknown or of the wrong type; names it.
     """
     is_typed = request_is_typed(request)
-    content = await read_json(request)
+    return query_of(await read_json(request), service, form, is_typed=is_typed)
+
+
+def query_of(
+    content: dict[str, Any], service: Service, form: Form, *, is_typed: bool
+) -> QueryRequest:
+    """The same for a body that was read."""
     for name in content:
         if name not in _FIELDS:
             raise RequestInvalid(

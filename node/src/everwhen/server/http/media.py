@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
-
-from aiohttp import web
+from typing import Final, Protocol
 
 from everwhen.errors import RequestInvalid
 
@@ -14,6 +13,22 @@ JSON: Final = "application/json"
 TYPED: Final = "application/vnd.neo4j.query"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 LINES: Final = "application/jsonl"
+
+
+class Asked(Protocol):
+    """What is asked of a request here: aiohttp's, or one that ``front`` read itself."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def remote(self) -> str | None: ...
+
+    @property
+    def path(self) -> str: ...
 
 
 class Form(Enum):
@@ -48,7 +63,7 @@ _FORMS: Final = {
 }
 
 
-def answer_form(request: web.Request) -> Form:
+def answer_form(request: Asked) -> Form:
     """The first media type of ``Accept`` that is offered, by weight.
 
     :raises NotAcceptable: none.
@@ -89,7 +104,7 @@ def content_type(form: Form) -> str:
     return form.value + ("; charset=utf-8" if form is not Form.ARROW else "")
 
 
-def request_is_typed(request: web.Request) -> bool:
+def request_is_typed(request: Asked) -> bool:
     """Whether the body is typed JSON.
 
     :raises RequestInvalid: the body is announced as something else than JSON.

@@ -1,0 +1,225 @@
+"""The HTTP port's connections: requests of the usual shape for one statement are answered here,
+everything else goes, connection and all, to aiohttp.
+
+The library's router, middlewares and request objects cost more than a short statement does. What is
+answered here takes the same way through authentication, bounds, metrics and error shapes (``app``);
+only how bytes are read and written differs. A connection that was handed over stays with aiohttp,
+so neither side ever sees half of what the other one read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, cast
+
+from aiohttp import web
+
+from everwhen.limits import HTTP_HEAD_BYTES_MAX, HTTP_QUICK_BODY_BYTES_MAX
+from everwhen.server.http.heads import END, Head, Heads
+from everwhen.settings_groups import HttpSettings
+
+#: seconds after which a connection without a request, or with half of one, is closed
+IDLE_SECONDS: Final = 3_600.0
+HALF_SECONDS: Final = 60.0
+#: seconds a client may take no bytes
+STALL_SECONDS: Final = 60.0
+#: seconds that answers under way get when the node stops
+END_SECONDS: Final = 5.0
+
+
+class Out(Protocol):
+    """Where an answer goes."""
+
+    def write(self, data: bytes) -> None:
+        """Soon; in order."""
+
+    async def drained(self) -> None:
+        """Returns once the client has taken most of what was written.
+
+        :raises TimeoutError: it takes nothing.
+        """
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+
+
+Answering = Callable[[Head, bytes, Out], Awaitable[None]]
+"""Answers one request."""
+
+
+class Front(asyncio.Protocol):
+    """One connection; see the module."""
+
+    def __init__(self, site: FrontSite) -> None:
+        self._site = site
+        self._loop = asyncio.get_running_loop()
+        self._transport = cast("asyncio.Transport", None)
+        self._heads = Heads(None)
+        #: what came and belongs to no request that was begun
+        self._rest = b""
+        self._task: asyncio.Task[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+        self._ending = False
+
+    # --- the socket ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._heads = Heads(str(peer[0]) if peer else None)
+        self._heard = self._loop.time()
+        self._timer = self._loop.call_later(HALF_SECONDS, self._look)
+        self._site.fronts.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        self._rest = self._rest + data if self._rest else data
+        if self._task is None:
+            self._next()
+        elif len(self._rest) > HTTP_HEAD_BYTES_MAX + HTTP_QUICK_BODY_BYTES_MAX:
+            self._transport.pause_reading()
+
+    def _next(self) -> None:
+        """Begin the next request if it is whole."""
+        data = self._rest
+        end = data.find(END, 0, HTTP_HEAD_BYTES_MAX)
+        found = self._heads.read(data[:end]) if end >= 0 else None
+        if found is None:
+            self._hand_over()
+            return
+        head, length = found
+        if length > self._site.body_max:
+            self._hand_over()
+            return
+        begin = end + len(END)
+        if len(data) >= begin + length:
+            self._rest = data[begin + length :]
+            body = data[begin : begin + length]
+            self._task = self._loop.create_task(self._answer(head, body))
+
+    def _hand_over(self) -> None:
+        """From here on the connection is aiohttp's."""
+        self._forget()
+        handler = self._site.handler()
+        self._transport.set_protocol(handler)
+        handler.connection_made(self._transport)
+        handler.data_received(self._rest)
+        self._rest = b""
+
+    def _forget(self) -> None:
+        self._site.fronts.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._ending = True
+        self._forget()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    # --- one request ---
+
+    async def _answer(self, head: Head, body: bytes) -> None:
+        try:
+            await self._site.answer(head, body, self)
+            if self._writable is not None:
+                await self.drained()
+        except TimeoutError:
+            self.abort()
+        finally:
+            self._task = None
+        if self._ending:
+            self._transport.close()
+        elif self._rest:
+            self._transport.resume_reading()
+            self._next()
+
+    def write(self, data: bytes) -> None:
+        """See ``Out``."""
+        self._transport.write(data)
+
+    async def drained(self) -> None:
+        """See ``Out``."""
+        if self._writable is not None:
+            async with asyncio.timeout(STALL_SECONDS):
+                await asyncio.shield(self._writable)
+
+    def abort(self) -> None:
+        """See ``Out``."""
+        self._transport.abort()
+
+    # --- looking after it ---
+
+    def _look(self) -> None:
+        """Close a connection that is silent for too long."""
+        self._timer = self._loop.call_later(HALF_SECONDS, self._look)
+        allowed = HALF_SECONDS if self._rest else IDLE_SECONDS
+        if self._task is None and self._loop.time() - self._heard > allowed:
+            self._transport.close()
+
+    def end(self) -> asyncio.Task[None] | None:
+        """Close, after the answer that is under way, if there is one."""
+        self._ending = True
+        if self._task is None:
+            self._transport.close()
+        return self._task
+
+
+class FrontSite(web.BaseSite):
+    """Listens; belongs to the runner whose server takes what is handed over."""
+
+    __slots__ = ("_host", "_port", "answer", "body_max", "fronts")
+
+    def __init__(self, runner: web.AppRunner, http: HttpSettings, answer: Answering) -> None:
+        super().__init__(runner)
+        self._host = http.host
+        self._port = http.port
+        self.answer = answer
+        self.body_max = min(http.body_bytes_max, HTTP_QUICK_BODY_BYTES_MAX)
+        self.fronts: set[Front] = set()
+
+    @property
+    def name(self) -> str:
+        """Where it listens."""
+        return f"http://{self._host}:{self._port}"
+
+    def handler(self) -> asyncio.Protocol:
+        """A connection of aiohttp."""
+        server = self._runner.server
+        assert server is not None  # set up before a site is made
+        return server()
+
+    async def start(self) -> None:
+        """Listen."""
+        await super().start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Front(self),
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+        )
+
+    async def stop(self) -> None:
+        """Take no more connections; those that are here end after what they answer."""
+        await super().stop()
+        under_way = [task for front in list(self.fronts) if (task := front.end()) is not None]
+        if under_way:
+            await asyncio.wait(under_way, timeout=END_SECONDS)
+        for front in list(self.fronts):
+            front.abort()
