@@ -188,7 +188,7 @@ async def _open_doors(
     await bolt.start(group)
     log.info("bolt_listening", port=bolt.port)
     collector.set_aside()
-    group.create_task(collector.look_again())
+    await collector.look_again()
 
 
 def _bolt(
