@@ -20,7 +20,7 @@ def nodes() -> Iterator[tuple[Server, Server]]:
         secret.write_text(PASSWORD)
         free = Server(folder / "open")
         secured = Server(
-            folder / "secured", "--auth", "basic", "--set", f"http.password_file={secret}"
+            folder / "secured", "--auth", "basic", "--set", f"auth.initial_password_file={secret}"
         )
         try:
             free.start()

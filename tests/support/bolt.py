@@ -172,7 +172,11 @@ class Bolt:
             self.close()
             raise Lost(f"the server answered {answer.hex()} to {version}")
         if logon:
-            self._logon({"scheme": "none"} if auth is None else auth, hello or {})
+            try:
+                self._logon({"scheme": "none"} if auth is None else auth, hello or {})
+            except BaseException:
+                self.close()
+                raise
 
     def _logon(self, auth: Mapping[str, Any], hello: Mapping[str, Any]) -> None:
         extra = {"user_agent": "judge/1", **hello}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,10 +35,19 @@ class Failed(RuntimeError):
 class QueryApi:
     """One connection."""
 
-    def __init__(self, port: int, timeout: float = 60.0, typed: bool = False) -> None:
+    def __init__(
+        self,
+        port: int,
+        timeout: float = 60.0,
+        typed: bool = False,
+        auth: tuple[str, str] | None = None,
+    ) -> None:
         self.port = port
         self.timeout = timeout
         self.typed = typed
+        self.headers: dict[str, str] = {}
+        if auth is not None:
+            self.headers["Authorization"] = f"Basic {b64encode(':'.join(auth).encode()).decode()}"
         self.connection: http.client.HTTPConnection | None = None
 
     def request(
@@ -52,7 +62,7 @@ class QueryApi:
                 "127.0.0.1", self.port, timeout=self.timeout
             )
         try:
-            self.connection.request(method, path, body, dict(headers))
+            self.connection.request(method, path, body, {**self.headers, **headers})
             answer = self.connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as broken:

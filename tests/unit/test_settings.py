@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -61,7 +60,7 @@ def test_unknown_names_are_refused_with_source_and_suggestion(sources, words):
         ("http.port", "many", "must be a whole number"),
         ("http.port", 1.5, "must be a whole number"),
         ("http.port", True, "must be a whole number"),
-        ("http.auth", "maybe", "must be one of none, basic"),
+        ("auth.mode", "maybe", "must be one of basic, none"),
         ("http.host", "", "must be a text"),
         ("node.data_dir", 7, "must be a path"),
         ("node.data_dir", "", "must be a path"),
@@ -105,22 +104,23 @@ def test_what_kubernetes_puts_into_a_pod_is_no_setting():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "db.example", "192.0.2.1"])
 def test_a_door_open_to_others_needs_a_password(host):
-    assert "`http.auth` is `none`" in refusal(flags={"http.host": host})
-    flags = {"http.host": host, "http.auth": "basic", "http.password_file": "/run/secret"}
-    assert load(flags=flags).http.password_file == Path("/run/secret")
+    flags = {"http.host": host, "auth.mode": "none"}
+    assert "`auth.mode` is `none`" in refusal(flags=flags)
+    assert "`auth.mode` is `none`" in refusal(flags={"bolt.host": host, "auth.mode": "none"})
+    assert load(flags={"http.host": host}).auth.mode == "basic"
+    assert load(flags={**flags, "auth.none_anywhere": True}).http.host == host
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_loopback_may_do_without(host):
-    assert load(flags={"http.host": host}).http.host == host
+    assert load(flags={"http.host": host, "auth.mode": "none"}).http.host == host
 
 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"http.auth": "basic"}, "there is no password"),
-        ({"http.password": "x"}, "nobody is asked for"),
-        ({"http.auth": "basic", "http.password": "x", "http.password_file": "y"}, "keep one"),
+        ({"auth.mode": "none", "auth.initial_password": "x"}, "nobody is asked for"),
+        ({"auth.initial_password": "x", "auth.initial_password_file": "y"}, "keep one"),
     ],
 )
 def test_passwords_and_auth_must_agree(flags, words):
@@ -128,13 +128,13 @@ def test_passwords_and_auth_must_agree(flags, words):
 
 
 def test_secrets_are_never_shown():
-    settings = load(flags={"http.auth": "basic", "http.password": "tops3cret"})
-    assert ("http.password", "(hidden)") in [(n, v) for n, v, _ in settings.listing()]
+    settings = load(flags={"auth.initial_password": "tops3cret"})
+    assert ("auth.initial_password", "(hidden)") in [(n, v) for n, v, _ in settings.listing()]
     assert "tops3cret" not in repr(settings) + settings.as_toml() + str([*settings.listing()])
 
 
 def test_a_wrong_secret_is_not_shown_either():
-    assert "tops3cret" not in refusal(flags={"http.password": ["tops3cret"]})
+    assert "tops3cret" not in refusal(flags={"auth.initial_password": ["tops3cret"]})
 
 
 def test_the_printed_file_says_the_same():

@@ -79,6 +79,13 @@ USERS_MAX: Final = 10_000
 USER_NAME_CHARS_MAX: Final = 100
 PASSWORD_CHARS_MAX: Final = 1_000
 PASSWORD_CHARS_MIN_DEFAULT: Final = 8
+#: passwords remembered as right, wrong ones counted per user and address, and checks that wait
+AUTH_VERIFIED_KEPT: Final = 10_000
+AUTH_ATTEMPTS_KEPT: Final = 10_000
+AUTH_CHECKS_WAITING_MAX: Final = 64
+#: wrong passwords in a row from one address for one user, then one attempt per so many seconds
+AUTH_FAILURES_DEFAULT: Final = 5
+AUTH_LOCK_S_DEFAULT: Final = 5.0
 
 # --- log ---
 LOG_ENTRY_BYTES_MAX: Final = 16 << 20

@@ -18,6 +18,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from everwhen.errors import SettingsInvalid
 from everwhen.settings_groups import (
+    AuthSettings,
     BoltSettings,
     ClusterSettings,
     HeadroomSettings,
@@ -45,6 +46,7 @@ class Settings:
     node: NodeSettings = NodeSettings()
     http: HttpSettings = HttpSettings()
     bolt: BoltSettings = BoltSettings()
+    auth: AuthSettings = AuthSettings()
     cluster: ClusterSettings = ClusterSettings()
     limits: LimitSettings = LimitSettings()
     headroom: HeadroomSettings = HeadroomSettings()
@@ -113,6 +115,7 @@ _GROUPS: Final[Mapping[str, Any]] = {
     "node": NodeSettings,
     "http": HttpSettings,
     "bolt": BoltSettings,
+    "auth": AuthSettings,
     "cluster": ClusterSettings,
     "limits": LimitSettings,
     "headroom": HeadroomSettings,
@@ -179,18 +182,7 @@ def _convert(source: str, name: str, raw: object) -> object:
 
 def _check(settings: Settings) -> None:
     """What no single value can say."""
-    http = settings.http
-    if http.password is not None and http.password_file is not None:
-        raise SettingsInvalid("`http.password` and `http.password_file` are both set; keep one")
-    given = http.password is not None or http.password_file is not None
-    if http.auth == "basic" and not given:
-        raise SettingsInvalid(
-            "`http.auth` is `basic` and there is no password", hint="set `http.password_file`"
-        )
-    if http.auth == "none" and given:
-        raise SettingsInvalid(
-            "a password is set that nobody is asked for", hint='set `http.auth = "basic"`'
-        )
+    _check_auth(settings)
     cluster = settings.cluster
     if cluster.secret is not None and cluster.secret_file is not None:
         raise SettingsInvalid("`cluster.secret` and `cluster.secret_file` are both set; keep one")
@@ -201,11 +193,25 @@ def _check(settings: Settings) -> None:
             f"`cluster.host` = {cluster.host!r} is open to others, and there is no secret",
             hint="set `cluster.secret_file`, the same on every member",
         )
-    for name, host in (("http", http.host), ("bolt", settings.bolt.host)):
-        if http.auth == "none" and not _is_loopback(host):
+
+
+def _check_auth(settings: Settings) -> None:
+    auth = settings.auth
+    if auth.initial_password is not None and auth.initial_password_file is not None:
+        raise SettingsInvalid(
+            "`auth.initial_password` and `auth.initial_password_file` are both set; keep one"
+        )
+    if auth.mode == "basic":
+        return
+    if auth.initial_password is not None or auth.initial_password_file is not None:
+        raise SettingsInvalid(
+            "a password is set that nobody is asked for", hint='set `auth.mode = "basic"`'
+        )
+    for name, host in (("http", settings.http.host), ("bolt", settings.bolt.host)):
+        if not (auth.none_anywhere or _is_loopback(host)):
             raise SettingsInvalid(
-                f"`{name}.host` = {host!r} is open to others, and `http.auth` is `none`",
-                hint='set `http.auth = "basic"` and `http.password_file`, or listen on 127.0.0.1',
+                f"`{name}.host` = {host!r} is open to others, and `auth.mode` is `none`",
+                hint='set `auth.mode = "basic"`, or listen on 127.0.0.1',
             )
 
 

@@ -47,19 +47,6 @@ class HttpSettings:
     advertised: str | None = _setting(
         None, "Address (host:port) at which others reach this door; unset, host and port."
     )
-    auth: Literal["none", "basic"] = _setting(
-        "none",
-        "`basic` asks for user and password; `none` is only accepted on a loopback address.",
-    )
-    user: str = _setting(
-        "neo4j", "The user that `basic` lets in; drivers' tools suggest this name."
-    )
-    password: str | None = _setting(
-        None, "The password of that user. Prefer password_file.", secret=True
-    )
-    password_file: Path | None = _setting(
-        None, "File whose first line is the password, so that it is in no process list."
-    )
     body_bytes_max: int = _setting(
         limits.HTTP_BODY_BYTES_DEFAULT,
         "Largest request body; a bigger one is refused before it is read. Bytes.",
@@ -76,7 +63,7 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoltSettings:
-    """The Bolt door, for Neo4j's drivers. Who may come in is what `http.auth` says."""
+    """The Bolt door, for Neo4j's drivers. Who may come in is what `auth.mode` says."""
 
     host: str = _setting("127.0.0.1", "Address to listen on; this machine only by default.")
     port: int = _setting(
@@ -110,6 +97,44 @@ class BoltSettings:
         "A connection from which nothing was heard for so long is closed. Seconds.",
         low=1,
         high=604_800,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthSettings:
+    """Who may come in, through whatever door. Users are made with `CREATE USER`."""
+
+    mode: Literal["basic", "none"] = _setting(
+        "basic",
+        "`basic` asks for a user and a password; `none` asks nobody, on loopback addresses only.",
+    )
+    none_anywhere: bool = _setting(
+        False, "Lets `none` listen on any address: whoever reaches it may do everything."
+    )
+    user: str = _setting("neo4j", "Name of the first user, made where there is none.")
+    initial_password: str | None = _setting(
+        None, "Password of the first user. Prefer initial_password_file.", secret=True
+    )
+    initial_password_file: Path | None = _setting(
+        None,
+        "File whose first line is the password of the first user. Without one, a password is "
+        "generated and printed once.",
+    )
+    password_chars_min: int = _setting(
+        limits.PASSWORD_CHARS_MIN_DEFAULT, "Shortest password taken.", low=1, high=100
+    )
+    failures_max: int = _setting(
+        limits.AUTH_FAILURES_DEFAULT,
+        "Wrong passwords in a row for one user from one address before they have to wait; 0 is no "
+        "bound.",
+        low=0,
+        high=1_000_000,
+    )
+    lock_s: float = _setting(
+        limits.AUTH_LOCK_S_DEFAULT,
+        "How long they then wait between two attempts. Seconds.",
+        low=0,
+        high=86_400,
     )
 
 

@@ -67,7 +67,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     if options.join is not None:
         flags["cluster.join"] = options.join
     if options.auth is not None:
-        flags["http.auth"] = options.auth
+        flags["auth.mode"] = options.auth
     if options.import_folder is not None:
         flags["imports.dir"] = options.import_folder
     for item in options.set:

@@ -32,6 +32,11 @@ def hash_password(password: str, random: Random) -> Credential:
     return Credential(_N, _R, _P, salt, _scrypt(password, salt, _N, _R, _P, _HASH_BYTES))
 
 
+def decoy(random: Random) -> Credential:
+    """A credential that no password matches, at the same cost as any other."""
+    return Credential(_N, _R, _P, random.bytes(_SALT_BYTES), random.bytes(_HASH_BYTES))
+
+
 def matches(credential: Credential, password: str) -> bool:
     """Whether this is the password. Blocking."""
     kept = credential

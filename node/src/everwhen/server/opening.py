@@ -82,6 +82,7 @@ def _node_options(settings: Settings) -> NodeOptions:
             open_transactions_max=bounds.transactions_open_max,
             import_folder=settings.imports.dir,
         ),
+            password_chars_min=settings.auth.password_chars_min,
         marks=Marks(settings.headroom.disk_low_bytes, settings.headroom.memory_low_bytes),
         idle_transaction_seconds=bounds.transaction_idle_s,
         queries_max=bounds.query_workers,

@@ -14,8 +14,8 @@ from everwhen.limits import SWITCH_INTERVAL_SECONDS
 from everwhen.runtime.node import Node
 from everwhen.runtime.system import SystemThreads
 from everwhen.server import collector, discovery
-from everwhen.server.auth.one_user import OneUser
-from everwhen.server.auth.port import NoAuthentication
+from everwhen.server.auth.first import FirstUser, authenticator, first_password
+from everwhen.server.auth.port import Authenticator
 from everwhen.server.bolt.conversation import Server
 from everwhen.server.bolt.listener import SILENCE_SECONDS, BoltOptions, Listener
 from everwhen.server.http.app import Door, HttpOptions, build_app
@@ -51,38 +51,15 @@ def serve(settings: Settings) -> int:
         return 1
 
 
-def _password(settings: Settings) -> str | None:
-    """The password asked for, None for no authentication.
-
-    :raises SettingsInvalid: ``basic`` without a password.
-    """
-    http = settings.http
-    if http.auth == "none":
-        return None
-    if http.password is not None:
-        return http.password
-    if http.password_file is None:
-        raise SettingsInvalid("`http.auth` is basic, but there is no password or password_file")
-    try:
-        first = http.password_file.read_text(encoding="utf-8").splitlines()[:1]
-    except OSError as error:
-        raise SettingsInvalid(
-            f"cannot read http.password_file {http.password_file}: {error.strerror}"
-        ) from error
-    if not first or not first[0]:
-        raise SettingsInvalid(f"http.password_file {http.password_file} is empty")
-    return first[0]
-
-
 async def _serve(settings: Settings) -> int:
     log = logger("node")
-    password = _password(settings)
+    password = first_password(settings)
     secret = cluster_secret(settings)
     if settings.cluster.join is not None:
         discovery.check(settings.cluster.join)
     metrics = Metrics()
     threads = SystemThreads(
-        {"query": settings.limits.query_workers, "log": 1, "apply": 1, "background": 2}
+        {"query": settings.limits.query_workers, "log": 1, "apply": 1, "background": 2, "auth": 2}
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,7 +74,9 @@ async def _serve(settings: Settings) -> int:
             node = await asyncio.to_thread(open_node, settings, secret, threads, metrics)
             node.member.promote_when_ready = asked
             try:
-                again = await _run(settings, node, metrics, password, secret, stop)
+                first = FirstUser(settings, password, node, threads)
+                keeper = authenticator(settings, node, threads)
+                again = await _run(settings, node, metrics, keeper, first, secret, stop)
             finally:
                 await asyncio.to_thread(node.close)
     finally:
@@ -110,7 +89,8 @@ async def _run(
     settings: Settings,
     node: Node,
     metrics: Metrics,
-    password: str | None,
+    keeper: Authenticator,
+    first: FirstUser,
     secret: str,
     stop: asyncio.Event,
 ) -> bool:
@@ -123,7 +103,7 @@ async def _run(
         fault.append(error)
         stop.set()
 
-    bolt = _bolt(settings, node, metrics, password, fatal)
+    bolt = _bolt(settings, node, metrics, keeper, fatal)
     metrics.watch(
         lambda: {
             **_gauges(node),
@@ -134,12 +114,8 @@ async def _run(
     door = Door(
         node,
         metrics,
-        HttpOptions(
-            settings.http.user,
-            password,
-            settings.http.body_bytes_max,
-            settings.http.connections_max,
-        ),
+        HttpOptions(settings.http.body_bytes_max, settings.http.connections_max),
+        keeper,
         lambda: ready.is_set() and not stop.is_set() and _fit(node, bolt),
         fatal,
         Registry(settings.limits.transaction_idle_s),
@@ -153,7 +129,7 @@ async def _run(
         async with asyncio.TaskGroup() as group:
             running = group.create_task(node.run(ready, stop))
             lag = group.create_task(_watch_lag(metrics))
-            doors = group.create_task(_open_doors(group, site, runner, bolt, ready))
+            doors = group.create_task(_open_doors(group, site, runner, bolt, ready, first))
             try:
                 again = await running
             finally:
@@ -179,12 +155,15 @@ async def _open_doors(
     runner: web.AppRunner,
     bolt: Listener,
     ready: asyncio.Event,
+    first: FirstUser,
 ) -> None:
-    """HTTP at once, for status and health; Bolt when there is something to answer with."""
+    """HTTP at once, for status and health; Bolt when there is something to answer with, and
+    somebody who may ask."""
     log = logger("node")
     await site.start()
     log.info("http_listening", port=_port(runner))
     await ready.wait()
+    await first.make()
     await bolt.start(group)
     log.info("bolt_listening", port=bolt.port)
     collector.set_aside()
@@ -195,7 +174,7 @@ def _bolt(
     settings: Settings,
     node: Node,
     metrics: Metrics,
-    password: str | None,
+    keeper: Authenticator,
     fatal: Callable[[Fault], None],
 ) -> Listener:
     """The Bolt door."""
@@ -211,7 +190,7 @@ def _bolt(
 
     server = Server(
         node.parts.service,
-        NoAuthentication() if password is None else OneUser(settings.http.user, password),
+        keeper,
         node.parts.database.clock,
         agent=bolt.server_agent,
         silence_seconds=SILENCE_SECONDS,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from everwhen.codec.users import Credential
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -13,6 +15,10 @@ class Principal:
     name: str = ""
     #: nothing but a change of the password is allowed
     must_change_password: bool = False
+    #: what the password was checked against; None where nobody is asked
+    credential: Credential | None = None
+    #: the one before, if this principal has just changed it and this node may not know that yet
+    former: Credential | None = None
 
 
 class Authenticator(Protocol):
@@ -24,6 +30,14 @@ class Authenticator(Protocol):
         """Who this is. ``scheme`` is ``basic`` or ``none``; ``remote`` the client's address.
 
         :raises Unauthorized: wrong or missing credentials, or a scheme that is not taken.
+        :raises AuthenticationRateLimit: too many wrong ones from there.
+        """
+        ...
+
+    def present(self, principal: Principal) -> Principal:
+        """Somebody who logged on earlier, as they are now. Asked before each of their statements.
+
+        :raises AuthorizationExpired: changed, suspended or dropped meanwhile.
         """
         ...
 
@@ -35,3 +49,6 @@ class NoAuthentication:
         self, scheme: str, principal: str, credentials: str, remote: str
     ) -> Principal:
         return Principal()
+
+    def present(self, principal: Principal) -> Principal:
+        return principal

@@ -7,24 +7,23 @@ Requests are handled one after the other; ``interrupt`` may come at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from everwhen.errors import ClientError, EverwhenError, Fault, QueryCancelled, RequestInvalid
 from everwhen.limits import BOLT_ROWS_PER_PIECE
 from everwhen.ports import Clock
-from everwhen.runtime.requests import Caller, Stop
+from everwhen.runtime.requests import Stop
 from everwhen.runtime.service import Execution, Service
 from everwhen.runtime.transaction import OpenTransaction
 from everwhen.server.auth.port import Authenticator
 from everwhen.server.bolt import failures, summary
 from everwhen.server.bolt import messages as m
 from everwhen.server.bolt.chunking import frame, frames
+from everwhen.server.bolt.identity import Identity
 from everwhen.server.bolt.machine import Machine, OutOfPlace, State, Verdict
 from everwhen.server.bolt.options import Remarks, bookmarks_of, check_database, options_of
 from everwhen.server.bolt.structures import Dialect, encoder
-
-_TEXT_MAX: Final = 200
 
 
 class Channel(Protocol):
@@ -82,7 +81,7 @@ class Conversation:
         self._server = server
         self._channel = channel
         self._number = number
-        self._caller = Caller("", remote, "")
+        self._identity = Identity(server.authenticator, remote)
         self._encode = encoder(self.machine.dialect)
         self._stop = Stop()
         self._remarks = Remarks()
@@ -195,10 +194,9 @@ class Conversation:
             case m.Hello():
                 await self._hello(request)
             case m.Logon():
-                await self._logon(request.auth)
-                self._done(request)
+                self._done(request, await self._identity.log_on(request.auth))
             case m.Logoff():
-                self._caller = replace(self._caller, principal="")
+                self._identity.log_off()
                 self._done(request)
             case m.Route():
                 self._route(request)
@@ -214,14 +212,14 @@ class Conversation:
         agent = extra.get("user_agent")
         if type(agent) is not str:
             raise RequestInvalid("HELLO needs a user_agent")
-        self._caller = replace(self._caller, tag=agent[:_TEXT_MAX])
+        self._identity.call(agent)
         self._remarks = self._remarks.changed(extra)
         routing = extra.get("routing")
         if type(routing) is dict and type(routing.get("address")) is str:
             self._used_address = routing["address"]
-        if machine.version < (5, 1):
-            await self._logon(extra)
+        logged_on = await self._identity.log_on(extra) if machine.version < (5, 1) else {}
         content: dict[str, Any] = {
+            **logged_on,
             "server": self._server.agent,
             "connection_id": f"bolt-{self._number}",
             "hints": {
@@ -236,18 +234,11 @@ class Conversation:
         self._encode = encoder(machine.dialect)
         self._done(request, content)
 
-    async def _logon(self, auth: m.Extra) -> None:
-        parts = [auth.get(name) for name in ("scheme", "principal", "credentials")]
-        scheme, principal, credentials = (each if type(each) is str else "" for each in parts)
-        who = await self._server.authenticator.authenticate(
-            scheme or "none", principal, credentials, self._caller.client
-        )
-        self._caller = replace(self._caller, principal=who.name)
-
     async def _run(self, request: m.Run) -> None:
         service, clock = self._server.service, self._server.clock
         started = clock.monotonic()
         transaction = self._transaction
+        self._identity.check()
         if transaction is not None:
             self.machine.check_room()
             unread = [each.execution for each in self._results.values()]
@@ -257,8 +248,9 @@ class Conversation:
             remarks = self._remarks.changed(request.extra)
             options = options_of(request.extra, service, self._stop, auto_commit=True)
             execution = await service.auto_commit(
-                request.text, request.parameters, options, self._caller
+                request.text, request.parameters, options, self._identity.caller
             )
+        self._identity.note(execution.cursor.summary.own_credential)
         qid = self.machine.ran()
         self._results[qid] = _Result(execution, remarks)
         more: dict[str, Any] = {}
@@ -343,13 +335,15 @@ class Conversation:
 
     async def _begin(self, request: m.Begin) -> None:
         service = self._server.service
+        self._identity.check()
         options = options_of(request.extra, service, self._stop)
         self._transaction_remarks = self._remarks.changed(request.extra)
-        self._transaction = await service.begin(options, self._caller)
+        self._transaction = await service.begin(options, self._identity.caller)
         known = self.machine.version >= (5, 8)
         self._done(request, {"db": summary.DATABASE} if known else None)
 
     async def _commit(self, request: m.Commit) -> None:
+        self._identity.check()
         results, self._results = self._results, {}
         for result in results.values():
             await self._end(result)

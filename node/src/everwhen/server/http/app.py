@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
 import time
-from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,12 +14,13 @@ from everwhen.errors import (
     RequestInvalid,
     RequestTooLarge,
     TooManyRequests,
-    Unauthorized,
 )
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
+from everwhen.server.auth.port import Authenticator
 from everwhen.server.http import admin, bulk, cluster, query, transactions
 from everwhen.server.http.answers import error_response
+from everwhen.server.http.identity import caller_of, knows_secret, need_own_password
 from everwhen.server.http.media import Asked, NotAcceptable
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
@@ -31,10 +30,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """What the door is told. ``password`` None: no authentication (loopback only)."""
+    """What the door is told."""
 
-    user: str
-    password: str | None
     body_bytes_max: int
     connections_max: int
 
@@ -46,6 +43,7 @@ class Door:
     node: Node
     metrics: Metrics
     options: HttpOptions
+    authenticator: Authenticator
     ready: Callable[[], bool]
     #: called when a Fault reaches the door: the node must end
     fatal: Callable[[Fault], None]
@@ -58,6 +56,10 @@ class Door:
 DOOR = web.AppKey("door", Door)
 #: answered without credentials
 _OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/metrics", "/openapi.json"})
+#: where statements go; one of them changes a password that must be changed
+_STATEMENTS = "/db/"
+#: answered to who knows the cluster's secret
+_ADMINISTRATION = frozenset({"/v1/status", *(each.path for each in cluster.routes())})
 
 
 def routes() -> list[web.RouteDef]:
@@ -141,7 +143,10 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
     """Bounds requests under way and asks who is there."""
     door = request.app[DOOR]
     if request.path not in _OPEN_PATHS:
-        request["caller"] = admit(door, request)
+        caller = _administrator(door, request) or await admit(door, request)
+        if not request.path.startswith(_STATEMENTS) or request.path.endswith("/commit"):
+            need_own_password(caller)
+        request["caller"] = caller
     door.requests_open += 1
     try:
         return await handler(request)
@@ -149,34 +154,23 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         door.requests_open -= 1
 
 
-def admit(door: Door, request: Asked) -> Caller:
+def _administrator(door: Door, request: web.Request) -> Caller | None:
+    """Whoever knows the cluster's secret needs no password to administer the group. What changes
+    it asks for the secret by itself."""
+    resource = request.match_info.route.resource
+    if resource is None or resource.canonical not in _ADMINISTRATION:
+        return None
+    if request.method == "GET" and not knows_secret(request, door.secret):
+        return None
+    return Caller("", request.remote or "")
+
+
+async def admit(door: Door, request: Asked) -> Caller:
     """Who asks.
 
     :raises TooManyRequests: as many as there is room for are under way.
-    :raises Unauthorized: see ``authenticate``.
+    :raises Unauthorized: see ``caller_of``.
     """
     if door.requests_open >= door.options.connections_max:
         raise TooManyRequests("too many requests are under way", hint="try again shortly")
-    return authenticate(request, door.options)
-
-
-def authenticate(request: Asked, options: HttpOptions) -> Caller:
-    """Who asks.
-
-    :raises Unauthorized: no or wrong credentials where they are asked for.
-    """
-    client = request.remote or ""
-    tag = request.headers.get("User-Agent", "")[:200]
-    if options.password is None:
-        return Caller("", client, tag)
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            user, _, password = b64decode(encoded, validate=True).decode().partition(":")
-        except ValueError:
-            user, password = "", ""
-        right_user = hmac.compare_digest(user.encode(), options.user.encode())
-        right_password = hmac.compare_digest(password.encode(), options.password.encode())
-        if right_user and right_password:
-            return Caller(user, client, tag)
-    raise Unauthorized("the user name or password is wrong, or missing")
+    return await caller_of(door.authenticator, request)

@@ -39,7 +39,7 @@ def answering(door: Door) -> Answering:
 
 
 async def _answer(door: Door, head: Head, body: bytes, out: Out) -> None:
-    caller = admit(door, head)
+    caller = await admit(door, head)
     door.requests_open += 1
     try:
         service = door.node.parts.service
