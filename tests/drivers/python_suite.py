@@ -14,14 +14,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 import neo4j
-from neo4j import GraphDatabase, Query
+from neo4j import Query
 from neo4j import exceptions as e
 
+from tests.drivers import python_auth as python_auth
 from tests.drivers import python_results as python_results
 from tests.drivers.python_common import (
     CASES,
     MAJOR,
-    PASSWORD,
     bookmarks,
     case,
     driver,
@@ -72,23 +72,6 @@ def unknown_database(port: int, _: int) -> None:
         assert error.code == "Neo.ClientError.Database.DatabaseNotFound"
     with driver(port) as opened, opened.session(database="neo4j") as session:
         assert session.run("RETURN 1").single()[0] == 1
-
-
-# --- auth ----------------------------------------------------------------------------------
-
-
-@case
-def right_and_wrong_password(_: int, secured: int) -> None:
-    uri = f"neo4j://127.0.0.1:{secured}"
-    with GraphDatabase.driver(uri, auth=("neo4j", PASSWORD)) as opened:
-        opened.verify_connectivity()
-        with opened.session() as session:
-            assert session.run("RETURN 1").value() == [1]
-    for auth in (("neo4j", "wrong"), ("nobody", PASSWORD), None):
-        with GraphDatabase.driver(f"bolt://127.0.0.1:{secured}", auth=auth) as opened:
-            session = opened.session()
-            error = raises(e.AuthError, lambda: session.run("RETURN 1"))  # noqa: B023
-            assert error.code == "Neo.ClientError.Security.Unauthorized", error.code
 
 
 # --- transactions --------------------------------------------------------------------------

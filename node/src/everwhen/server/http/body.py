@@ -51,12 +51,12 @@ class QueryRequest:
 
 
 def check_database(request: web.Request) -> None:
-    """There is one database.
+    """There is one database; ``system`` is another name for it.
 
     :raises DatabaseNotFound: another name.
     """
     name = request.match_info["database"]
-    if name.lower() != "neo4j":
+    if name.lower() not in ("neo4j", "system"):
         raise DatabaseNotFound(
             f"there is no database {name!r}", hint="this server has one database: neo4j"
         )

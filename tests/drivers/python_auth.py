@@ -1,0 +1,117 @@
+"""Who may come in, as Neo4j's Python drivers see it; see ``python_suite``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from neo4j import GraphDatabase
+from neo4j import exceptions as e
+
+from tests.drivers.python_common import MAJOR, PASSWORD, case, raises, write
+
+FIRST = "first-password"
+SECOND = "second-password"
+
+
+@contextmanager
+def user(port: int, name: str, password: str) -> Iterator[Any]:
+    made = GraphDatabase.driver(f"bolt://127.0.0.1:{port}", auth=(name, password))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def run(driver: Any, text: str, **parameters: Any) -> list[Any]:
+    with driver.session(database="system") as session:
+        values: list[Any] = session.run(text, parameters).value()
+        return values
+
+
+def code(driver: Any, text: str = "RETURN 1") -> str:
+    """The code of the error that comes."""
+    return str(raises(e.Neo4jError, lambda: run(driver, text)).code).rpartition(".")[2]
+
+
+def add(port: int, name: str, more: str = "CHANGE NOT REQUIRED") -> None:
+    with user(port, "neo4j", PASSWORD) as root:
+        run(root, f"CREATE USER {name} SET PASSWORD $first {more}", first=FIRST)
+
+
+@case
+def right_and_wrong_password(_: int, secured: int) -> None:
+    uri = f"neo4j://127.0.0.1:{secured}"
+    with GraphDatabase.driver(uri, auth=("neo4j", PASSWORD)) as opened:
+        opened.verify_connectivity()
+        with opened.session() as session:
+            assert session.run("RETURN 1").value() == [1]
+    for auth in (("neo4j", "wrong"), ("nobody", PASSWORD), None):
+        with GraphDatabase.driver(f"bolt://127.0.0.1:{secured}", auth=auth) as opened:
+            session = opened.session()
+            error = raises(e.AuthError, lambda: session.run("RETURN 1"))  # noqa: B023
+            assert error.code == "Neo.ClientError.Security.Unauthorized", error.code
+
+
+@case
+def a_password_that_must_be_changed(_: int, secured: int) -> None:
+    add(secured, "beginner", "CHANGE REQUIRED")
+    change = "ALTER CURRENT USER SET PASSWORD FROM $old TO $new"
+    with user(secured, "beginner", FIRST) as opened:
+        assert code(opened) == "CredentialsExpired"
+        run(opened, change, old=FIRST, new=SECOND)
+        assert run(opened, "SHOW CURRENT USER YIELD user, passwordChangeRequired") == ["beginner"]
+    with user(secured, "beginner", FIRST) as opened:
+        assert code(opened) == "Unauthorized"
+    with user(secured, "beginner", SECOND) as opened:
+        assert run(opened, "RETURN 1") == [1]
+
+
+@case
+def users_are_listed_with_counters(_: int, secured: int) -> None:
+    add(secured, "listed")
+    with user(secured, "neo4j", PASSWORD) as root, root.session() as session:
+        names = session.run("SHOW USERS YIELD user").value()
+        assert {"neo4j", "listed"} <= set(names), names
+        counters = session.run("ALTER USER listed SET STATUS SUSPENDED").consume().counters
+        if MAJOR >= 5:
+            assert counters.contains_system_updates
+            assert not counters.contains_updates
+        assert counters.system_updates == 1
+    with user(secured, "listed", FIRST) as opened:
+        assert code(opened) == "Unauthorized"
+
+
+@case
+def who_is_dropped_while_connected(_: int, secured: int) -> None:
+    add(secured, "leaver")
+    with user(secured, "leaver", FIRST) as opened, opened.session() as session:
+        assert session.run("RETURN 1").value() == [1]
+        with user(secured, "neo4j", PASSWORD) as root:
+            run(root, "DROP USER leaver")
+        # the driver meets the end of the open connection, then of the attempt at a new one
+        codes = {code(opened), code(opened), code(opened)}
+        assert codes <= {"AuthorizationExpired", "Unauthorized"}, codes
+        assert code(opened) == "Unauthorized"
+
+
+@case
+def a_managed_transaction_goes_on_after_a_new_logon(_: int, secured: int) -> None:
+    add(secured, "worker")
+    with user(secured, "worker", FIRST) as opened, opened.session() as session:
+        assert session.run("RETURN 1").value() == [1]
+        with user(secured, "neo4j", PASSWORD) as root:
+            text = "CREATE OR REPLACE USER worker SET PASSWORD $first CHANGE NOT REQUIRED"
+            run(root, text, first=FIRST)
+        assert write(session, lambda tx: tx.run("RETURN 2").value()) == [2]
+
+
+@case
+def too_many_wrong_passwords(_: int, secured: int) -> None:
+    add(secured, "guessed")
+    codes = []
+    for number in range(6):
+        with user(secured, "guessed", f"wrong-{number}") as opened:
+            codes.append(code(opened))
+    assert codes == ["Unauthorized"] * 5 + ["AuthenticationRateLimit"], codes
