@@ -160,6 +160,7 @@ class Client:
         bookmarks: Iterable[str] = (),
         retry_seconds: float = 30.0,
         user_agent: str = "everwhen-client/0.1",
+        cluster_secret: str = "",
     ) -> None:
         self._inner = AsyncClient(
             uri,
@@ -168,6 +169,7 @@ class Client:
             bookmarks=bookmarks,
             retry_seconds=retry_seconds,
             user_agent=user_agent,
+            cluster_secret=cluster_secret,
         )
         self._portal = _Portal()
         self.uri = self._inner.uri

@@ -66,8 +66,10 @@ class AsyncClient:
         bookmarks: Iterable[str] = (),
         retry_seconds: float = 30.0,
         user_agent: str = "everwhen-client/0.1",
+        cluster_secret: str = "",
     ) -> None:
         """``uri``: an address or several of one cluster; credentials may stand in it.
+        ``cluster_secret``: what administrators know; needed to change who belongs to the cluster.
 
         :raises ClientMisuse: an address that is none.
         """
@@ -76,7 +78,9 @@ class AsyncClient:
             raise ClientMisuse("the client needs an address")
         pairs = [split_uri(item) for item in given]
         credentials = auth or next((found for _, found in pairs if found), None)
-        self._connection = Connection(auth=credentials, tls=tls, user_agent=user_agent)
+        self._connection = Connection(
+            auth=credentials, tls=tls, user_agent=user_agent, cluster_secret=cluster_secret
+        )
         self.uri = pairs[0][0]
         self._seeds = [base for base, _ in pairs]
         self._members: Members | None = None

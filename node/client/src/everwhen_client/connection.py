@@ -67,6 +67,7 @@ class Connection:
         connect_seconds: float = 10.0,
         silence_seconds: float = 660.0,
         user_agent: str = "everwhen-client/0.1",
+        cluster_secret: str = "",
     ) -> None:
         self._auth = auth
         self._tls = tls
@@ -74,6 +75,7 @@ class Connection:
         self._connect_seconds = connect_seconds
         self._silence_seconds = silence_seconds
         self._user_agent = user_agent
+        self._cluster_secret = cluster_secret
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -84,6 +86,8 @@ class Connection:
             import aiohttp
 
             headers = {"User-Agent": self._user_agent}
+            if self._cluster_secret:
+                headers["X-Everwhen-Secret"] = self._cluster_secret
             if self._auth is not None:
                 headers["Authorization"] = aiohttp.encode_basic_auth(*self._auth)
             self._session = aiohttp.ClientSession(

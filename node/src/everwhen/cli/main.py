@@ -15,7 +15,7 @@ from everwhen.errors import EverwhenError
 from everwhen.version import VERSION
 
 #: modules with ``add_parser(subparsers)``, in the order of ``--help``; imported when needed
-COMMANDS = ("serve", "local", "sh", "import_", "export", "sample", "dump", "verify")
+COMMANDS = ("serve", "local", "sh", "import_", "export", "sample", "admin", "dump", "verify")
 
 
 def build_parser(wanted: str = "") -> argparse.ArgumentParser:

@@ -94,6 +94,9 @@ def status_of(request: web.Request) -> dict[str, Any]:
             "relationships": view.relationship_count(),
         },
         "digest": head.digest.hex(),
+        "configHash": cluster.config_hash(facts.settings),
+        # queries read the record itself, and that is open
+        "imageLoaded": True,
         "ready": door.ready(),
         "fenced": None if node.member.fence.state is None else node.member.fence.state.reason,
         "diskUsed": node.directory.used_bytes(),

@@ -6,6 +6,8 @@ cluster's secret, and may say what it relied on: ``expectedConfigIndex`` and ``o
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -21,6 +23,8 @@ from everwhen.server.secrets import need_secret
 
 _BODY_BYTES_MAX: Final = 64 << 10
 _NAME_CHARS_MAX: Final = 253
+#: settings that differ between the nodes of one group
+_OWN_SETTINGS: Final = frozenset({"host", "port", "advertised", "bootstrap", "join"})
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
@@ -193,6 +197,28 @@ async def members(request: web.Request) -> web.StreamResponse:
     return json_response({"members": members_of(request), "config": config_of(request)})
 
 
+async def config(request: web.Request) -> web.StreamResponse:
+    """``GET /v1/config``: the settings this node runs with, secrets hidden."""
+    settings = door_of(request).node.parts.database.facts.settings
+    return json_response(
+        {
+            "configHash": config_hash(settings),
+            "settings": {name: value for name, value, _ in settings},
+        }
+    )
+
+
+def config_hash(settings: Iterable[tuple[str, str, str]]) -> str:
+    """The same on all nodes that are set up alike: over every setting but those that say who a
+    node is and where it is reached."""
+    lines = [
+        f"{name}={value}\n"
+        for name, value, _ in settings
+        if not name.startswith("node.") and name.rpartition(".")[2] not in _OWN_SETTINGS
+    ]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
 def members_of(request: web.Request) -> list[dict[str, Any]]:
     """Every member with what this node knows of it; positions only on the leader."""
     member = door_of(request).node.member
@@ -227,6 +253,7 @@ def members_of(request: web.Request) -> list[dict[str, Any]]:
 def routes() -> list[web.RouteDef]:
     """Every route of this module."""
     return [
+        web.get("/v1/config", config),
         web.get("/v1/members", members),
         web.post("/v1/members", join),
         web.post("/v1/members/{node}/promote", promote),

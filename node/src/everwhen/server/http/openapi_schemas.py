@@ -173,9 +173,20 @@ SCHEMAS: Final[dict[str, Schema]] = {
             members=_list(ref("Member")),
             counts=_NUMBERS,
             digest=_text(),
+            config=ref("Configuration"),
+            configHash=_text("the same on nodes that are set up alike"),
+            imageLoaded={**_BOOLEAN, "description": "what queries read from is in place"},
+            operatorEpoch=_integer("highest one seen"),
+            featureLevel=_integer(),
+            diskUsed=_integer("bytes"),
         ),
         "additionalProperties": True,
     },
+    "Config": _object(
+        "configHash settings",
+        configHash=_text("the same on nodes that are set up alike"),
+        settings={"type": "object", "additionalProperties": {"type": "string"}},
+    ),
     "Checked": {**_object("", **_CHECKED), "additionalProperties": False},
     "Join": {
         **_object(
