@@ -47,7 +47,7 @@ class Counting(SystemThreads):
 
     async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
         assert pool == "auth"
-        self.checks.append(arguments[0])
+        self.checks.extend(arguments[:1])
         return await super().run(pool, call, *arguments)
 
 
