@@ -46,7 +46,7 @@ class GraphSnapshot:
         "_state",
         "_tokens",
         "_version",
-        "view",
+        "_view",
     )
 
     def __init__(
@@ -71,7 +71,17 @@ class GraphSnapshot:
         self._relationship_images: dict[int, RelationshipImage | None] = {}
         #: nodes fetched one by one so far: tells whether reading ahead would have paid
         self._loads = 0
-        self.view: ElementReader = self if view is None else view
+        #: None stands for itself: a reference to it would keep it until a collection
+        self._view = view
+
+    @property
+    def view(self) -> ElementReader:
+        """What its elements are bound to."""
+        return self if self._view is None else self._view
+
+    def bind(self, view: ElementReader | None) -> None:
+        """Bind elements to ``view``; None: to the snapshot itself."""
+        self._view = view
 
     @property
     def version(self) -> int:

@@ -47,7 +47,7 @@ def attempt(
 ) -> Tried:
     """The statement, up to the command to propose; in a worker thread, or ``at_once`` on the
     event loop, where it ends with ``TakesLong`` before anything would have to wait."""
-    transaction = database.begin(version, options, caller)
+    transaction = database.begin(version, options, caller, writes_first=at_once)
     transaction.deadline.at_once = at_once
     try:
         cursor = transaction.execute(text, parameters)

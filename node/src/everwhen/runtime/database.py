@@ -117,13 +117,25 @@ class Database:
         """The version readable at a time that is closed already."""
         return self.snapshot(self.version).version_at(time_micros)
 
+    def version_closed_at(self, time_micros: int) -> int:
+        """The version readable at a time, which is closed if it is not yet. Waits."""
+        self.backend.close_time(time_micros)
+        return self.version_at(time_micros)
+
     # --- transactions ---
 
     def nanoseconds(self) -> int:
         """A monotonic clock for PROFILE."""
         return int(self.clock.monotonic() * 1e9)
 
-    def begin(self, version: int, options: TransactionOptions, caller: Caller) -> OpenTransaction:
+    def begin(
+        self,
+        version: int,
+        options: TransactionOptions,
+        caller: Caller,
+        *,
+        writes_first: bool = False,
+    ) -> OpenTransaction:
         """A transaction that reads at ``version`` (from a read barrier).
 
         :raises TooManyRequests: too many are open.
@@ -137,7 +149,9 @@ class Database:
                 )
             number = registry.next_number
             registry.next_number += 1
-        transaction = OpenTransaction(self, number, version, options, caller)
+        transaction = OpenTransaction(
+            self, number, version, options, caller, writes_first=writes_first
+        )
         with registry.lock:
             registry.open[number] = transaction
         return transaction
@@ -171,15 +185,11 @@ class Database:
 
     def known_read(self, text: str, version: int) -> CachedPlan | None:
         """The plan of a statement that only reads, if it is there already."""
-        known = self._known(text, version)
+        known = self.known(text, version)
         return known if known is not None and known.plan.kind == "r" else None
 
-    def known_write(self, text: str, version: int) -> CachedPlan | None:
-        """The plan of a statement that writes data, if it is there already."""
-        known = self._known(text, version)
-        return known if known is not None and "w" in known.plan.kind else None
-
-    def _known(self, text: str, version: int) -> CachedPlan | None:
+    def known(self, text: str, version: int) -> CachedPlan | None:
+        """The plan of a statement that reads or writes data, if it is there already."""
         view = self.snapshot(version)
         known = self._compiler.known(text, view.catalog, view)
         if known is None or known.built is None or known.plan.mode != "run":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from everwhen.errors import ExternalResourceFailed, QueryCancelled, TransactionTimedOut
 from everwhen.exec.context import Administration
-from everwhen.ports import Clock, Random
-from everwhen.runtime.backend import Backend
+from everwhen.ports import Clock
 from everwhen.runtime.requests import Stop
+
+if TYPE_CHECKING:
+    from everwhen.runtime.database import Database
+    from everwhen.runtime.transaction import OpenTransaction
 
 csv.field_size_limit(64 << 20)
 
@@ -60,38 +64,21 @@ class Deadline:
 class ServerEnvironment:
     """See ``exec.context.Environment``."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        random: Random,
-        backend: Backend,
-        deadline: Deadline,
-        version_at: Callable[[int], int],
-        administration: Administration,
-        import_folder: Path | None,
-        await_indexes: Callable[[str | None, float, Deadline], None],
-        commit_batch: Callable[[], None],
-        rollback_batch: Callable[[], None],
-    ) -> None:
-        self._clock = clock
-        self._random = random
-        self._backend = backend
-        self._deadline = deadline
-        self._version_at = version_at
-        self._administration = administration
-        self._import_folder = import_folder
-        self._await_indexes = await_indexes
-        self.commit_batch = commit_batch
-        self.rollback_batch = rollback_batch
+    __slots__ = ("_database", "_deadline", "_transaction")
+
+    def __init__(self, database: Database, transaction: OpenTransaction) -> None:
+        self._database = database
+        self._transaction = transaction
+        self._deadline = transaction.deadline
 
     def now_micros(self) -> int:
-        return self._clock.now_micros()
+        return self._database.clock.now_micros()
 
     def random(self) -> float:
-        return self._random.float()
+        return self._database.random.float()
 
     def uuid(self) -> str:
-        return str(self._random.uuid())
+        return str(self._database.random.uuid())
 
     def checkpoint(self) -> None:
         self._deadline.need_thread()
@@ -99,21 +86,26 @@ class ServerEnvironment:
 
     def resolve_time(self, time_micros: int) -> int:
         self._deadline.need_thread()
-        self._backend.close_time(time_micros)
-        return self._version_at(time_micros)
+        return self._database.version_closed_at(time_micros)
+
+    def commit_batch(self) -> None:
+        self._transaction.commit_batch()
+
+    def rollback_batch(self) -> None:
+        self._transaction.rollback_batch()
 
     def administration(self) -> Administration:
         self._deadline.need_thread()
-        return self._administration
+        return self._database.administration(self._transaction)
 
     def await_indexes(self, name: str | None, timeout_seconds: float) -> None:
         self._deadline.need_thread()
-        self._await_indexes(name, timeout_seconds, self._deadline)
+        self._database.await_indexes(name, timeout_seconds, self._deadline)
 
     def open_import_file(self, url: str) -> Iterator[str]:
         """Only ``file:///name`` below the import folder; nothing may lead out of it."""
         self._deadline.need_thread()
-        folder = self._import_folder
+        folder = self._database.import_folder
         if folder is None:
             raise ExternalResourceFailed(
                 "LOAD CSV is off: this server has no import folder",

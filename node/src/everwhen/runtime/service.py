@@ -253,10 +253,15 @@ class Service:
         caller: Caller,
     ) -> Execution:
         """One try of an auto-commit statement, in a transaction of its own."""
-        quick = self._read_at_once(version, text, parameters, options, caller)
-        if quick is not None:
-            return quick
-        tried = self._write_at_once(version, text, parameters, options, caller)
+        tried: Tried | None = None
+        plan = None if options.at is not None else self.database.known(text, version)
+        if plan is not None and not expected_long(plan):
+            if plan.plan.kind == "r":
+                quick = self._read_at_once(plan, version, text, parameters, options, caller)
+                if quick is not None:
+                    return quick
+            elif "w" in plan.plan.kind and options.isolation is not Isolation.PESSIMISTIC:
+                tried = self._write_at_once(plan, version, text, parameters, options, caller)
         if tried is None:
             tried = await self._in_thread(
                 attempt, self.database, version, options, caller, text, parameters
@@ -275,6 +280,7 @@ class Service:
 
     def _read_at_once(
         self,
+        plan: CachedPlan,
         version: int,
         text: str,
         parameters: Mapping[str, Any],
@@ -282,11 +288,6 @@ class Service:
         caller: Caller,
     ) -> Execution | None:
         """See ``_at_once``; in a transaction of its own."""
-        if options.at is not None:
-            return None
-        plan = self.database.known_read(text, version)
-        if plan is None or expected_long(plan):
-            return None
         transaction = self.database.begin(version, options, caller)
         try:
             cursor = self._at_once(transaction, text, parameters, plan)
@@ -300,6 +301,7 @@ class Service:
 
     def _write_at_once(
         self,
+        plan: CachedPlan,
         version: int,
         text: str,
         parameters: Mapping[str, Any],
@@ -307,11 +309,6 @@ class Service:
         caller: Caller,
     ) -> Tried | None:
         """The same for a write, up to the command to propose; until then nothing has happened."""
-        if options.at is not None or options.isolation is Isolation.PESSIMISTIC:
-            return None
-        plan = self.database.known_write(text, version)
-        if plan is None or expected_long(plan):
-            return None
         clock = self.database.clock
         started = clock.monotonic()
         try:

@@ -50,7 +50,10 @@ class OpenTransaction:
         version: int,
         options: TransactionOptions,
         caller: Caller,
+        *,
+        writes_first: bool = False,
     ) -> None:
+        """``writes_first``: its first statement is known to write."""
         self.number = number
         self.options = options
         self.caller = caller
@@ -64,37 +67,27 @@ class OpenTransaction:
         #: a statement of it runs right now
         self.busy = False
         self._database = database
-        self._hash = hashlib.blake2b(digest_size=32)
+        #: the texts of its statements
+        self._texts: list[str] = []
         self._large: int | None = None
         self._locked: set[bytes] = set()
         #: a statement has ended, so its client has seen this snapshot
         self._observed = False
-        self._environment = ServerEnvironment(
-            database.clock,
-            database.random,
-            database.backend,
-            self.deadline,
-            database.version_at,
-            database.administration(self),
-            database.import_folder,
-            database.await_indexes,
-            self._commit_batch,
-            self._rollback_batch,
-        )
         self._ctx: ExecutionContext | None = None
         #: batches of CALL { } IN TRANSACTIONS that are done
         self._batch = 0
-        self.transaction = self._begin(version)
+        self.transaction = self._begin(version, writes_first=writes_first)
 
     # --- views ---
 
-    def _begin(self, version: int) -> Transaction:
+    def _begin(self, version: int, *, writes_first: bool = False) -> Transaction:
         database, options = self._database, self.options
         view: GraphView = database.snapshot(version)
         if options.at is not None:
             kind, moment = options.at
             if kind == "time":
-                moment = self._environment.resolve_time(moment)
+                self.deadline.need_thread()
+                moment = database.version_closed_at(moment)
             view = view.at_version(moment)
         return Transaction(
             view,
@@ -105,6 +98,7 @@ class OpenTransaction:
             lock=self._lock,
             spill=self._spill,
             memory_limit=database.transaction_memory,
+            writes_first=writes_first,
         )
 
     @property
@@ -174,7 +168,7 @@ class OpenTransaction:
         database = self._database
         prepared = database.prepare(text, parameters, self.transaction)
         self.text = prepared.text if isinstance(prepared, PreparedSchema) else text
-        self._hash.update(self.text.encode())
+        self._texts.append(self.text)
         if self.caller.must_change_password:
             self._allow_only_new_password(prepared)
         if isinstance(prepared, PreparedSchema):
@@ -213,7 +207,7 @@ class OpenTransaction:
             view=self.transaction,
             writer=None if self.read_only else self.transaction,
             parameters=parameters,
-            environment=self._environment,
+            environment=ServerEnvironment(database, self),
             now_statement=now,
             now_transaction=self.started_micros,
             memory=MemoryAccount(database.statement_memory),
@@ -277,7 +271,7 @@ class OpenTransaction:
             client=self.caller.client,
             tag=self.caller.tag,
             metadata=metadata,
-            statement_hash=self._hash.digest(),
+            statement_hash=hashlib.blake2b("".join(self._texts).encode(), digest_size=32).digest(),
             salt=self._database.random.bytes(16),
             request_client=client,
             request_sequence=sequence,
@@ -344,14 +338,18 @@ class OpenTransaction:
         return self.options.isolation is Isolation.PESSIMISTIC or self._large is not None
 
     def _end(self) -> None:
+        if self.ended:
+            return
         self.ended = True
         if self.options.isolation is Isolation.PESSIMISTIC:
             self._database.backend.unlock(self.number)
         self._database.forget(self)
+        self._ctx = None
+        self.transaction.close()
 
     # --- CALL { } IN TRANSACTIONS ---
 
-    def _commit_batch(self) -> None:
+    def commit_batch(self) -> None:
         self.deadline.need_thread()
         self._need_auto_commit()
         command = self.prepare_commit()
@@ -359,7 +357,7 @@ class OpenTransaction:
             self._database.backend.propose(command)
         self._next_batch()
 
-    def _rollback_batch(self) -> None:
+    def rollback_batch(self) -> None:
         self.deadline.need_thread()
         self._need_auto_commit()
         self._abort_chunks()

@@ -101,17 +101,27 @@ class NodeTouch:
     keys: dict[str, None] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class Pending:
     """What the next command must carry; dicts serve as ordered sets."""
 
-    created_nodes: dict[int, None] = field(default_factory=dict)
-    changed_nodes: dict[int, NodeTouch] = field(default_factory=dict)
-    deleted_nodes: dict[int, None] = field(default_factory=dict)
-    created_relationships: dict[int, None] = field(default_factory=dict)
-    changed_relationships: dict[int, dict[str, None]] = field(default_factory=dict)
-    deleted_relationships: dict[int, None] = field(default_factory=dict)
-    merges: dict[bytes, None] = field(default_factory=dict)
+    __slots__ = (
+        "changed_nodes",
+        "changed_relationships",
+        "created_nodes",
+        "created_relationships",
+        "deleted_nodes",
+        "deleted_relationships",
+        "merges",
+    )
+
+    def __init__(self) -> None:
+        self.created_nodes: dict[int, None] = {}
+        self.changed_nodes: dict[int, NodeTouch] = {}
+        self.deleted_nodes: dict[int, None] = {}
+        self.created_relationships: dict[int, None] = {}
+        self.changed_relationships: dict[int, dict[str, None]] = {}
+        self.deleted_relationships: dict[int, None] = {}
+        self.merges: dict[bytes, None] = {}
 
     def __len__(self) -> int:
         """The number of mutations this stands for (merge keys travel beside them)."""

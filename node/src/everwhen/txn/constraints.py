@@ -115,6 +115,10 @@ class ConstraintChecks:
         self._version = -1
         self._refresh()
 
+    def close(self) -> None:
+        """Let go of the transaction."""
+        del self._transaction
+
     def _refresh(self) -> None:
         catalog = self._transaction.catalog
         if catalog.version != self._version:

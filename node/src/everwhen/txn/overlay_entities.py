@@ -63,12 +63,17 @@ class EntityOverlay:
         #: whether the snapshot's elements carry this view already
         self._bound = False
         self._bind()
-        self._delegate()
 
     def _bind(self) -> None:
         self._bound = isinstance(self._snapshot, GraphSnapshot)
         if isinstance(self._snapshot, GraphSnapshot):
-            self._snapshot.view = self
+            self._snapshot.bind(self)
+
+    def _unbind(self) -> None:
+        """Break the circle between the two, so that neither waits for a collection."""
+        self._undelegate()
+        if isinstance(self._snapshot, GraphSnapshot):
+            self._snapshot.bind(None)
 
     def _delegate(self) -> None:
         if self._bound and self._reads is None and self._buffer.empty:
@@ -76,8 +81,9 @@ class EntityOverlay:
                 self.__dict__[name] = getattr(self._snapshot, name)
 
     def _undelegate(self) -> None:
-        for name in _DELEGATED:
-            self.__dict__.pop(name, None)
+        if _DELEGATED[0] in self.__dict__:
+            for name in _DELEGATED:
+                del self.__dict__[name]
 
     # --- the view itself ---
 

@@ -39,6 +39,7 @@ class Transaction(BufferedWrites):
     keys (``txn.footprint``) before an entity is first written (PESSIMISTIC); it returns when they
     are held, or raises. ``spill`` is called when more is pending than one entry may carry; it
     must take all of it with ``txn.commit.take_chunks``. ``memory_limit`` bounds ``bytes_estimated``.
+    ``writes_first``: it is not worth while to let the snapshot answer until then.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Transaction(BufferedWrites):
         lock: Callable[[list[bytes]], None] | None = None,
         spill: Callable[[Transaction], None] | None = None,
         memory_limit: int = limits.STATEMENT_MEMORY_BYTES_MAX,
+        writes_first: bool = False,
     ) -> None:
         super().__init__(
             snapshot,
@@ -66,6 +68,14 @@ class Transaction(BufferedWrites):
         #: chunks already taken by ``txn.commit.take_chunks``
         self.chunks_taken = 0
         self._spill = spill
+        if not writes_first:
+            self._delegate()
+
+    def close(self) -> None:
+        """It ended, nobody reads through it any more: let go of everything around it."""
+        self._unbind()
+        self._checks.close()
+        self._lock = self._spill = None
 
     def _full(self) -> None:
         if self._spill is not None:

@@ -35,8 +35,8 @@ from everwhen.limits import (
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock
 from everwhen.runtime.consensus import Leader, Order, ReadMode, order_of
-from everwhen.runtime.replica.leadership import Leadership
-from everwhen.runtime.replica.proposals import Proposal, Superseded
+from everwhen.runtime.replica.leadership import ROOM_SECONDS, ROOM_STEP_SECONDS, Leadership
+from everwhen.runtime.replica.proposals import NoRoom, Proposal, Superseded
 from everwhen.runtime.replica.replica import Replica
 from everwhen.runtime.replica.requests import Requests
 from everwhen.runtime.replica.waiting import Watermark
@@ -45,6 +45,8 @@ from everwhen.txn.replies import decode_reply, encode_reply
 
 _TERM: Final = Struct(">Q")
 _MOMENT_SECONDS: Final = 0.1
+#: seconds between two looks at proposals whose time may be over
+_WATCH_SECONDS: Final = 1.0
 
 
 class Applied(Protocol):
@@ -88,6 +90,7 @@ class GroupConsensus:
         self._describe_leader = describe_leader
         self._versions = Watermark(applied.version)
         self._pending_bytes = 0
+        self._watching = False
         self._closing: asyncio.Future[None] | None = None
         self._closing_at = 0
         self.stopping = False
@@ -112,36 +115,63 @@ class GroupConsensus:
         flags, time = order_of(c.decode(command)) if order is None else order
         proposals = self._replica.proposals
         ticket = proposals.next_ticket()
-        proposal = proposals.open(ticket, envelope.seal(ticket, flags, time, command))
+        deadline = self._clock.monotonic() + PROPOSE_SECONDS
+        proposal = proposals.open(ticket, envelope.seal(ticket, flags, time, command), deadline)
         self._pending_bytes += len(command)
+        if not self._watching:
+            self._watch()
         try:
             return await self._see_through(proposal)
         finally:
             self._pending_bytes -= len(command)
             proposals.close(proposal)
 
+    def _watch(self) -> None:
+        """Look for proposals whose time is over, while there are any."""
+        self._replica.proposals.expire(self._clock.monotonic())
+        self._watching = bool(self._replica.proposals)
+        if self._watching:
+            asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._watch)
+
     async def _see_through(self, proposal: Proposal) -> bytes:
         """Offer it until its outcome is known, or time is up."""
-        deadline = self._clock.monotonic() + PROPOSE_SECONDS
+        replica = self._replica
+        room_until = 0.0
         while True:
+            term, leader = replica.term, replica.leader
             try:
-                await self._offer(proposal, deadline)
-                left = deadline - self._clock.monotonic()
-                await asyncio.wait([proposal.outcome], timeout=max(left, 0.0))
-                if not proposal.outcome.done():
-                    raise OutcomeUnknown(
-                        f"no outcome in {PROPOSE_SECONDS:g} s: the change may or may not be in"
-                    )
-                return encode_reply(proposal.outcome.result())
+                if leader == replica.node_id and not proposal.outcome.done():
+                    proposal.term = term
+                    self._leadership.offer(proposal.payload, term, proposal.told)
+                else:
+                    await self._offer(proposal)
+                return encode_reply(await proposal.outcome)
             except Superseded:
-                self._replica.proposals.again(proposal)
+                replica.proposals.again(proposal)
+            except NotTheLeader:
+                replica.proposals.again(proposal)
+                await self._leader_moved(leader, term)
+            except NoRoom:
+                replica.proposals.again(proposal)
+                room_until = self._room_until(room_until)
+                await asyncio.sleep(ROOM_STEP_SECONDS)
 
-    async def _offer(self, proposal: Proposal, deadline: float) -> None:
-        """Get it into the log of the present leader.
+    def _room_until(self, until: float) -> float:
+        """When a proposal that found no room is to be refused.
+
+        :raises ResourceExhausted: now.
+        """
+        now = self._clock.monotonic()
+        if until and now > until:
+            raise ResourceExhausted("the leader takes no more writes now", hint="try again")
+        return until or now + ROOM_SECONDS
+
+    async def _offer(self, proposal: Proposal) -> None:
+        """Get it into the log of the present leader, another node.
 
         :raises NoLeader: none took it in time; it is in no log.
         """
-        replica = self._replica
+        replica, deadline = self._replica, proposal.deadline
         while not proposal.outcome.done():
             left = deadline - self._clock.monotonic()
             if left <= 0 and proposal.term:
@@ -149,12 +179,11 @@ class GroupConsensus:
             if left <= 0 or not await replica.changed.until(lambda: bool(replica.leader), left):
                 raise NoLeader("no node leads at the moment", hint="try again")
             term, leader = replica.term, replica.leader
+            proposal.term = term
             try:
                 if leader == replica.node_id:
-                    proposal.term = term
-                    await self._leadership.accept(proposal.payload, term)
+                    self._leadership.offer(proposal.payload, term, proposal.told)
                 else:
-                    proposal.term = term
                     body = _TERM.pack(term) + proposal.payload
                     await self._requests.ask(leader, Verb.PROPOSE, body, urgent=len(body) < 65_536)
                 return

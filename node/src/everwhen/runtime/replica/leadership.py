@@ -17,13 +17,17 @@ from everwhen.model.clock import HybridClock
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock
 from everwhen.runtime.lock_service import LockService
+from everwhen.runtime.replica.proposals import NoRoom
 from everwhen.runtime.replica.replica import Replica
 
 #: seconds a proposal waits for room before it is refused
-_ROOM_SECONDS = 5.0
-_ROOM_STEP_SECONDS = 0.01
+ROOM_SECONDS = 5.0
+ROOM_STEP_SECONDS = 0.01
 #: tickets of this term by which a repeated offer is known
 _TICKETS_MAX = 100_000
+
+Told = Callable[[NoRoom | EverwhenError | None], None]
+"""Called with None when a payload entered the log, else with why it did not."""
 
 
 class Leadership:
@@ -45,8 +49,8 @@ class Leadership:
         #: the term the fields below belong to
         self._term = 0
         self._accepted: dict[Ticket, None] = {}
-        #: offered in this turn of the event loop
-        self._incoming: list[tuple[bytes, asyncio.Future[bool]]] = []
+        #: offered in this turn of the event loop, and who is told what became of it
+        self._incoming: list[tuple[bytes, Told]] = []
         self._entering: dict[Ticket, asyncio.Future[bool]] = {}
 
     def need(self, term: int) -> None:
@@ -58,6 +62,10 @@ class Leadership:
             self._begin(term)
 
     def _begin(self, term: int) -> None:
+        # what was offered in another term must not enter the log in this one
+        incoming, self._incoming = self._incoming, []
+        self._entering.clear()
+        _tell(incoming, NotTheLeader("this node leads in another term"))
         self._term = term
         self._accepted.clear()
         self.locks.forget_all()
@@ -72,59 +80,75 @@ class Leadership:
         :raises ResourceExhausted: refused; nothing happened.
         :raises TimeOutOfRange: an own time, or a time to close, later than the clock.
         """
-        deadline = self._clock.monotonic() + _ROOM_SECONDS
+        deadline = self._clock.monotonic() + ROOM_SECONDS
         ticket = envelope.ticket_of(payload)
         while True:
             self.need(term)
             if ticket in self._accepted:
                 return
-            if await asyncio.shield(self._entering.get(ticket) or self._offer(ticket, payload)):
+            if await asyncio.shield(self._entering.get(ticket) or self._take(ticket, payload)):
                 return
             if self._clock.monotonic() > deadline:
                 raise ResourceExhausted("the leader takes no more writes now", hint="try again")
-            await asyncio.sleep(_ROOM_STEP_SECONDS)
+            await asyncio.sleep(ROOM_STEP_SECONDS)
 
-    def _offer(self, ticket: Ticket, payload: bytes) -> asyncio.Future[bool]:
-        """Let a payload enter the log at the end of this turn of the event loop."""
-        loop = asyncio.get_running_loop()
-        entered: asyncio.Future[bool] = loop.create_future()
+    def _take(self, ticket: Ticket, payload: bytes) -> asyncio.Future[bool]:
+        """Let another node's payload enter the log, and remember that it did."""
+        entered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         # an offer may be given up (its node vanished) while others still wait for it
         entered.add_done_callback(lambda done: done.cancelled() or done.exception())
-        if not self._incoming:
-            loop.call_soon(self._enter)
-        self._incoming.append((payload, entered))
+
+        def told(refused: NoRoom | EverwhenError | None) -> None:
+            if refused is None:
+                self._accepted[ticket] = None
+                if len(self._accepted) > _TICKETS_MAX:
+                    del self._accepted[next(iter(self._accepted))]
+            if entered.done():
+                return
+            if isinstance(refused, EverwhenError):
+                entered.set_exception(refused)
+            else:
+                entered.set_result(refused is None)
+
         self._entering[ticket] = entered
+        self._offer(payload, told)
         return entered
+
+    def offer(self, payload: bytes, term: int, told: Told) -> None:
+        """Put a payload of this node into the log of this term at the end of this turn of the
+        event loop; nobody else offers it. ``told`` learns what became of it.
+
+        :raises NotTheLeader: it is in no log of this term.
+        """
+        self.need(term)
+        self._offer(payload, told)
+
+    def _offer(self, payload: bytes, told: Told) -> None:
+        if not self._incoming:
+            asyncio.get_running_loop().call_soon(self._enter)
+        self._incoming.append((payload, told))
 
     def _enter(self) -> None:
         """Append what was offered; each is told whether it is in, or to try again."""
         incoming, self._incoming = self._incoming, []
         self._entering.clear()
         if not self._replica.is_leader or self._replica.term != self._term:
-            refusal = NotTheLeader("this node does not lead any more")
-            _refuse((entered for _, entered in incoming), refusal)
+            _tell(incoming, NotTheLeader("this node does not lead any more"))
             return
-        batch: list[tuple[bytes, asyncio.Future[bool]]] = []
-        for payload, entered in incoming:
+        batch: list[tuple[bytes, Told]] = []
+        for payload, told in incoming:
             try:
-                batch.append((self._stamped(payload), entered))
+                batch.append((self._stamped(payload), told))
             except EverwhenError as error:
-                _refuse([entered], error)
+                told(error)
         if not batch:
             return
         try:
             self._replica.propose([payload for payload, _ in batch])
         except raft.ProposalDropped as dropped:
-            if dropped.may_pass:
-                _tell((entered for _, entered in batch), entered_log=False)
-            else:
-                _refuse((entered for _, entered in batch), NotTheLeader(str(dropped)))
+            _tell(batch, NoRoom() if dropped.may_pass else NotTheLeader(str(dropped)))
             return
-        for payload, _ in batch:
-            self._accepted[envelope.ticket_of(payload)] = None
-        while len(self._accepted) > _TICKETS_MAX:
-            del self._accepted[next(iter(self._accepted))]
-        _tell((entered for _, entered in batch), entered_log=True)
+        _tell(batch, None)
 
     def _stamped(self, payload: bytes) -> bytes:
         """The payload with its commit time."""
@@ -149,13 +173,6 @@ class Leadership:
         return payload
 
 
-def _tell(waiting: Iterable[asyncio.Future[bool]], *, entered_log: bool) -> None:
-    for one in waiting:
-        if not one.done():
-            one.set_result(entered_log)
-
-
-def _refuse(waiting: Iterable[asyncio.Future[bool]], error: EverwhenError) -> None:
-    for one in waiting:
-        if not one.done():
-            one.set_exception(error)
+def _tell(offers: Iterable[tuple[bytes, Told]], refused: NoRoom | EverwhenError | None) -> None:
+    for _, told in offers:
+        told(refused)

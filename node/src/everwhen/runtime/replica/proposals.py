@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from everwhen.codec.envelope import Ticket
-from everwhen.errors import EverwhenError, OutcomeUnknown
+from everwhen.errors import EverwhenError, NoLeader, OutcomeUnknown
+from everwhen.limits import PROPOSE_SECONDS
 from everwhen.runtime.replica.waiting import Signal
 from everwhen.txn.commands import Reply
 
@@ -24,17 +25,28 @@ class Superseded(Exception):
     """Not accepted at the term it was offered at, for certain; offer it again."""
 
 
+class NoRoom(Exception):
+    """Not accepted, and there may be room in a moment; offer it again."""
+
+
 @dataclass(slots=True, eq=False)
 class Proposal:
     """One command of this node that has no outcome yet."""
 
     ticket: Ticket
     payload: bytes
-    #: set by apply; Superseded asks for another try
+    #: set by apply; Superseded and NoRoom ask for another try
     outcome: asyncio.Future[Reply | EverwhenError]
+    #: when to give it up, by the monotonic clock
+    deadline: float
     #: the term it was offered at last; 0: it is in no log
     term: int = 0
-    offers: int = field(default=0)
+
+    def told(self, refused: NoRoom | EverwhenError | None) -> None:
+        """What became of an offer to this node's own log (``leadership.Told``)."""
+        if refused is not None and not self.outcome.done():
+            self.term = 0
+            self.outcome.set_exception(refused)
 
 
 class Proposals:
@@ -59,10 +71,10 @@ class Proposals:
         self._number += 1
         return Ticket(self._node_id, self._incarnation, self._number)
 
-    def open(self, ticket: Ticket, payload: bytes) -> Proposal:
+    def open(self, ticket: Ticket, payload: bytes, deadline: float) -> Proposal:
         """A proposal that is in no log yet."""
         outcome = asyncio.get_running_loop().create_future()
-        proposal = self._open[ticket.number] = Proposal(ticket, payload, outcome)
+        proposal = self._open[ticket.number] = Proposal(ticket, payload, outcome, deadline)
         return proposal
 
     def close(self, proposal: Proposal) -> None:
@@ -78,6 +90,20 @@ class Proposals:
     def is_own(self, ticket: Ticket) -> bool:
         """Whether a ticket was made by this process."""
         return ticket.node == self._node_id and ticket.incarnation == self._incarnation
+
+    def expire(self, now: float) -> None:
+        """Give up those whose time is over; they stand in the order of their deadlines."""
+        for proposal in self._open.values():
+            if proposal.deadline > now:
+                return
+            if proposal.outcome.done():
+                continue
+            if proposal.term:
+                reason = f"no outcome in {PROPOSE_SECONDS:g} s: the change may or may not be in"
+                proposal.outcome.set_exception(OutcomeUnknown(reason))
+            else:
+                reason = "no node leads at the moment"
+                proposal.outcome.set_exception(NoLeader(reason, hint="try again"))
 
     def applied(self, ticket: Ticket, outcome: Reply | EverwhenError) -> None:
         """An entry with a ticket of this process was applied."""
