@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -58,8 +59,17 @@ def modules(*folders: str) -> Iterator[str]:
 
 @cache
 def tree(path: str) -> ast.Module:
-    """The syntax tree of a Python file."""
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"), path)
+    """The syntax tree of a Python file.
+
+    Without the collector: a finalizer that parses, in the middle of this, ends in "AST constructor
+    recursion depth mismatch" (CPython issue 106905).
+    """
+    text = (ROOT / path).read_text(encoding="utf-8")
+    gc.disable()
+    try:
+        return ast.parse(text, path)
+    finally:
+        gc.enable()
 
 
 def pure_modules() -> Iterator[str]:

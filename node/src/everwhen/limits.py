@@ -142,6 +142,8 @@ FOLD_KEYS_PER_STEP: Final = 4_000
 # --- this node ---
 OPEN_TRANSACTIONS_MAX: Final = 1_000
 
+#: seconds between two looks at the files of certificates
+TLS_LOOK_SECONDS: Final = 5.0
 #: seconds between two looks at how many objects the collector set aside, and so many more than
 #: twice as many make it look at all of them again
 COLLECTOR_LOOK_SECONDS: Final = 60.0

@@ -28,6 +28,7 @@ from everwhen.settings_groups import (
     LogSettings,
     NodeSettings,
     StorageSettings,
+    TlsSettings,
 )
 from everwhen.settings_values import as_kind, as_toml_value, unknown
 
@@ -50,6 +51,7 @@ class Settings:
     cluster: ClusterSettings = ClusterSettings()
     limits: LimitSettings = LimitSettings()
     headroom: HeadroomSettings = HeadroomSettings()
+    tls: TlsSettings = TlsSettings()
     storage: StorageSettings = StorageSettings()
     imports: ImportSettings = ImportSettings()
     log: LogSettings = LogSettings()
@@ -119,6 +121,7 @@ _GROUPS: Final[Mapping[str, Any]] = {
     "cluster": ClusterSettings,
     "limits": LimitSettings,
     "headroom": HeadroomSettings,
+    "tls": TlsSettings,
     "storage": StorageSettings,
     "imports": ImportSettings,
     "log": LogSettings,
@@ -183,7 +186,15 @@ def _convert(source: str, name: str, raw: object) -> object:
 def _check(settings: Settings) -> None:
     """What no single value can say."""
     _check_auth(settings)
-    cluster = settings.cluster
+    cluster, tls = settings.cluster, settings.tls
+    if (tls.certificate_file is None) != (tls.key_file is None):
+        raise SettingsInvalid("`tls.certificate_file` and `tls.key_file` go together; set both")
+    files = (cluster.certificate_file, cluster.key_file, cluster.ca_file)
+    if any(files) and not all(files):
+        raise SettingsInvalid(
+            "`cluster.certificate_file`, `cluster.key_file` and `cluster.ca_file` go together; "
+            "set all three"
+        )
     if cluster.secret is not None and cluster.secret_file is not None:
         raise SettingsInvalid("`cluster.secret` and `cluster.secret_file` are both set; keep one")
     if cluster.bootstrap and cluster.join is not None:

@@ -165,6 +165,15 @@ class ClusterSettings:
     secret_file: Path | None = _setting(
         None, "File whose first line is the secret, so that it is in no process list."
     )
+    certificate_file: Path | None = _setting(
+        None,
+        "PEM file: the certificate that members show each other. With it, `key_file` and `ca_file` "
+        "members talk over TLS only, and both sides must show one. Read again when it changes.",
+    )
+    key_file: Path | None = _setting(None, "PEM file: its key, without a passphrase.")
+    ca_file: Path | None = _setting(
+        None, "PEM file: who must have signed the certificates of members."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +246,18 @@ class HeadroomSettings:
         low=0,
         high=1 << 44,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """Encryption of HTTP and Bolt. With a certificate both speak TLS only."""
+
+    certificate_file: Path | None = _setting(
+        None,
+        "PEM file: the certificate that HTTP and Bolt show, then those that signed it. Read again "
+        "when it changes.",
+    )
+    key_file: Path | None = _setting(None, "PEM file: its key, without a passphrase.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

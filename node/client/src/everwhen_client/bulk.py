@@ -13,6 +13,7 @@ that relationships end at must have been answered before.
 from __future__ import annotations
 
 import io
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -54,16 +55,19 @@ class BulkClient:
     """One server; a few connections."""
 
     def __init__(
-        self, uri: str, user: str | None = None, password: str | None = None, *, at_once: int = 4
+        self,
+        uri: str,
+        auth: tuple[str, str] | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        at_once: int = 4,
     ) -> None:
         parts = urlsplit(uri)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BulkError(f"the address must be http://HOST:PORT, got {uri!r}")
         self._base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        auth = None
-        if user is not None or password is not None:
-            auth = aiohttp.encode_basic_auth(user or "neo4j", password or "")
-        self._auth = auth
+        self._auth = None if auth is None else aiohttp.encode_basic_auth(*auth)
+        self._tls = tls
         self._at_once = at_once
         self._session: aiohttp.ClientSession | None = None
 
@@ -72,7 +76,9 @@ class BulkClient:
         if self._auth is not None:
             headers["Authorization"] = self._auth
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._at_once),
+            connector=aiohttp.TCPConnector(
+                limit=self._at_once, ssl=True if self._tls is None else self._tls
+            ),
             timeout=aiohttp.ClientTimeout(sock_connect=10, sock_read=_SILENCE_SECONDS),
             headers=headers,
         )

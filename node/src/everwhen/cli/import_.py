@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from everwhen.cli.connecting import add_credentials, credentials, trust
 from everwhen.cli.loading.create import WINDOW_ROWS, Creation
 from everwhen.cli.loading.merge import merge
 from everwhen.cli.loading.problems import BadRows, ImportFailed
@@ -40,21 +41,12 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("EVERWHEN_URI", "http://127.0.0.1:7474"),
         help="address of the server (default $EVERWHEN_URI, else %(default)s)",
     )
-    parser.add_argument("--user", default=os.environ.get("EVERWHEN_USER"), help="user name")
-    parser.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="password (or $EVERWHEN_PASSWORD)"
-    )
+    add_credentials(parser)
 
 
 def connection(options: argparse.Namespace) -> Wire:
     """The server those arguments name."""
-    password = os.environ.get("EVERWHEN_PASSWORD")
-    if options.password_file is not None:
-        try:
-            password = options.password_file.read_text(encoding="utf-8").rstrip("\n")
-        except OSError as error:
-            raise ImportFailed(f"cannot read {options.password_file}: {error.strerror}") from error
-    return Wire(options.uri, options.user, password)
+    return Wire(options.uri, credentials(options), trust(options))
 
 
 def add_parser(subparsers: Any) -> None:

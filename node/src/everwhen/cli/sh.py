@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from everwhen.cli.connecting import add_credentials, credentials, trust
 from everwhen.cli.shell.render import Screen
 from everwhen.cli.shell.session import Session
 from everwhen.cli.shell.statements import is_whole
@@ -43,24 +44,9 @@ def add_parser(subparsers: Any) -> None:
     )
     add("-c", dest="commands", action="append", metavar="QUERY", help="run this and leave")
     add("--at", metavar="TIME", help="read everything as it was at this time")
-    add("--user", default=os.environ.get("EVERWHEN_USER"), help="user name")
-    add("--password-file", type=Path, metavar="FILE", help="password (or $EVERWHEN_PASSWORD)")
+    add_credentials(parser)
     add("--json", action="store_true", help="JSON lines on a terminal too")
     parser.set_defaults(run=run)
-
-
-def _credentials(options: argparse.Namespace) -> tuple[str, str] | None:
-    password = os.environ.get("EVERWHEN_PASSWORD")
-    if options.password_file is not None:
-        try:
-            password = options.password_file.read_text(encoding="utf-8").rstrip("\n")
-        except OSError as error:
-            raise SettingsInvalid(
-                f"cannot read {options.password_file}: {error.strerror}"
-            ) from error
-    if password is None and options.user is None:
-        return None
-    return options.user or "neo4j", password or ""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,7 +56,11 @@ def run(options: argparse.Namespace) -> int:
         screen.as_table = False
     try:
         client = Client(
-            options.uri, auth=_credentials(options), retry_seconds=5.0, user_agent="everwhen-sh"
+            options.uri,
+            auth=credentials(options),
+            tls=trust(options),
+            retry_seconds=5.0,
+            user_agent="everwhen-sh",
         )
     except ClientMisuse as error:
         raise SettingsInvalid(str(error)) from error

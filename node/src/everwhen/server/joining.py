@@ -25,6 +25,7 @@ from everwhen.server import discovery
 from everwhen.server.http.answers import error_response, json_response
 from everwhen.server.logging import logger
 from everwhen.server.secrets import need_secret
+from everwhen.server.tls import Tls
 from everwhen.settings import Settings
 from everwhen.storage.meta import Meta
 from everwhen.version import VERSION
@@ -51,12 +52,13 @@ class Joining:
     """See the module. ``wait`` returns who the node is from now on, or None if it was stopped."""
 
     def __init__(
-        self, settings: Settings, meta: Meta, addresses: dict[str, str], secret: str
+        self, settings: Settings, meta: Meta, addresses: dict[str, str], secret: str, tls: Tls
     ) -> None:
         self._settings = settings
         self._meta = meta
         self._addresses = addresses
         self._secret = secret
+        self._tls = tls
         self._admitted: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
 
     async def wait(self, stop: asyncio.Event) -> Admission | None:
@@ -66,9 +68,16 @@ class Joining:
         peer = web.AppRunner(self._peer(), access_log=None, shutdown_timeout=_CLOSE_SECONDS)
         try:
             await http.setup()
-            await web.TCPSite(http, settings.http.host, settings.http.port).start()
+            await web.TCPSite(
+                http, settings.http.host, settings.http.port, ssl_context=self._tls.doors
+            ).start()
             await peer.setup()
-            await web.TCPSite(peer, settings.cluster.host, settings.cluster.port).start()
+            await web.TCPSite(
+                peer,
+                settings.cluster.host,
+                settings.cluster.port,
+                ssl_context=None if self._tls.peers is None else self._tls.peers.server,
+            ).start()
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(self._ask())
                 stopping = group.create_task(stop.wait())
@@ -121,7 +130,10 @@ class Joining:
         }
         try:
             async with session.post(
-                f"{url}/v1/members", json=body, headers={wire.HEADER_SECRET: self._secret}
+                f"{url}/v1/members",
+                json=body,
+                headers={wire.HEADER_SECRET: self._secret},
+                ssl=True if self._tls.peers is None else self._tls.peers.client,
             ) as answer:
                 content = await answer.json(content_type=None)
                 if answer.status != 200:
@@ -189,7 +201,9 @@ class Joining:
             except ValueError as error:
                 raise RequestInvalid(f"headers that name no member: {error}") from error
             self._admit(cluster_id, node_id)
-        return web.Response(status=503, reason="joining")
+        answer = web.Response(status=503, reason="joining")
+        answer.force_close()
+        return answer
 
 
 def _reason(content: object) -> str:

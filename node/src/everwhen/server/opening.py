@@ -20,6 +20,7 @@ from everwhen.runtime.transaction import OpenTransaction
 from everwhen.server.joining import Admission, Joining
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
+from everwhen.server.tls import Tls
 from everwhen.settings import Settings
 from everwhen.storage.identity import assign, identify
 from everwhen.storage.meta import Meta
@@ -103,7 +104,9 @@ class Identified(Enum):
     STOPPED = "stopped"
 
 
-async def identify_node(settings: Settings, secret: str, stop: asyncio.Event) -> Identified:
+async def identify_node(
+    settings: Settings, secret: str, tls: Tls, stop: asyncio.Event
+) -> Identified:
     """Make sure that the data directory belongs to a cluster, however long that takes."""
     disk, root = SystemDisk(), Path(settings.node.data_dir)
     holder = f"everwhen, process {os.getpid()}"
@@ -114,7 +117,8 @@ async def identify_node(settings: Settings, secret: str, stop: asyncio.Event) ->
         admission: Admission | None = Admission(uuid4(), 1)
     else:
         logger("node").info("joining", disk=str(meta.disk_id))
-        admission = await Joining(settings, meta, addresses(settings), secret).wait(stop)
+        joining = Joining(settings, meta, addresses(settings), secret, tls)
+        admission = await joining.wait(stop)
     if admission is None:
         return Identified.STOPPED
     await asyncio.to_thread(
@@ -123,7 +127,9 @@ async def identify_node(settings: Settings, secret: str, stop: asyncio.Event) ->
     return Identified.ADMITTED
 
 
-def open_node(settings: Settings, secret: str, threads: SystemThreads, metrics: Metrics) -> Node:
+def open_node(
+    settings: Settings, secret: str, tls: Tls, threads: SystemThreads, metrics: Metrics
+) -> Node:
     """Open the node over the real ports. Blocking."""
     log = logger("node")
     cluster_log = logger("cluster")
@@ -138,6 +144,7 @@ def open_node(settings: Settings, secret: str, threads: SystemThreads, metrics: 
             cluster.host,
             cluster.port,
             addresses(settings)["peer"],
+            tls.peers,
         )
         return Peers(identity, notice)
 

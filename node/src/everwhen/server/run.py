@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
 from everwhen.server.opening import Identified, identify_node, open_node, tell_opened
 from everwhen.server.secrets import cluster_secret
+from everwhen.server.tls import Tls
 from everwhen.settings import Settings
 
 #: seconds between two looks at how late the event loop is
@@ -55,6 +57,7 @@ async def _serve(settings: Settings) -> int:
     log = logger("node")
     password = first_password(settings)
     secret = cluster_secret(settings)
+    tls = Tls(settings)
     if settings.cluster.join is not None:
         discovery.check(settings.cluster.join)
     metrics = Metrics()
@@ -65,18 +68,18 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        identified = await identify_node(settings, secret, stop)
+        identified = await identify_node(settings, secret, tls, stop)
         if identified is Identified.STOPPED:
             return 0
         asked = identified is Identified.ADMITTED and settings.cluster.join is not None
         again = True
         while again:
-            node = await asyncio.to_thread(open_node, settings, secret, threads, metrics)
+            node = await asyncio.to_thread(open_node, settings, secret, tls, threads, metrics)
             node.member.promote_when_ready = asked
             try:
                 first = FirstUser(settings, password, node, threads)
                 keeper = authenticator(settings, node, threads)
-                again = await _run(settings, node, metrics, keeper, first, secret, stop)
+                again = await _run(settings, node, metrics, keeper, first, secret, tls, stop)
             finally:
                 await asyncio.to_thread(node.close)
     finally:
@@ -92,6 +95,7 @@ async def _run(
     keeper: Authenticator,
     first: FirstUser,
     secret: str,
+    tls: Tls,
     stop: asyncio.Event,
 ) -> bool:
     """Serve until ``stop``; True if the node must be opened again."""
@@ -103,7 +107,7 @@ async def _run(
         fault.append(error)
         stop.set()
 
-    bolt = _bolt(settings, node, metrics, keeper, fatal)
+    bolt = _bolt(settings, node, metrics, keeper, fatal, tls.doors)
     metrics.watch(
         lambda: {
             **_gauges(node),
@@ -123,18 +127,18 @@ async def _run(
     )
     runner = web.AppRunner(build_app(door), access_log=None, handler_cancellation=True)
     await runner.setup()
-    site = FrontSite(runner, settings.http, answering(door))
+    site = FrontSite(runner, settings.http, answering(door), tls.doors)
     again = False
     try:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(node.run(ready, stop))
-            lag = group.create_task(_watch_lag(metrics))
+            looking = group.create_task(_look_after(metrics, tls))
             doors = group.create_task(_open_doors(group, site, runner, bolt, ready, first))
             try:
                 again = await running
             finally:
                 doors.cancel()
-                lag.cancel()
+                looking.cancel()
                 await bolt.stop()
                 await runner.cleanup()
     except BaseExceptionGroup as failures:
@@ -176,6 +180,7 @@ def _bolt(
     metrics: Metrics,
     keeper: Authenticator,
     fatal: Callable[[Fault], None],
+    tls: ssl.SSLContext | None,
 ) -> Listener:
     """The Bolt door."""
     bolt = settings.bolt
@@ -208,7 +213,7 @@ def _bolt(
         bolt.idle_s,
         settings.limits.transaction_idle_s,
     )
-    return Listener(server, options)
+    return Listener(server, options, tls)
 
 
 def routing_table(node: Node, alone: str) -> list[tuple[str, list[str]]]:
@@ -244,6 +249,14 @@ def _gauges(node: Node) -> dict[str, float]:
         "everwhen_relationships": node.parts.database.snapshot(state.version).relationship_count(),
         "everwhen_disk_free_bytes": node.headroom.disk_free,
     }
+
+
+async def _look_after(metrics: Metrics, tls: Tls) -> None:
+    """What goes on beside the doors, until cancelled."""
+    log = logger("tls")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_watch_lag(metrics))
+        group.create_task(tls.keep_fresh(lambda event, fields: log.info(event, **fields)))
 
 
 async def _watch_lag(metrics: Metrics) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -34,10 +35,12 @@ class ServerRefused(ClientError):
 class Wire:
     """One server, driven from synchronous code."""
 
-    def __init__(self, uri: str, user: str | None, password: str | None) -> None:
+    def __init__(
+        self, uri: str, auth: tuple[str, str] | None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="wire", daemon=True)
-        self.client = BulkClient(uri, user, password, at_once=_AT_ONCE + 1)
+        self.client = BulkClient(uri, auth, tls=tls, at_once=_AT_ONCE + 1)
         self._sent: deque[Future[Any]] = deque()
 
     def __enter__(self) -> Wire:

@@ -44,6 +44,15 @@ Report = Callable[[str, dict[str, object]], None]
 
 
 @dataclass(frozen=True, slots=True)
+class PeerTls:
+    """How connections between members are encrypted; both sides show a certificate. Whoever keeps
+    the contexts renews them in place."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who this node is, and what opens its doors to the others."""
 
@@ -55,8 +64,7 @@ class Identity:
     port: int
     #: where the others reach this node
     advertised: str
-    server_tls: Callable[[], ssl.SSLContext] | None = None
-    client_tls: Callable[[], ssl.SSLContext] | None = None
+    tls: PeerTls | None = None
 
 
 class Peers:
@@ -100,13 +108,17 @@ class Peers:
         )
         await runner.setup()
         identity = self._identity
-        tls = identity.server_tls() if identity.server_tls is not None else None
+        tls = None if identity.tls is None else identity.tls.server
         site = web.TCPSite(runner, identity.host, identity.port, ssl_context=tls)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=PEER_CONNECT_SECONDS)
         try:
             await site.start()
             async with (
-                aiohttp.ClientSession(timeout=timeout) as self._session,
+                aiohttp.ClientSession(
+                    # a connection on which a node refused, while it was joining, is not used again
+                    connector=aiohttp.TCPConnector(force_close=True),
+                    timeout=timeout,
+                ) as self._session,
                 asyncio.TaskGroup() as self._tasks,
             ):
                 self.set_peers(dict(self._peers))
@@ -129,22 +141,29 @@ class Peers:
         return lane
 
     async def _keep_connected(self, peer: Peer, name: str, lane: _Lane) -> None:
-        reached = refused = False
+        reached, told = False, ""
         while not lane.closed:
             try:
-                async with self._connect(peer, name) as socket:
-                    reached, refused = True, False
+                # all of it, the encryption and the answer too: who stands still answers nothing
+                async with asyncio.timeout(PEER_CONNECT_SECONDS):
+                    connected = await self._connect(peer, name)
+                async with connected as socket:
+                    reached, told = True, ""
                     await lane.pump(socket)
             except aiohttp.WSServerHandshakeError as error:
-                if not refused:
-                    self._report("peer_refused_us", {"peer": peer.node_id, "reason": error.message})
-                reached, refused = False, True
+                if told != error.message:
+                    told = error.message
+                    self._report("peer_refused_us", {"peer": peer.node_id, "reason": told})
+                reached = False
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                if isinstance(error, ConnectionRefusedError | aiohttp.ClientConnectorError):
+                gone = isinstance(error, ConnectionRefusedError | aiohttp.ClientConnectorError)
+                if gone and reached and self._receiver is not None:
                     # it was there and now nobody listens: the process is gone
-                    if reached and self._receiver is not None:
-                        self._receiver.on_lost(peer.node_id)
-                        self._report("peer_lost", {"peer": peer.node_id, "lane": name})
+                    self._receiver.on_lost(peer.node_id)
+                    self._report("peer_lost", {"peer": peer.node_id, "lane": name})
+                elif told != _reason(error):
+                    told = _reason(error)
+                    self._report("peer_not_reached", {"peer": peer.node_id, "reason": told})
                 reached = False
             lane.drop()
             if not lane.closed:
@@ -153,7 +172,7 @@ class Peers:
     def _connect(self, peer: Peer, name: str) -> aiohttp.client._WSRequestContextManager:
         identity = self._identity
         assert self._session is not None
-        scheme = "https" if identity.client_tls is not None else "http"
+        scheme = "http" if identity.tls is None else "https"
         return self._session.ws_connect(
             f"{scheme}://{peer.address}{PATH}",
             headers={
@@ -170,7 +189,7 @@ class Peers:
             compress=0,
             heartbeat=_HEARTBEAT_SECONDS,
             max_msg_size=_MESSAGE_BYTES_MAX,
-            ssl=identity.client_tls() if identity.client_tls is not None else True,
+            ssl=True if identity.tls is None else identity.tls.client,
         )
 
     # --- incoming ---
@@ -253,6 +272,13 @@ def objection(
     if known is not None and headers.get(wire.HEADER_FROM_DISK) != str(known.disk_id):
         return f"node {sender} has data directory {known.disk_id}"
     return None
+
+
+def _reason(error: Exception) -> str:
+    """An error of a connection in words."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    return str(error) or type(error).__name__
 
 
 class _Lane:

@@ -222,12 +222,16 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         """Close once the client took what was sent, or soon. Who is in the middle of a message
         that was refused sends the rest into nothing: a reset would take the answer away."""
-        if self._refused and not self._lost and self._transport.can_write_eof():
+        if self._lost or self._transport.is_closing():
+            # one that was encrypted may have let go of everything: it answers no question
+            pass
+        elif self._refused and self._transport.can_write_eof():
             self._transport.write_eof()
             self._transport.resume_reading()
         else:
+            waiting = self._transport.get_write_buffer_size()
             self._transport.close()
-            if not self._transport.get_write_buffer_size():
+            if not waiting:
                 return
         asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 

@@ -10,6 +10,7 @@ so neither side ever sees half of what the other one read.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, cast
 
@@ -184,8 +185,14 @@ class FrontSite(web.BaseSite):
 
     __slots__ = ("_host", "_port", "answer", "body_max", "fronts")
 
-    def __init__(self, runner: web.AppRunner, http: HttpSettings, answer: Answering) -> None:
-        super().__init__(runner)
+    def __init__(
+        self,
+        runner: web.AppRunner,
+        http: HttpSettings,
+        answer: Answering,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        super().__init__(runner, ssl_context=tls)
         self._host = http.host
         self._port = http.port
         self.answer = answer
@@ -195,7 +202,8 @@ class FrontSite(web.BaseSite):
     @property
     def name(self) -> str:
         """Where it listens."""
-        return f"http://{self._host}:{self._port}"
+        scheme = "http" if self._ssl_context is None else "https"
+        return f"{scheme}://{self._host}:{self._port}"
 
     def handler(self) -> asyncio.Protocol:
         """A connection of aiohttp."""

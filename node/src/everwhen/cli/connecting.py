@@ -1,0 +1,57 @@
+"""How commands reach a server: arguments, password, and whose certificates are trusted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import ssl
+from pathlib import Path
+
+from everwhen.errors import SettingsInvalid
+
+
+def add_credentials(parser: argparse.ArgumentParser) -> None:
+    """Who asks, and whom the server's certificate must be from."""
+    add = parser.add_argument
+    add("--user", default=os.environ.get("EVERWHEN_USER"), help="user name")
+    add("--password-file", type=Path, metavar="FILE", help="password (or $EVERWHEN_PASSWORD)")
+    ca = os.environ.get("EVERWHEN_CA")
+    add(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        default=None if ca is None else Path(ca),
+        help="PEM file: who signed the certificate of an https server, if the system does not "
+        "know them (or $EVERWHEN_CA)",
+    )
+
+
+def credentials(options: argparse.Namespace) -> tuple[str, str] | None:
+    """User and password; None if none was given.
+
+    :raises SettingsInvalid: the file cannot be read.
+    """
+    password = os.environ.get("EVERWHEN_PASSWORD")
+    if options.password_file is not None:
+        try:
+            password = options.password_file.read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise SettingsInvalid(
+                f"cannot read {options.password_file}: {error.strerror}"
+            ) from error
+    if password is None and options.user is None:
+        return None
+    return options.user or "neo4j", password or ""
+
+
+def trust(options: argparse.Namespace) -> ssl.SSLContext | None:
+    """What connections over https check; None: what the system trusts.
+
+    :raises SettingsInvalid: the file cannot be read, or holds no certificate.
+    """
+    if options.ca is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=options.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsInvalid(f"{options.ca} holds no certificates: {error}") from error
