@@ -50,6 +50,11 @@ test-drivers: .venv/ready ## Neo4j's drivers (Python 4.4, 5, 6, JavaScript, Java
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
+.PHONY: chaos
+MINUTES ?= 3
+chaos: .venv/ready ## real processes under load while members die, hang and are cut off; MINUTES=20
+	@$(bin)/python -m tests.cluster.chaos.run --minutes $(MINUTES) $(ARGS)
+
 .PHONY: bench bench-consensus bench-write bench-import bench-point bench-latency bench-bolt
 bench: .venv/ready-bench ## all measurements, one JSON line each
 	@$(MAKE) --no-print-directory --keep-going bench-write bench-import bench-point bench-latency bench-bolt

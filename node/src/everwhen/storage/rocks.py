@@ -309,7 +309,10 @@ class RocksStore:
     def close(self) -> None:
         """Release everything."""
         self._drop_iterators()
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:
+            raise self._latch("closing the record", error) from error
 
     def _latch(self, doing: str, error: Exception) -> EverwhenError:
         """After a failed write nothing more is written: the process must end."""

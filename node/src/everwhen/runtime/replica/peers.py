@@ -315,14 +315,20 @@ class _Lane:
             self.task.cancel()
 
     async def pump(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
-        """Send what is queued until the connection ends."""
+        """Send what is queued until the connection ends.
+
+        :raises OSError, aiohttp.ClientError: it broke while something was sent.
+        """
         self._connected = True
-        async with asyncio.TaskGroup() as group:
-            sending = group.create_task(self._send(socket))
-            # nothing is ever received here but the end (and answers to pings, which it handles)
-            await socket.receive()
-            self._connected = False
-            sending.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                sending = group.create_task(self._send(socket))
+                # nothing is ever received here but the end (and answers to pings, which it handles)
+                await socket.receive()
+                self._connected = False
+                sending.cancel()
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
     async def _send(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         while True:

@@ -1,0 +1,1 @@
+"""Real processes under mixed load while things break; what clients were told is judged after."""

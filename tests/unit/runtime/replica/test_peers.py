@@ -1,0 +1,35 @@
+"""A lane to a peer, over connections that break."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import aiohttp
+import pytest
+
+from everwhen.runtime.replica.peers import _Lane
+
+
+class Closing:
+    """A connection that is going down, and nobody who waits for its end knows yet."""
+
+    async def send_bytes(self, data: bytes) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    async def receive(self) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_connection_that_breaks_while_sending_is_one_to_dial_again() -> None:
+    """What a dialler expects of a broken connection, not a group of it: that would end the node."""
+
+    async def main() -> None:
+        lane = _Lane()
+        pumping = asyncio.ensure_future(lane.pump(cast(Any, Closing())))
+        await asyncio.sleep(0)
+        assert lane.put(b"frame")
+        with pytest.raises(aiohttp.ClientConnectionResetError):
+            await asyncio.wait_for(pumping, 5)
+
+    asyncio.run(main())
