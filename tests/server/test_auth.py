@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +16,7 @@ import pytest
 
 from tests.support import bolt
 from tests.support.bolt import Bolt
-from tests.support.process import Server
+from tests.support.process import Server, program
 from tests.support.query_api import Failed, QueryApi
 
 FIRST: Final = "the-first-password"
@@ -297,16 +299,38 @@ def test_no_password_is_shown_anywhere(server: Server, root: QueryApi) -> None:
     assert any('"hidden"' in line and "127.0.0.1" in line for line in failures)
 
 
-def test_the_commit_says_who_it_was(server: Server, root: QueryApi) -> None:
-    root.run("CREATE USER author SET PASSWORD 'first-password' CHANGE NOT REQUIRED")
-    with connected(server, "author", "first-password") as client:
-        client.run("CREATE (:Signed {by: 'bolt'})")
-    with QueryApi(server.port, auth=("author", "first-password")) as api:
-        api.run("CREATE (:Signed {by: 'http'})")
+def offline(*command: str | Path) -> str:
+    """What a command that needs no server prints."""
+    words = [*program(), *map(str, command)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_commit_says_who_it_was_and_no_file_shows_a_hash(tmp_path: Path) -> None:
+    node = Server(tmp_path / "data", "--auth", "basic", "--set", f"auth.initial_password={FIRST}")
+    node.start()
+    with QueryApi(node.port, auth=("neo4j", FIRST)) as root:
+        root.run("CREATE USER author SET PASSWORD 'first-password' CHANGE NOT REQUIRED")
+        root.run("CREATE (:Signed)")
+    with connected(node, "author", "first-password") as client:
+        client.run("CREATE (:Signed)")
+        client.ask(bolt.BEGIN, {})
+        client.run("CREATE (:Signed)")
+        client.ask(bolt.COMMIT)
+    with QueryApi(node.port, auth=("author", "first-password")) as api:
         transaction = api.begin()
-        api.run_in(transaction, "CREATE (:Signed {by: 'tx'})")
+        api.run_in(transaction, "CREATE (:Signed)")
         api.commit(transaction)
-    assert root.rows("MATCH (s:Signed) RETURN count(s)") == [[3]]
+    assert node.stop() == 0
+    commits = offline("dump", node.directory, "--kind", "journal").splitlines()
+    authors = [re.search(r" by (\S+) from 127.0.0.1 ", line) for line in commits]
+    assert [found and found[1] for found in authors] == ["neo4j", "author", "author", "author"]
+    meta = offline("dump", node.directory, "--kind", "meta").splitlines()
+    users = [line for line in meta if line.startswith("meta user:")]
+    assert [line.split(" = ")[0] for line in users] == ["meta user:author", "meta user:neo4j"]
+    assert all("scrypt(n=16384, r=8, p=5, hidden)" in line for line in users)
+    offline("verify", node.directory)
 
 
 def _generated(output: Path) -> str:
