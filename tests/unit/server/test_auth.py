@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 import pytest
 
@@ -47,7 +47,7 @@ class Counting(SystemThreads):
 
     async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
         assert pool == "auth"
-        self.checks.extend(arguments[:1])
+        self.checks.append(cast("tuple[Any, ...]", arguments)[0])
         return await super().run(pool, call, *arguments)
 
 
