@@ -71,6 +71,9 @@ bench-latency: .venv/ready-bench ## what others feel while something large goes 
 
 bench-bolt: .venv/ready-bench ## reads over Bolt, raw and through the driver, against ArcadeDB
 	@$(bin)/python -m bench.bolt $(ARGS)
+.PHONY: bench-failover
+bench-failover: .venv/ready-bench ## writes around the death of a leader (100 times), and planned changes
+	@$(bin)/python -m bench.failover $(ARGS)
 
 .PHONY: soak-bolt
 soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish

@@ -73,7 +73,9 @@ class SmallDisk:
 class Group:
     """Members n1, n2, …; a member that lost its disk comes back under the same name."""
 
-    def __init__(self, folder: Path, network: Network) -> None:
+    def __init__(self, folder: Path, network: Network | None) -> None:
+        """``network``: between the members; without one they talk to each other directly, and
+        run with the settings they have by default."""
         self._folder = folder
         self._network = network
         self.members: dict[str, Server] = {}
@@ -82,15 +84,16 @@ class Group:
     def add(self, name: str) -> Server:
         """One more, not started."""
         join = next(iter(self.members.values())).port if self.members else None
-        if name == SMALL_DISK_OF:
+        if name == SMALL_DISK_OF and self._network is not None:
             self.small_disk.make()
         # below the mount point: a member that loses its disk loses this folder
         server = Server(self._folder / name / "data", name=name, join=join)
-        server.directory.parent.mkdir(exist_ok=True)
+        server.directory.parent.mkdir(parents=True, exist_ok=True)
         server.output = self._folder / f"{name}.log"
-        proxy = self._network.in_front_of(name, server.peer_port)
-        settings = (*_SETTINGS, f"cluster.advertised=127.0.0.1:{proxy}")
-        server.options = tuple(part for each in settings for part in ("--set", each))
+        if self._network is not None:
+            proxy = self._network.in_front_of(name, server.peer_port)
+            settings = (*_SETTINGS, f"cluster.advertised=127.0.0.1:{proxy}")
+            server.options = tuple(part for each in settings for part in ("--set", each))
         self.members[name] = server
         return server
 
@@ -164,6 +167,16 @@ class Group:
 
         self.until("everybody has applied the same", same)
         return found
+
+    def settle_roughly(self) -> None:
+        """Everybody is there and nearly up to date, under load too."""
+
+        def near() -> bool:
+            seen = [self.status(name) for name in self.members]
+            behind = max(s["commitIndex"] for s in seen) - min(s["appliedIndex"] for s in seen)
+            return behind < 500 and all(s["ready"] for s in seen) and self.leader() is not None
+
+        self.until("everybody keeps up", near)
 
     # --- what is done to them ---
 
