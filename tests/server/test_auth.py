@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -297,6 +298,57 @@ def test_no_password_is_shown_anywhere(server: Server, root: QueryApi) -> None:
     assert FIRST not in everything
     failures = [line for line in everything.splitlines() if "authentication_failed" in line]
     assert any('"hidden"' in line and "127.0.0.1" in line for line in failures)
+
+
+def tool(node: Server, user: str, password: str, *command: str | Path) -> tuple[int, str]:
+    """Exit status and output of a command that asks the server."""
+    done = subprocess.run(
+        [*program(), *map(str, command)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env={
+            **os.environ,
+            "EVERWHEN_URI": f"http://127.0.0.1:{node.port}",
+            "EVERWHEN_USER": user,
+            "EVERWHEN_PASSWORD": password,
+        },
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_tools_log_on(server: Server, root: QueryApi, tmp_path: Path) -> None:
+    root.run("CREATE (:Exported {x: 1})")
+    uri = f"http://127.0.0.1:{server.port}"
+    (tmp_path / "password").write_text(FIRST + "\n")
+    commands: list[tuple[str | Path, ...]] = [
+        ("sh", "-c", "SHOW CURRENT USER YIELD user"),
+        ("export", "--out", tmp_path / "out"),
+        ("admin", "--uri", uri, "status"),
+    ]
+    for command in commands:
+        code, output = tool(server, "neo4j", FIRST, *command)
+        assert code == 0, output
+        code, output = tool(server, f"no-{command[0]}", "wrong-password", *command)
+        assert (code, "password is wrong" in output) == (1, True), output
+    by_file = ("--user", "neo4j", "--password-file", tmp_path / "password")
+    code, output = tool(server, "nobody", "", "sh", *by_file, "-c", "SHOW CURRENT USER YIELD user")
+    assert (code, '"neo4j"' in output) == (0, True), output
+
+
+def test_failures_are_counted_for_whoever_watches(server: Server) -> None:
+    def failures() -> float:
+        with QueryApi(server.port) as api:
+            page = api.request("GET", "/metrics")[2].decode()
+        [line] = re.findall(r"^everwhen_authentication_failures_total (.*)$", page, re.MULTILINE)
+        return float(line)
+
+    before = failures()
+    assert http_code(server, "watched", "wrong-password") == UNAUTHORIZED
+    assert bolt_code(server, "watched", "wrong-password") == UNAUTHORIZED
+    assert failures() == before + 2
 
 
 def offline(*command: str | Path) -> str:

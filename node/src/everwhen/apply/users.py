@@ -81,7 +81,7 @@ class Users:
         if level < LEVEL_USERS:
             raise PreconditionFailed(
                 f"users need feature level {LEVEL_USERS}, the cluster is at {level}",
-                hint="raise it once every member runs this version (POST /v1/feature-level)",
+                hint=f"once every member runs this version: everwhen admin feature-level {LEVEL_USERS}",
             )
 
     def _put(self, user: User) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from everwhen.cli.admin_tables import print_answer, print_members, print_status
+from everwhen.cli.connecting import add_credentials, credentials, trust
 from everwhen.errors import MemberNotFound, SettingsInvalid
 from everwhen_client import Client, ClientMisuse, EverwhenError, OutcomeUnknown
 
@@ -46,6 +47,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="file with the cluster's secret (or $EVERWHEN_CLUSTER_SECRET_FILE)",
     )
+    add_credentials(parser)
     add("--json", action="store_true", help="JSON on a terminal too")
     add("--expected-config-index", type=int, metavar="N", help="refuse unless it is this one")
     add("--operator-epoch", type=int, metavar="N", help="refuse if a higher one was seen")
@@ -202,7 +204,13 @@ _PRINTERS: Final = {"status": print_status, "members": print_members}
 def run(options: argparse.Namespace) -> int:
     """The command; its exit status."""
     try:
-        with Client(options.uri, user_agent="everwhen-admin", cluster_secret=_secret(options)) as c:
+        with Client(
+            options.uri,
+            auth=credentials(options),
+            tls=trust(options),
+            user_agent="everwhen-admin",
+            cluster_secret=_secret(options),
+        ) as c:
             answer = _VERBS[options.verb][2](Administration(c, options))
     except ClientMisuse as error:
         raise SettingsInvalid(str(error)) from error

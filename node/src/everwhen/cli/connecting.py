@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import ssl
+import sys
+from getpass import getpass
 from pathlib import Path
 
 from everwhen.errors import SettingsInvalid
@@ -14,7 +16,12 @@ def add_credentials(parser: argparse.ArgumentParser) -> None:
     """Who asks, and whom the server's certificate must be from."""
     add = parser.add_argument
     add("--user", default=os.environ.get("EVERWHEN_USER"), help="user name")
-    add("--password-file", type=Path, metavar="FILE", help="password (or $EVERWHEN_PASSWORD)")
+    add(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="password (or $EVERWHEN_PASSWORD; on a terminal it is asked for)",
+    )
     ca = os.environ.get("EVERWHEN_CA")
     add(
         "--ca",
@@ -27,7 +34,7 @@ def add_credentials(parser: argparse.ArgumentParser) -> None:
 
 
 def credentials(options: argparse.Namespace) -> tuple[str, str] | None:
-    """User and password; None if none was given.
+    """User and password; None if none was given. A person is asked for the password.
 
     :raises SettingsInvalid: the file cannot be read.
     """
@@ -41,6 +48,8 @@ def credentials(options: argparse.Namespace) -> tuple[str, str] | None:
             ) from error
     if password is None and options.user is None:
         return None
+    if password is None and sys.stdin.isatty():
+        password = getpass(f"password of {options.user}: ")
     return options.user or "neo4j", password or ""
 
 

@@ -60,7 +60,7 @@ class UserRunner:
         if level < LEVEL_USERS:
             raise PreconditionFailed(
                 f"users need feature level {LEVEL_USERS}, the cluster is at {level}",
-                hint="raise it once every member runs this version (POST /v1/feature-level)",
+                hint=f"once every member runs this version: everwhen admin feature-level {LEVEL_USERS}",
             )
 
     def _create(

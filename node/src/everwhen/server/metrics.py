@@ -90,6 +90,12 @@ METRICS: Final = (
         "statements",
         "Statements above `log.slow_query_s`.",
     ),
+    Metric(
+        "everwhen_authentication_failures_total",
+        "counter",
+        "attempts",
+        "Attempts to log on with a wrong password, an unknown name, or as a suspended user.",
+    ),
     # --- the process ---
     Metric(
         "everwhen_event_loop_lag_seconds",
@@ -138,6 +144,7 @@ class Metrics:
         self._statements = self._counter("everwhen_statements_total")
         self._statement_seconds = self._histogram("everwhen_statement_seconds")
         self._slow = self._counter("everwhen_statements_slow_total")
+        self._refused = self._counter("everwhen_authentication_failures_total")
         self._lag = self._histogram("everwhen_event_loop_lag_seconds")
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -160,6 +167,10 @@ class Metrics:
         self._statement_seconds.observe(seconds)
         if slow:
             self._slow.inc()
+
+    def authentication_failed(self) -> None:
+        """Somebody did not get in."""
+        self._refused.inc()
 
     def loop_lag(self, seconds: float) -> None:
         """The event loop woke up so late."""

@@ -78,7 +78,7 @@ async def _serve(settings: Settings) -> int:
             node.member.promote_when_ready = asked
             try:
                 first = FirstUser(settings, password, node, threads)
-                keeper = authenticator(settings, node, threads)
+                keeper = authenticator(settings, node, threads, metrics)
                 again = await _run(settings, node, metrics, keeper, first, secret, tls, stop)
             finally:
                 await asyncio.to_thread(node.close)

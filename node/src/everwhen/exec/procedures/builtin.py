@@ -7,6 +7,8 @@ from itertools import islice
 from typing import Any
 
 from everwhen.exec.context import ExecutionContext
+from everwhen.exec.procedures.apoc_meta import META
+from everwhen.exec.procedures.apoc_write import WRITING
 from everwhen.exec.procedures.definition import ProcedureDefinition, ProcedureField
 from everwhen.model import values as v
 from everwhen.model.elements import Detached, Node, Relationship
@@ -48,7 +50,11 @@ def _info(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> R
 
 
 def _current_user(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
-    yield (ctx.environment.administration().principal(), [], [])
+    administration = ctx.environment.administration()
+    name = administration.principal()
+    known = next((user for user in administration.users() if user["user"] == name), {})
+    flags = ["password_change_required"] if known.get("passwordChangeRequired") else []
+    yield (name, [], flags)
 
 
 def _list_config(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
@@ -249,4 +255,6 @@ _ALL = (
 )
 
 #: By lower-case name: procedure names are not case sensitive.
-PROCEDURES: dict[str, ProcedureDefinition] = {item.name.lower(): item for item in _ALL}
+PROCEDURES: dict[str, ProcedureDefinition] = {
+    item.name.lower(): item for item in (*_ALL, *META, *WRITING)
+}

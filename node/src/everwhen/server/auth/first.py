@@ -23,6 +23,7 @@ from everwhen.server.auth.attempts import Ledger
 from everwhen.server.auth.port import Authenticator, NoAuthentication
 from everwhen.server.auth.users import Users
 from everwhen.server.logging import logger
+from everwhen.server.metrics import Metrics
 from everwhen.settings import Settings
 from everwhen.txn import commands as c
 
@@ -31,7 +32,9 @@ _GENERATED_BYTES: Final = 15
 _LOOK_SECONDS: Final = 0.1
 
 
-def authenticator(settings: Settings, node: Node, threads: Threads) -> Authenticator:
+def authenticator(
+    settings: Settings, node: Node, threads: Threads, metrics: Metrics
+) -> Authenticator:
     """What both doors ask."""
     auth = settings.auth
     if auth.mode == "none":
@@ -39,6 +42,7 @@ def authenticator(settings: Settings, node: Node, threads: Threads) -> Authentic
     log = logger("auth")
 
     def report(event: str, user: str, address: str) -> None:
+        metrics.authentication_failed()
         log.warning(event, user=user, address=address)
 
     state = node.parts.state
@@ -103,7 +107,7 @@ class FirstUser:
                     self._log.error(
                         "users_need_feature_level",
                         level=LEVEL_USERS,
-                        hint="POST /v1/feature-level once every member runs this version",
+                        hint=f"everwhen admin feature-level {LEVEL_USERS}, once every member runs this version",
                     )
                 told = True
             elif self._node.member.replica.is_leader:
