@@ -7,3 +7,6 @@ version of the program does not imply a new format, and the other way round.
 from __future__ import annotations
 
 VERSION = "0.1.0"
+#: the Neo4j whose language, procedures and drivers this build is like; tools decide by it what to
+#: send
+COMPATIBLE = "5.26.0"

@@ -260,7 +260,9 @@ class Binder(CallBinder):
         body = statement.body
         columns: Columns
         if isinstance(body, s.Show):
-            root, columns = self.show(body)
+            root, columns = self.show(body, body.subject, body.arguments, body.qualifier or "")
+        elif isinstance(body, s.TerminateTransactions):
+            root, columns = self.show(body, "TERMINATE TRANSACTIONS", body.ids)
         elif isinstance(body, s.QueryBody):
             if body.time is not None:
                 self.view = self.time_view(body.time)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from everwhen.errors import ProcedureNotFound
 from everwhen.query import bound as b
 from everwhen.query import logical as lg
@@ -222,11 +224,17 @@ class CallBinder(UpdateBinder):
             child, source, variable.slot, clause.with_headers, clause.field_terminator or ","
         )
 
-    def show(self, body: s.Show) -> tuple[p.Operator, list[Variable]]:
-        """``SHOW … YIELD … WHERE … RETURN`` as operators."""
-        table = self.environment.show_table(body.subject)
+    def show(
+        self,
+        body: s.Show | s.TerminateTransactions,
+        subject: str,
+        asked: Sequence[s.Expression],
+        detail: str = "",
+    ) -> tuple[p.Operator, list[Variable]]:
+        """``SHOW … YIELD … WHERE … RETURN`` as operators; TERMINATE answers in the same way."""
+        table = self.environment.show_table(subject)
         if table is None:
-            raise self.fail(body.at, f"SHOW {body.subject} is not known", "UnexpectedSyntax")
+            raise self.fail(body.at, f"SHOW {subject} is not known", "UnexpectedSyntax")
         part = body.part or s.YieldPart(at=body.at)
         names = [item.name for item in part.yields or ()]
         if part.yields is None:
@@ -235,15 +243,14 @@ class CallBinder(UpdateBinder):
         for name, item in zip(names, part.yields or (), strict=False):
             if name not in table.columns:
                 raise self.fail(item.at, f"SHOW has no column `{name}`", "UndefinedVariable")
-        arguments = tuple(self.value(e) for e in body.arguments)
+        arguments = tuple(self.value(e) for e in asked)
         yields: list[tuple[str, int]] = []
         for number, name in enumerate(names):
             alias = part.yields[number].alias if part.yields else None
             made = self.declare(alias or s.Variable(name, at=body.at))
             yields.append((name, made.slot))
         columns = list(self.scope.variables.values())
-        detail = body.qualifier or ""
-        root: p.Operator = p.ShowTable(body.subject, tuple(yields), arguments, detail)
+        root: p.Operator = p.ShowTable(subject, tuple(yields), arguments, detail)
         return self._show_tail(root, part, columns)
 
     def _show_tail(

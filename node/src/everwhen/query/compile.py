@@ -187,7 +187,7 @@ def _plan(
     """The plan with the values it was lifted with; None for them: planned as it stands."""
     try:
         statement = parse_tokens(lifted.tokens)
-        if not isinstance(statement.body, (s.QueryBody, s.Show)):
+        if not isinstance(statement.body, (s.QueryBody, s.Show, s.TerminateTransactions)):
             return _unplanned(statement, catalog)
         types = {name: of_value(value) for name, value in lifted.parameters.items()}
         found = plan(statement, catalog, statistics, environment, types)

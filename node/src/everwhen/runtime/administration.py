@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from everwhen.model.moments import micros_text
+from everwhen.version import COMPATIBLE
 
 if TYPE_CHECKING:
     from everwhen.runtime.database import Database
@@ -38,7 +39,10 @@ class TransactionAdministration:
         return self._database.facts.settings
 
     def components(self) -> Sequence[tuple[str, list[str], str]]:
-        return [("Everwhen Kernel", [self._database.facts.version], "community")]
+        return [
+            ("Neo4j Kernel", [COMPATIBLE], "community"),
+            ("Everwhen", [self._database.facts.version], "community"),
+        ]
 
     def principal(self) -> str:
         return self._transaction.caller.principal
@@ -108,6 +112,24 @@ class TransactionAdministration:
             }
             for each in self._database.open_transactions()
         ]
+
+    def terminate(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """Make open transactions end: what they run stops soon, and they cannot commit."""
+        known = {transaction_name(each.number): each for each in self._database.open_transactions()}
+        rows = []
+        for name in dict.fromkeys(names):
+            each = known.get(name)
+            if each is not None:
+                by = self._transaction.caller.principal
+                each.deadline.cancelled = "the transaction was terminated" + (by and f" by {by}")
+            rows.append(
+                {
+                    "transactionId": name,
+                    "username": None if each is None else each.caller.principal,
+                    "message": f"Transaction {'not found' if each is None else 'terminated'}.",
+                }
+            )
+        return rows
 
 
 def transaction_name(number: int) -> str:

@@ -17,6 +17,7 @@ from everwhen.errors import (
     BookmarkInvalid,
     EverwhenError,
     Fault,
+    QueryCancelled,
     ShuttingDown,
     TransactionConflict,
     TransactionNotFound,
@@ -43,10 +44,6 @@ _Arguments = TypeVarTuple("_Arguments")
 
 #: an auto-commit write without a deadline of its own is run again for this long (seconds)
 AUTO_RETRY_SECONDS = 30.0
-
-
-def _no_fence() -> None:
-    """A database that belongs to no group is never fenced."""
 
 
 @dataclass(slots=True)
@@ -81,8 +78,8 @@ class Service:
         #: held by the one statement that runs again after a conflict
         self._contended = asyncio.Lock()
         self.stopping = False
-        #: raises if this node must not answer (``replica.fence``)
-        self.check_fence: Callable[[], None] = _no_fence
+        #: raises if this node must not answer (``replica.fence``); without a group it never does
+        self.check_fence: Callable[[], None] = lambda: None
 
     def _check_serving(self) -> None:
         """:raises ShuttingDown, NodeFenced: nothing begins here any more."""
@@ -383,14 +380,19 @@ class Service:
         )
 
     async def end_idle(self, idle_seconds: float) -> int:
-        """Rolls back explicit transactions nobody used for so long; how many."""
+        """Rolls back explicit transactions nobody used for so long, or that were terminated; how
+        many."""
         now = self.database.clock.monotonic()
         ended = await self.bulk.end_idle(idle_seconds)
         for transaction in self.database.open_transactions():
             idle = now - transaction.last_used
-            if transaction.busy or transaction.options.auto_commit or idle < idle_seconds:
+            if transaction.busy or transaction.options.auto_commit:
                 continue
-            transaction.failed = TransactionTimedOut(f"idle for more than {idle_seconds:g} s")
+            reason = transaction.deadline.cancelled
+            if reason is None and idle < idle_seconds:
+                continue
+            late = TransactionTimedOut(f"idle for more than {idle_seconds:g} s")
+            transaction.failed = late if reason is None else QueryCancelled(reason)
             await self.rollback(transaction)
             ended += 1
         return ended

@@ -18,6 +18,7 @@ from everwhen.errors import (
     EverwhenError,
     Fault,
     QueryArgumentError,
+    QueryCancelled,
     TransactionStateError,
 )
 from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
@@ -285,6 +286,8 @@ class OpenTransaction:
                 "a statement of this transaction failed; it can only be rolled back",
                 hint=self.failed.message,
             )
+        if self.deadline.cancelled is not None:
+            raise QueryCancelled(self.deadline.cancelled)
         transaction = self.transaction
         own = self.options.own_time
         if self.read_only or not transaction.has_writes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from everwhen.exec.functions import (
+    apoc,
     conversions,
     graph,
     lists,
@@ -31,6 +32,7 @@ FUNCTIONS: Final[dict[str, FunctionDef]] = {
         temporal,
         spatial,
         vectors,
+        apoc,
     )
     for name, definition in module.FUNCTIONS.items()
 }

@@ -105,14 +105,18 @@ def _call(op: p.ProcedureCall) -> Runner:
 def _show(op: p.ShowTable) -> Runner:
     table = SHOW_TABLES[op.what]
     arguments = [compile_expression(item) for item in op.arguments]
-    key = {"TRANSACTIONS": "transactionId"}.get(op.what, "name")
+    key = "transactionId" if op.what.endswith("TRANSACTIONS") else "name"
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
-        wanted: set[Any] = set()
+        wanted: list[Any] = []
         for item in arguments:
             value = item(argument, ctx)
-            wanted.update(value if type(value) is list else [value])
-        for entry in table.rows(ctx, op.detail):
+            wanted += value if type(value) is list else [value]
+        if table.act is not None:
+            entries = table.act(ctx, [item for item in wanted if type(item) is str])
+        else:
+            entries = table.rows(ctx, op.detail)
+        for entry in entries:
             if wanted and entry.get(key) not in wanted:
                 continue
             found = argument[:]

@@ -7,6 +7,8 @@ from itertools import islice
 from typing import Any
 
 from everwhen.exec.context import ExecutionContext
+from everwhen.exec.procedures.apoc_meta import META
+from everwhen.exec.procedures.apoc_write import WRITING
 from everwhen.exec.procedures.definition import ProcedureDefinition, ProcedureField
 from everwhen.model import values as v
 from everwhen.model.elements import Detached, Node, Relationship
@@ -253,4 +255,6 @@ _ALL = (
 )
 
 #: By lower-case name: procedure names are not case sensitive.
-PROCEDURES: dict[str, ProcedureDefinition] = {item.name.lower(): item for item in _ALL}
+PROCEDURES: dict[str, ProcedureDefinition] = {
+    item.name.lower(): item for item in (*_ALL, *META, *WRITING)
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,13 @@ TableRows = Iterator[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class ShowTable:
-    """``brief``: the columns shown without YIELD; ``columns``: all of them (``YIELD *``)."""
+    """``brief``: the columns shown without YIELD; ``columns``: all of them (``YIELD *``). ``act``
+    does something to what was named and tells how it went."""
 
     brief: tuple[str, ...]
     columns: tuple[str, ...]
     rows: Callable[[ExecutionContext, str], TableRows]
+    act: Callable[[ExecutionContext, Sequence[str]], TableRows] | None = None
 
 
 def _kind_of(constraint: ConstraintDefinition) -> str:
@@ -190,6 +192,10 @@ def _transactions(ctx: ExecutionContext, detail: str) -> TableRows:
     yield from ctx.environment.administration().transactions()
 
 
+def _terminate(ctx: ExecutionContext, names: Sequence[str]) -> TableRows:
+    yield from ctx.environment.administration().terminate(names)
+
+
 def _settings(ctx: ExecutionContext, detail: str) -> TableRows:
     for name, value, description in ctx.environment.administration().settings():
         yield {
@@ -297,6 +303,12 @@ SHOW_TABLES: dict[str, ShowTable] = {
             "estimatedUsedHeapMemory"
         ),
         _transactions,
+    ),
+    "TERMINATE TRANSACTIONS": ShowTable(
+        _split("transactionId username message"),
+        _split("transactionId username message"),
+        _transactions,
+        _terminate,
     ),
     "SETTINGS": ShowTable(
         _split("name value isDynamic defaultValue description"),

@@ -13,10 +13,7 @@ from everwhen.runtime.node import Node
 from everwhen.server.http import cluster, door_of
 from everwhen.server.http.answers import json_response
 from everwhen.server.http.openapi import document
-from everwhen.version import VERSION
-
-#: what stock drivers check when they connect over HTTP
-NEO4J_VERSION = "5.26.0"
+from everwhen.version import COMPATIBLE, VERSION
 
 
 async def discovery(request: web.Request) -> web.StreamResponse:
@@ -25,7 +22,7 @@ async def discovery(request: web.Request) -> web.StreamResponse:
     return json_response(
         {
             "query": f"{base}/db/{{databaseName}}/query/v2",
-            "neo4j_version": NEO4J_VERSION,
+            "neo4j_version": COMPATIBLE,
             "neo4j_edition": "community",
             "everwhen_version": VERSION,
             "status": f"{base}/v1/status",
