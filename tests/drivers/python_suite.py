@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-import traceback
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,7 +19,6 @@ from neo4j import exceptions as e
 from tests.drivers import python_auth as python_auth
 from tests.drivers import python_results as python_results
 from tests.drivers.python_common import (
-    CASES,
     MAJOR,
     bookmarks,
     case,
@@ -29,6 +27,7 @@ from tests.drivers.python_common import (
     read,
     write,
 )
+from tests.drivers.python_main import main
 
 # --- connection ----------------------------------------------------------------------------
 
@@ -212,17 +211,5 @@ def timeouts(port: int, _: int) -> None:
         assert session.run("RETURN 1").single()[0] == 1
 
 
-def main(port: int, secured: int) -> int:
-    failures = 0
-    for name, run in CASES.items():
-        try:
-            run(port, secured)
-            print(f"ok {name}", flush=True)
-        except Exception:
-            failures += 1
-            print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
-    return failures
-
-
 if __name__ == "__main__":
-    sys.exit(1 if main(int(sys.argv[1]), int(sys.argv[2])) else 0)
+    sys.exit(main(sys.argv))

@@ -1,4 +1,5 @@
-"""``python -m tests.drivers.run``: every stock driver there is a toolchain and a registry for.
+"""``python -m tests.drivers.run``: every stock driver there is a toolchain and a registry for, and
+the tools that build on them (``tests/tools``).
 
 Each driver is installed from its registry into ``build/drivers``. One line a case, one line a
 suite that could not run with the reason, then the closing line.
@@ -50,16 +51,16 @@ def program(name: str) -> str:
     return found
 
 
-def python(wanted: str) -> Callable[[], list[str]]:
-    """A suite with a version of the Python driver, in an environment of its own."""
+def python(module: str, *packages: str) -> Callable[[], list[str]]:
+    """A suite in Python, in an environment of its own with these packages."""
 
     def prepare() -> list[str]:
-        home = BUILD / f"python-{wanted}"
+        home = BUILD / packages[0].partition(".*")[0]
         interpreter = home / "bin" / "python"
         if not interpreter.exists():
             call(sys.executable, "-m", "venv", home)
-        call(interpreter, "-m", "pip", "install", "--quiet", f"neo4j=={wanted}.*", "pytz")
-        return [str(interpreter), "-W", "ignore", "-m", "tests.drivers.python_suite"]
+        call(interpreter, "-m", "pip", "install", "--quiet", *packages)
+        return [str(interpreter), "-W", "ignore", "-m", module]
 
     return prepare
 
@@ -91,12 +92,19 @@ def go() -> list[str]:
 
 
 SUITES: Final[dict[str, Callable[[], list[str]]]] = {
-    "python-4.4": python("4.4"),
-    "python-5": python("5"),
-    "python-6": python("6"),
+    "python-4.4": python("tests.drivers.python_suite", "neo4j==4.4.*", "pytz"),
+    "python-5": python("tests.drivers.python_suite", "neo4j==5.*", "pytz"),
+    "python-6": python("tests.drivers.python_suite", "neo4j==6.*", "pytz"),
     "javascript": javascript,
     "java": java,
     "go": go,
+    "langchain": python(
+        "tests.tools.langchain_suite",
+        "langchain-neo4j==0.11.*",
+        "neo4j-graphrag==1.21.*",
+        "neo4j==6.*",
+    ),
+    "neomodel": python("tests.tools.neomodel_suite", "neomodel==7.*", "neo4j==6.*"),
 }
 
 

@@ -6,12 +6,13 @@ import http.client
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Final
+
+from everwhen.cli.local_nodes import free_ports
 
 READY_SECONDS: Final = 60.0
 
@@ -26,10 +27,7 @@ def program() -> list[str]:
 
 def free_port() -> int:
     """A TCP port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 class ServerDied(RuntimeError):

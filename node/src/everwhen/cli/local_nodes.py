@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import http.client
 import json
+import secrets
 import shlex
 import signal
 import socket
@@ -23,6 +25,9 @@ _BASE_PORT: Final = 7474
 _BOLT_ABOVE: Final = 213
 _PEER_BELOW: Final = 74
 _NODES: Final = 3
+#: where free ports are looked for: Linux gives 32,768 and above to outgoing connections
+_FREE_FROM: Final = 12_000
+_FREE_END: Final = 32_000
 _ASK_SECONDS: Final = 2.0
 #: a node answers what is under way and flushes; then it is killed
 _STOP_SECONDS: Final = 30.0
@@ -76,7 +81,7 @@ def plan_of(folder: Path, count: int | None, base_port: int | None) -> Plan:
 def _places(first: int, end: int, base: int) -> list[Place]:
     """Nodes ``first`` to ``end``, counted from 0."""
     if base == 0:
-        ports = _free_ports(3 * (end - first))
+        ports = free_ports(3 * (end - first))
         return [Place(f"n{k + 1}", *ports[3 * (k - first) :][:3]) for k in range(first, end)]
     if base - _PEER_BELOW < 1 or base + _BOLT_ABOVE + end > 65_535:
         raise SettingsInvalid(f"--base-port {base} leaves no room for the other doors' ports")
@@ -86,13 +91,22 @@ def _places(first: int, end: int, base: int) -> list[Place]:
     ]
 
 
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server((_HOST, 0)) for _ in range(count)]
-    try:
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+def free_ports(count: int) -> list[int]:
+    """Different TCP ports that nobody listens on. Below those that systems give to outgoing
+    connections, so that none is taken between now and its use."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _FREE_FROM + secrets.randbelow(_FREE_END - _FREE_FROM)
+        with socket.socket() as probe:
+            try:
+                probe.bind((_HOST, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
+        if port not in found:
+            found.append(port)
+    return found
 
 
 class LocalNode:

@@ -1,0 +1,1 @@
+"""Libraries over Neo4j's driver, used as their users would."""
