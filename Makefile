@@ -10,7 +10,7 @@ bin := .venv/bin
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
 
-.venv/ready: requirements-dev.lock node/pyproject.toml node/client/pyproject.toml .ci/setup
+.venv/ready: requirements-dev.lock node/pyproject.toml node/client/pyproject.toml operator/pyproject.toml .ci/setup
 	@.ci/setup
 .venv/ready-bench: .venv/ready requirements-bench.lock
 	@.ci/setup bench

@@ -11,7 +11,7 @@ from everwhen import errors
 from everwhen.server.bolt import failures
 from everwhen.server.metrics import METRICS
 from everwhen.settings import Settings
-from tests.tidy.tree import NODE, ROOT, files, report, text
+from tests.tidy.tree import NODE, OPERATOR, ROOT, files, report, text
 
 _LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -56,9 +56,9 @@ def test_the_source_map_names_every_package():
 
 
 def test_the_source_map_names_nothing_else():
-    """A path in backticks is a folder or file, below the root or below the node's package."""
+    """A path in backticks is a folder or file, below the root, the node's package or the operator's."""
     named = _PATH.findall(text("ARCHITECTURE.md") or "")
-    here = (ROOT, ROOT / NODE)
+    here = (ROOT, ROOT / NODE, ROOT / OPERATOR)
     gone = sorted({name for name in named if not any((base / name).exists() for base in here)})
     report([f"ARCHITECTURE.md names `{name}`, which is not there" for name in gone])
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from tests.tidy.tree import CLIENT, NODE, modules, report, text, tree
+from tests.tidy.tree import CLIENT, NODE, OPERATOR, modules, report, text, tree
 
 MODULE_LINES: Final = 400
 FUNCTION_LINES: Final = 60
@@ -19,7 +19,7 @@ LONG_MODULES: Final[dict[str, tuple[int, str]]] = {
 #: path::function -> (lines it may have, why it is not split)
 LONG_FUNCTIONS: Final[dict[str, tuple[int, str]]] = {}
 
-_FOLDERS: Final = (NODE, CLIENT, "tests", "bench", "samples")
+_FOLDERS: Final = (NODE, CLIENT, OPERATOR, "tests", "bench", "samples")
 
 
 def _modules() -> Iterator[tuple[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tests.tidy.tree import CLIENT, NODE, calls, files, modules, report, text
+from tests.tidy.tree import CLIENT, NODE, OPERATOR, calls, files, modules, report, text
 
 # The words below are put together here so that this file is not found by itself.
 _REGISTRIES: Final = re.compile(
@@ -63,7 +63,7 @@ def test_only_the_command_line_prints():
     report(
         [
             f"{path}:{line}: print"
-            for path in modules(NODE, CLIENT)
+            for path in modules(NODE, CLIENT, OPERATOR)
             if not path.startswith(f"{NODE}/cli/")
             for line, name in calls(path)
             if name == "print"
@@ -88,7 +88,7 @@ def test_tasks_belong_to_a_group():
     report(
         [
             f"{path}:{line}: {name}"
-            for path in modules(NODE, CLIENT)
+            for path in modules(NODE, CLIENT, OPERATOR)
             for line, name in calls(path)
             if name in {"asyncio.create_task", "loop.create_task", "asyncio.ensure_future"}
             and (path, name) not in _TASKS

@@ -13,6 +13,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 NODE: Final = "node/src/everwhen"
 CLIENT: Final = "node/client/src/everwhen_client"
+OPERATOR: Final = "operator/src/everwhen_operator"
 
 #: packages without clock, chance, network, disk, loop or thread
 PURE: Final = (

@@ -1,0 +1,1 @@
+"""Objects of Kubernetes from a spec: pure."""

@@ -1,0 +1,1 @@
+"""The objects as typed facts."""
