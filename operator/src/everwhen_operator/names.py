@@ -37,16 +37,25 @@ LABEL_DEAD_NODE_ID: Final = f"{GROUP}/dead-node-id"
 
 #: on a GraphCluster: a new value restarts every pod, one by one
 ANNOTATION_RESTARTED_AT: Final = f"{GROUP}/restartedAt"
+#: on a GraphCluster: the id of an earlier cluster of the name whose retained claims it may take over
+ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
+#: on applied objects: hash of what was applied
+ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 #: on a GraphCluster: a JSON list of pods that shall answer nobody
 ANNOTATION_FENCE: Final = f"{GROUP}/fence"
 
 CONTAINER: Final = "everwhen"
 CLAIM: Final = "data"
-DATA_DIR: Final = "/var/lib/everwhen"
+#: where the volume is, and the folder in it that the node owns
+DATA_MOUNT: Final = "/data"
+DATA_DIR: Final = "/data/db"
 SECRETS_DIR: Final = "/etc/everwhen/secrets"
 CONFIG_DIR: Final = "/etc/everwhen/config"
 SECRET_PASSWORD: Final = "password"  # noqa: S105 - the name of a key
 SECRET_CLUSTER: Final = "cluster-secret"  # noqa: S105 - the name of a key
+#: beside them, what must never be forgotten: whose cluster it is and which disk founded it
+SECRET_CLUSTER_ID: Final = "cluster-id"  # noqa: S105 - the name of a key
+SECRET_SEED_DISK: Final = "seed-disk"  # noqa: S105 - the name of a key
 
 PORT_HTTP: Final = 7474
 PORT_BOLT: Final = 7687
