@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,8 @@ from neo4j import GraphDatabase
 
 MAJOR = int(neo4j.__version__.split(".")[0])
 PASSWORD = "correct horse"
+#: how many nodes stand behind the address
+MEMBERS = int(os.environ.get("DRIVER_MEMBERS", "1"))
 CASES: dict[str, Callable[[int, int], None]] = {}
 
 

@@ -8,6 +8,7 @@ suite that could not run with the reason, then the closing line.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.drivers.nodes import nodes
+from tests.drivers.nodes import MEMBERS, nodes
 
 HERE: Final = Path(__file__).resolve().parent
 BUILD: Final = HERE.parents[1] / "build" / "drivers"
@@ -111,9 +112,13 @@ SUITES: Final[dict[str, Callable[[], list[str]]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.drivers.run", description=__doc__)
     parser.add_argument("suites", nargs="*", help=f"of {', '.join(SUITES)}; all by default")
+    parser.add_argument(
+        "--cluster", action="store_true", help="three members, each connection to any of them"
+    )
     options = parser.parse_args(arguments)
+    os.environ["DRIVER_MEMBERS"] = str(MEMBERS if options.cluster else 1)
     passed = failed = skipped = 0
-    with nodes() as (free, secured):
+    with nodes(clustered=options.cluster) as (free, secured):
         for name in options.suites or SUITES:
             print(f"==== {name}", flush=True)
             try:
@@ -122,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"skipped: {reason}", flush=True)
                 skipped += 1
                 continue
-            good, bad = run(command, str(free.bolt_port), str(secured.bolt_port))
+            good, bad = run(command, str(free), str(secured))
             passed += good
             failed += bad
     print(f"{passed} passed, {failed} failed, {skipped} skipped")

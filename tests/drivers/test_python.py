@@ -8,11 +8,10 @@ import pytest
 from tests.drivers import python_suite as _collects_cases  # noqa: F401
 from tests.drivers.nodes import nodes
 from tests.drivers.python_common import CASES
-from tests.support.process import Server
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[Server, Server]]:
+def servers() -> Iterator[tuple[int, int]]:
     with nodes() as both:
         yield both
 
@@ -22,4 +21,4 @@ def test_driver(servers, name):
     free, secured = servers
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        CASES[name](free.bolt_port, secured.bolt_port)
+        CASES[name](free, secured)
