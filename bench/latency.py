@@ -127,7 +127,7 @@ def probe(port: int, told: Event, results: multiprocessing.Queue[list[float]]) -
 
 def lag(report: Report, folder: Path) -> None:
     """The TCK and an import on one node, and the probe."""
-    nodes, edges = synthetic(folder, 50_000, 500_000)
+    nodes, edges = synthetic(folder, 200_000, 4_000_000)
     server = Server(folder / "data-lag")
     server.start()
     context = multiprocessing.get_context("spawn")
@@ -142,11 +142,9 @@ def lag(report: Report, folder: Path) -> None:
              "--edges", f"{edges}:KNOWS"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        tck = subprocess.run(
-            [sys.executable, "-m", "tests.tck.run", "--door", "http", "--uri", uri, "--filter",
-             "expressions"],
-            cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        suites: list[str] = []
+        while not suites or importing.poll() is None:
+            suites.append(suite(uri))
         output, _ = importing.communicate()
         told.set()
         seen = results.get(timeout=60)
@@ -157,9 +155,19 @@ def lag(report: Report, folder: Path) -> None:
     report.add(
         "event_loop_p999_from_outside", "ms", quantile(seen, 0.999), bar=50.0, at_most=True,
         p99_ms=quantile(seen, 0.99), longest_ms=max(seen), probes=len(seen), own=own,
-        tck=tck.stdout.splitlines()[-1] if tck.stdout else tck.stderr[-200:],
+        tck=suites,
         reason=output.decode()[-400:] if failed else None,
     )  # fmt: skip
+
+
+def suite(uri: str) -> str:
+    """The cases of the TCK that any graph will do for; the closing line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tck.run", "--door", "http", "--uri", uri,
+         "--variant", "anywhere", "--filter", "expressions"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.splitlines()[-1] if done.stdout else done.stderr[-200:]
 
 
 def own_histogram(server: Server) -> dict[str, str]:

@@ -76,6 +76,8 @@ class Case:
     tags: frozenset[str] = frozenset()
     #: None for an empty graph, else the named graph's scripts
     graph: list[str] = field(default_factory=list)
+    #: whatever the graph holds, the answer is the same
+    any_graph: bool = False
     setup: list[str] = field(default_factory=list)
     parameters: dict[str, Neutral] = field(default_factory=dict)
     procedures: list[TestProcedure] = field(default_factory=list)
@@ -123,6 +125,7 @@ def _interpret(case: Case, step: Any, graphs: Path) -> None:
     ]
     document: str = argument.get("docString", {}).get("content", "")
     if words in ("an empty graph", "any graph"):
+        case.any_graph = words == "any graph"
         return
     if found := re.fullmatch(r"the ([\w-]+) graph", words):
         case.graph = _named_graph(graphs / found.group(1))

@@ -3,7 +3,8 @@
 ``indexes``     every (label, property) pair the case's setup leaves behind, and every pair its
                 texts name, has a range index before the queries run;
 ``at-version``  a query without side effects is asked again ``AT VERSION n`` of the commit it was
-                first asked at, after random later writes.
+                first asked at, after random later writes;
+``anywhere``    on the graph as it is, which is not cleared: the cases for which any graph will do.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, cast
 
 from tests.engine import Engine, Neutral, NodeValue, Outcome, Session, TestProcedure
 from tests.tck import judge as judging
@@ -41,6 +42,28 @@ def index_pairs(engine: Engine, case: Case) -> list[tuple[str, str]]:
 def with_indexes(engine: Engine, case: Case, seed: int) -> Verdict:
     """Judge with a range index on every pair; the setup is already in when they are built."""
     return judging.judge(_Indexed(engine, case), case)
+
+
+def anywhere(engine: Engine, case: Case, seed: int) -> Verdict:
+    """Judge without clearing the graph; that nothing was written is not looked for, which would
+    read all of it."""
+    if not case.any_graph or case.setup or any(check.effects for check in case.checks):
+        return _skip(case, "needs a graph of its own")
+    checks = [replace(check, effects=None) for check in case.checks]
+    return judging.judge(cast("Engine", _Kept(engine)), replace(case, checks=checks))
+
+
+class _Kept:
+    """The engine, whose graph stays."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def reset(self) -> None:
+        """Nothing: the graph belongs to others."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
 
 class _Indexed:
@@ -135,4 +158,5 @@ VARIANTS: Final[dict[str, Variant | None]] = {
     "plain": None,
     "indexes": with_indexes,
     "at-version": at_version,
+    "anywhere": anywhere,
 }
