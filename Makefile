@@ -31,7 +31,7 @@ clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 # --- one question each; ARGS goes to the script, whose --help says what there is ---
-.PHONY: tck raft-testdata coverage-language model isolation fuzz crash test-drivers
+.PHONY: tck raft-testdata coverage-language model isolation fuzz crash test-drivers test-cluster
 tck: .venv/ready ## the openCypher TCK in $TCK (default ../shared/tck); ARGS="--door http" over HTTP, bolt over Bolt
 	@$(bin)/python -m tests.tck.run $(ARGS)
 raft-testdata: .venv/ready ## consensus transcripts in $RAFT_TESTDATA (default ../shared/raft-testdata)
@@ -47,6 +47,10 @@ fuzz: .venv/ready ## bad texts, bodies and files; more of them than make test ha
 	@HYPOTHESIS_PROFILE=long $(bin)/python -m pytest -q --timeout=0 tests/fuzz $(ARGS)
 test-drivers: .venv/ready ## Neo4j's drivers (Python 4.4, 5, 6, JavaScript, Java, Go) as programs use them
 	@$(bin)/python -m tests.drivers.run $(ARGS)
+test-cluster: .venv/ready ## TCK, drivers, anomalies and models against three members, statements to any of them
+	@$(bin)/python -m tests.tck.run --door cluster --jobs 1
+	@$(bin)/python -m tests.drivers.run --cluster
+	@TEST_DOOR=cluster MODEL_ROUNDS=2 $(bin)/python -m pytest -q --timeout=0 tests/isolation tests/model
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--queries", type=int, default=10_000)
     parser.add_argument("--per-graph", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--door", default="inprocess")
+    parser.add_argument("--door", help="default: $TEST_DOOR, or in process")
     options = parser.parse_args(arguments)
     engine = open_engine(options.door)
     passed = failed = 0

@@ -10,7 +10,7 @@ from tests.model.equivalence import compare_round
 
 @pytest.mark.parametrize("seed", range(4))
 def test_generated_queries_answer_alike(seed: int) -> None:
-    engine = open_engine("inprocess")
+    engine = open_engine()
     try:
         assert list(compare_round(engine, seed, 60)) == []
     finally:

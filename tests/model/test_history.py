@@ -20,7 +20,7 @@ ROUNDS = rounds("MODEL_ROUNDS", 6, 60)
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    opened = open_engine("inprocess")
+    opened = open_engine()
     yield opened
     opened.close()
 
