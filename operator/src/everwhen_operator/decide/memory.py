@@ -24,7 +24,7 @@ def remember(facts: Facts, group: Group | Wait) -> Memory:
         updated = facts.now
     if isinstance(group, Wait):
         # nobody can say who is away: nobody is held to have been
-        alive = {node_id: facts.now for node_id in old.alive}
+        alive = dict.fromkeys(old.alive, facts.now)
         return replace(old, alive=alive, kept_up={}, updated=updated)
     limit = 0 if facts.spec is None else facts.spec.upgrade.max_lag
     alive = {
