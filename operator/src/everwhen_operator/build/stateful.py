@@ -205,9 +205,16 @@ def revision_of(template: Mapping[str, Any]) -> str:
     return str(template["metadata"]["labels"][names.LABEL_REVISION])
 
 
-def stateful_set(owner: Owner, spec: ClusterSpec, template: Object, replicas: int) -> Object:
-    """``replicas``: as many as there are; only actions of their own change that."""
-    claim: Object = {
+def stateful_set(
+    owner: Owner,
+    spec: ClusterSpec,
+    template: Object,
+    replicas: int,
+    claim: Object | None = None,
+) -> Object:
+    """``replicas``: as many as there are; only actions of their own change that. ``claim``: the
+    template of claims that is there, which cannot change."""
+    made: Object = {
         "metadata": {"name": names.CLAIM, "labels": names.selector(owner.name)},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
@@ -215,7 +222,7 @@ def stateful_set(owner: Owner, spec: ClusterSpec, template: Object, replicas: in
         },
     }
     if spec.storage.class_name is not None:
-        claim["spec"]["storageClassName"] = spec.storage.class_name
+        made["spec"]["storageClassName"] = spec.storage.class_name
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -232,6 +239,6 @@ def stateful_set(owner: Owner, spec: ClusterSpec, template: Object, replicas: in
             },
             "selector": {"matchLabels": names.selector(owner.name)},
             "template": template,
-            "volumeClaimTemplates": [claim],
+            "volumeClaimTemplates": [claim or made],
         },
     }

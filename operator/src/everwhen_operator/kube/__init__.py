@@ -1,0 +1,1 @@
+"""The interface of Kubernetes, as far as the operator uses it."""
