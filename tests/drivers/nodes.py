@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.drivers.balancer import Balancer
 from tests.drivers.python_common import PASSWORD
@@ -16,9 +16,18 @@ from tests.support.process import Server
 MEMBERS: Final = 3
 
 
+class Ports(NamedTuple):
+    """Where one database is reached."""
+
+    #: leads to all members, each connection to another
+    bolt: int
+    #: of the first member: a transaction over HTTP lives on the member where it began
+    http: int
+
+
 @contextmanager
-def nodes(*, clustered: bool = False) -> Iterator[tuple[int, int]]:
-    """(Bolt port of the open one, of the secured one), both running."""
+def nodes(*, clustered: bool = False) -> Iterator[tuple[Ports, Ports]]:
+    """(Ports of the open one, of the secured one), both running."""
     with tempfile.TemporaryDirectory(prefix="everwhen-drivers-") as name:
         folder = Path(name)
         secret = folder / "password"
@@ -33,8 +42,8 @@ def nodes(*, clustered: bool = False) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _members(folder: Path, count: int, *options: str) -> Iterator[int]:
-    """As many members, running; a Bolt port that leads to all of them."""
+def _members(folder: Path, count: int, *options: str) -> Iterator[Ports]:
+    """As many members, running."""
     folder.mkdir()
     servers: list[Server] = []
     try:
@@ -45,11 +54,11 @@ def _members(folder: Path, count: int, *options: str) -> Iterator[int]:
             # ready, for a member that joined, is: with a vote and caught up
             servers[-1].start()
         if count == 1:
-            yield servers[0].bolt_port
+            yield Ports(servers[0].bolt_port, servers[0].port)
             return
         balancer = Balancer([server.bolt_port for server in servers])
         try:
-            yield balancer.port
+            yield Ports(balancer.port, servers[0].port)
         finally:
             balancer.close()
     finally:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tests.drivers.python_common import CASES
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], cases: Mapping[str, Callable[[int, int], None]] = CASES) -> int:
     """``PROGRAM PORT SECURED_PORT``; the exit code."""
     port, secured = int(arguments[1]), int(arguments[2])
     failures = 0
-    for name, run in CASES.items():
+    for name, run in cases.items():
         try:
             run(port, secured)
             print(f"ok {name}", flush=True)

@@ -96,6 +96,7 @@ SUITES: Final[dict[str, Callable[[], list[str]]]] = {
     "python-4.4": python("tests.drivers.python_suite", "neo4j==4.4.*", "pytz"),
     "python-5": python("tests.drivers.python_suite", "neo4j==5.*", "pytz"),
     "python-6": python("tests.drivers.python_suite", "neo4j==6.*", "pytz"),
+    "python-6-http": python("tests.drivers.python_http_suite", "neo4j[http]==6.*", "pytz"),
     "javascript": javascript,
     "java": java,
     "go": go,
@@ -107,6 +108,9 @@ SUITES: Final[dict[str, Callable[[], list[str]]]] = {
     ),
     "neomodel": python("tests.tools.neomodel_suite", "neomodel==7.*", "neo4j==6.*"),
 }
+
+#: suites of drivers that speak the Query API; the others speak Bolt
+OVER_HTTP: Final = frozenset({"python-6-http"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"skipped: {reason}", flush=True)
                 skipped += 1
                 continue
-            good, bad = run(command, str(free), str(secured))
+            chosen = [each.http if name in OVER_HTTP else each.bolt for each in (free, secured)]
+            good, bad = run(command, *map(str, chosen))
             passed += good
             failed += bad
     print(f"{passed} passed, {failed} failed, {skipped} skipped")

@@ -17,6 +17,7 @@ from everwhen.query.physical import Notification
 from everwhen.runtime.requests import Stop, TransactionOptions, staleness_of
 from everwhen.runtime.service import Service
 from everwhen.server.bolt.messages import Extra
+from everwhen.server.remarks import classification
 from everwhen.txn.transaction import Isolation
 
 #: ``system`` is where other servers keep users and databases; here it is the same one
@@ -162,11 +163,3 @@ class Remarks:
             if _SEVERITIES.get(each.severity.upper(), 0) >= self.severity
             and classification(each.code) not in self.disabled
         )
-
-
-def classification(code: str) -> str:
-    """Which kind of remark a code is."""
-    last = code.rsplit(".", 1)[-1]
-    if "Deprecat" in last:
-        return "DEPRECATION"
-    return "UNRECOGNIZED" if last.startswith("Unknown") else "PERFORMANCE"

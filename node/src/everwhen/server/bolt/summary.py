@@ -9,8 +9,8 @@ from everwhen.query.physical import Notification
 from everwhen.runtime.cursor import Summary
 from everwhen.server.bolt.failures import DIAGNOSTIC
 from everwhen.server.bolt.handshake import Version
-from everwhen.server.bolt.options import classification
 from everwhen.server.bolt.packstream import Encoder, integer, map_head, string
+from everwhen.server.remarks import classification
 
 #: the only database there is
 DATABASE: Final = "neo4j"

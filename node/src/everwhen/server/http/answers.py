@@ -19,6 +19,7 @@ from everwhen.server.http.media import (
     content_type,
     without_rows,
 )
+from everwhen.server.remarks import classification
 
 #: what Neo4j answers a statement that was run with
 ACCEPTED = 202
@@ -118,6 +119,7 @@ def notification_body(notification: Notification) -> dict[str, Any]:
         "title": notification.title,
         "description": notification.description,
         "severity": notification.severity,
+        "category": classification(notification.code),
     }
 
 
@@ -133,7 +135,7 @@ def plan_body(plan: PlanDescription) -> dict[str, Any]:
     if plan.rows is not None:
         arguments["Rows"] = plan.rows
         arguments["Time"] = plan.nanoseconds
-        body["rows"] = plan.rows
+        body["records"] = body["rows"] = plan.rows  # Neo4j's name for them, and ours
         body["dbHits"] = 0
         body["time"] = plan.nanoseconds
     return body
@@ -141,7 +143,7 @@ def plan_body(plan: PlanDescription) -> dict[str, Any]:
 
 def tail_of(summary: Summary, bookmark: str | None, *, counters: bool) -> dict[str, Any]:
     """Everything of an answer behind its data."""
-    tail: dict[str, Any] = {}
+    tail: dict[str, Any] = {"queryType": summary.kind}
     if counters:
         tail["counters"] = counters_body(summary)
     if summary.notifications:

@@ -48,6 +48,8 @@ class QueryRequest:
     counters: bool
     options: TransactionOptions
     form: Form
+    #: when it was read, by the clock that only goes forward
+    started: float
 
 
 def check_database(request: web.Request) -> None:
@@ -122,6 +124,7 @@ def query_of(
         _flag(content, "includeCounters"),
         options_of(content, service),
         form,
+        service.database.clock.monotonic(),
     )
 
 

@@ -114,6 +114,9 @@ class _Answer:
         #: the first attempt's rows are gone; those of this one may differ from them
         self._repeated = execution.commit is not None and execution.commit.repeated
         self._first: list[list[Any]] = []
+        self._now = service.database.clock.monotonic
+        #: when the statement had begun to give its result
+        self._available = self._now()
 
     async def _rows(self) -> list[list[Any]]:
         """The next rows as they came."""
@@ -129,6 +132,8 @@ class _Answer:
         """What stands behind the rows when all went well."""
         counters = self._wanted.counters and not self._repeated
         tail = tail_of(self._cursor.summary, self._execution.bookmark, counters=counters)
+        tail["resultAvailableAfter"] = int((self._available - self._wanted.started) * 1_000)
+        tail["resultConsumedAfter"] = int((self._now() - self._available) * 1_000)
         if self._repeated:
             tail["repeated"] = True
         return tail
