@@ -54,7 +54,9 @@ test-cluster: .venv/ready ## TCK, drivers, anomalies and models against three me
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
-.PHONY: chaos
+.PHONY: mutants chaos
+mutants: .venv/ready ## rules taken away one at a time, and which test notices after how many schedules
+	@$(bin)/python -m tests.mutants.run $(ARGS)
 MINUTES ?= 3
 chaos: .venv/ready ## real processes under load while members die, hang and are cut off; MINUTES=20
 	@$(bin)/python -m tests.cluster.chaos.run --minutes $(MINUTES) $(ARGS)

@@ -19,6 +19,17 @@ class Invariants:
     #: terms whose leader was found to have everything
     complete: set[int]
     reached: Counter[str]
+    #: (voter, term) -> whom it told that it votes for it
+    granted: dict[tuple[int, int], int]
+
+    def check_grant(self, machine: Machine, message: raft.Message) -> None:
+        """I7, I9: one vote in a term, crashes or not, and durable before anybody is told."""
+        known = self.granted.setdefault((machine.id, message.term), message.to)
+        assert known == message.to, f"voted for {known} and {message.to} in term {message.term}"
+        state = machine.disk.hard_state
+        assert state.term > message.term or (
+            (state.term, state.vote) == (message.term, message.to)
+        ), "a vote was told before it was durable"
 
     def check(self, machine: Machine) -> None:
         process = machine.process

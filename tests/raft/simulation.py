@@ -34,6 +34,7 @@ class Simulation(Invariants):
         self.committed: dict[int, tuple[int, int, bytes]] = {}
         self.leaders: dict[int, int] = {}
         self.complete: set[int] = set()
+        self.granted: dict[tuple[int, int], int] = {}
         self.cut: set[tuple[int, int]] = set()
         self.reached: Counter[str] = Counter()
         self.proposals = 0
@@ -133,9 +134,7 @@ class Simulation(Invariants):
     def send(self, machine: Machine, message: raft.Message) -> None:
         disk = machine.disk
         if message.type is raft.MessageType.VOTE_RESP and not message.reject:
-            assert disk.hard_state.term > message.term or (
-                (disk.hard_state.term, disk.hard_state.vote) == (message.term, message.to)
-            ), "a vote was told before it was durable"
+            self.check_grant(machine, message)
         if message.type is raft.MessageType.APP_RESP and not message.reject:
             assert disk.last_index() >= message.index, (
                 "entries acknowledged before they were durable"

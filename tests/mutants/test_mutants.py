@@ -1,0 +1,36 @@
+"""Mutants fit the code, and what notices them without a process of its own still does; ``make
+mutants`` puts all of them to all of their tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.killing import notices, schedules, simple
+from tests.mutants.patching import Mutant, mutated_code
+
+SEEDS = 300
+WITH_SCHEDULES = [each for each in MUTANTS if each.schedules]
+
+
+def test_they_fit_the_code() -> None:
+    names = [each.name for each in MUTANTS]
+    assert len(set(names)) == len(names)
+    for each in MUTANTS:
+        mutated_code(each)
+        assert each.tests
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_rule_taken_away_is_noticed(mutant: Mutant) -> None:
+    for test in mutant.tests:
+        if simple(test) is not None:
+            assert notices(mutant, test), f"{test} passes without it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", WITH_SCHEDULES, ids=lambda mutant: mutant.name)
+def test_a_schedule_notices(mutant: Mutant) -> None:
+    noticed = schedules(mutant, SEEDS)
+    assert noticed is not None, f"{SEEDS} schedules did not"
+    print(f"{mutant.name}: schedule {noticed[0]}: {noticed[1]}")
