@@ -1,0 +1,1 @@
+"""The whole cluster in one process: production nodes on virtual time, network and disks."""

@@ -1,0 +1,201 @@
+"""One run: a cluster is founded, used and hurt; then it is healed, and must be well and truthful.
+
+Everything follows from the seed. A run has two phases (research/raft.md, 4.5): first anything may
+go wrong, and nothing wrong may ever be seen (safety); then everything is repaired, and the cluster
+must answer again within a bounded virtual time (liveness).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from everwhen.runtime.twins.loop import run_virtual
+from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
+from tests.checkers import appends, registers, sums
+from tests.checkers.history import Operation, Problem
+from tests.sim.faults import Nemesis
+from tests.sim.invariants import Invariants
+from tests.sim.load import ACCOUNTS, MONEY, SETUP, Client, Shared, rows
+from tests.sim.machine import Machine, Shape
+from tests.sim.world import World
+
+EVENTS: Final = 20_000
+_CLIENTS: Final = 5
+#: a run that brings about fewer events than wanted ends here all the same; virtual seconds
+_LONGEST_SECONDS: Final = 240.0
+_SIZES: Final = (3, 3, 3, 5)
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a seed."""
+
+    seed: str
+    problems: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    events: int = 0
+    virtual_seconds: float = 0.0
+    #: over everything that was said and done: equal for equal runs
+    digest: str = ""
+    story: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was wrong."""
+        return not self.problems
+
+
+def run_seed(seed: str, *, events: int = EVENTS) -> Report:
+    """One run."""
+    clock = VirtualClock()
+    chance = SeededRandom(seed).child("shape")
+    shape = Shape(
+        segment_bytes=(4 << 10, 16 << 10, 64 << 10)[chance.below(3)],
+        trailing_entries=(5, 30, 200)[chance.below(3)],
+        flush_seconds=0.5 + chance.float() * 5,
+        thread_wait=(0.0005, 0.002, 0.02)[chance.below(3)],
+    )
+    world = World(seed, shape, clock)
+    report = Report(seed, counts=world.counts)
+    run = _Run(world, _SIZES[chance.below(len(_SIZES))], events)
+    try:
+        run_virtual(run.main(), clock)
+    except Exception as error:
+        report.problems.append(f"{type(error).__name__}: {error}")
+    report.problems += [str(problem) for problem in run.problems]
+    for machine in world.machines.values():
+        report.problems += [f"{machine.name}: {fault!r}" for fault in machine.faults]
+    report.events = world.events
+    report.virtual_seconds = clock.monotonic()
+    report.story = [*world.log, *(str(each) for each in run.shared.history)]
+    report.digest = hashlib.sha256("\n".join(report.story).encode()).hexdigest()[:16]
+    return report
+
+
+class _Run:
+    """The phases; see the module."""
+
+    def __init__(self, world: World, size: int, events: int) -> None:
+        self.problems: list[Problem] = []
+        self.shared = Shared(world.machines, world.clock)
+        self._world = world
+        self._size = size
+        self._events = events
+        self._invariants = Invariants(world.machines, world.counts)
+        self._broken: Exception | None = None
+        world.network.on_delivery = self._on_delivery
+
+    def _on_delivery(self, sender: str, to: str, data: bytes) -> None:
+        try:
+            self._invariants.on_delivery(sender, to, data)
+            self._invariants.look()
+        except AssertionError as error:
+            # raised where the run waits, not in a callback of the loop
+            self._broken = self._broken or error
+            self._world.say(f"violated: {error}")
+
+    async def main(self) -> None:
+        """Both phases and the judgement."""
+        world = self._world
+        await world.found([f"n{number + 1}" for number in range(self._size)])
+        await self._set_up()
+        world.say("load begins")
+        nemesis = Nemesis(world, world.random.child("nemesis"))
+        world.say(f"faults: {', '.join(nemesis.kinds)}")
+        clients = [
+            asyncio.ensure_future(
+                Client(self.shared, number, world.random.child(f"client {number}")).run()
+            )
+            for number in range(_CLIENTS)
+        ]
+        hurting = asyncio.ensure_future(nemesis.run())
+        end = world.clock.monotonic() + _LONGEST_SECONDS
+        while world.events < self._events and world.clock.monotonic() < end:
+            await asyncio.sleep(0.25)
+            self._check()
+            for task in (hurting, *clients):
+                if task.done():
+                    task.result()
+        nemesis.stopping = True
+        await hurting
+        world.say("all faults end")
+        await nemesis.finish()
+        await world.until("somebody leads", lambda: world.leader() is not None)
+        await asyncio.sleep(2.0)
+        self.shared.stopping = True
+        await asyncio.gather(*clients)
+        await world.settle()
+        self._check()
+        await self._judge()
+        for machine in world.machines.values():
+            await machine.stop()
+        self._check()
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+    async def _set_up(self) -> None:
+        machine = next(iter(self._world.machines.values()))
+        assert machine.node is not None
+        for statement in SETUP:
+            await machine.call(rows(machine.node, statement))
+
+    async def _judge(self) -> None:
+        """What clients saw, and what every member has now."""
+        world = self._world
+        members = [
+            machine
+            for machine in world.machines.values()
+            if world.member_id(machine) in world.configuration().ids
+        ]
+        found = {machine.name: await self._content(machine) for machine in members}
+        digests = {
+            machine.name: machine.node.parts.machine.digest.hex()
+            for machine in members
+            if machine.node is not None
+        }
+        history: list[Operation] = self.shared.history
+        content = next(iter(found.values()))
+        lists = [each for each in history if each.kind == "append-txn"]
+        strict = [each for each in lists if each.arguments["serializable"]]
+        loose = [each for each in lists if not each.arguments["serializable"]]
+        self.problems += [
+            *registers.check(history),
+            *appends.check(strict, serializable=True),
+            *appends.check(loose),
+            *appends.lost(history, content["lists"]),
+            *sums.bank(history, ACCOUNTS * MONEY),
+            *sums.counters(history, content["counters"]),
+            *sums.members_of_set(history, content["set"]),
+            *sums.repeatable(history),
+            *sums.same_everywhere(found),
+            *sums.same_everywhere(digests),
+        ]
+        if content["pairs"] != len(content["set"]):
+            self.problems.append(Problem("half a commit", f"{content['pairs']} pairs"))
+        ok = sum(each.ok for each in history)
+        world.counts["requests"] += len(history)
+        world.counts["requests done"] += ok
+        if not ok:
+            self.problems.append(Problem("no progress", "no request succeeded"))
+
+    async def _content(self, machine: Machine) -> dict[str, Any]:
+        async def ask(text: str) -> list[Any]:
+            assert machine.node is not None
+            return await machine.call(rows(machine.node, text))
+
+        return {
+            "lists": dict(await ask("MATCH (l:Lst) RETURN l.key, l.items")),
+            "counters": dict(await ask("MATCH (c:Cnt) RETURN c.id, c.v")),
+            "set": sorted(row[0] for row in await ask("MATCH (n:El) RETURN n.v")),
+            "pairs": (await ask("MATCH (:El)-[r:OF]->(:Pair) RETURN count(r)"))[0][0],
+            "accounts": await ask("MATCH (a:Acc) RETURN a.id, a.v ORDER BY a.id"),
+        }
+
+
+__all__ = ["EVENTS", "Report", "run_seed"]
