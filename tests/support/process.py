@@ -48,6 +48,8 @@ class Server:
         self.port = free_port()
         self.bolt_port = free_port()
         self.options = options
+        #: what its environment has besides that of this process
+        self.environment: dict[str, str] = {}
         self.output = directory.with_name(directory.name + ".log")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -66,7 +68,12 @@ class Server:
             *self.options,
         ]
         with self.output.open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | self.environment,
+            )
         if wait:
             self.wait_ready()
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from tests.cluster.chaos.hosts import Host, library
 from tests.cluster.chaos.links import Network
 from tests.support.process import Server
 
@@ -80,6 +81,9 @@ class Group:
         self._network = network
         self.members: dict[str, Server] = {}
         self.small_disk = SmallDisk(folder / SMALL_DISK_OF)
+        #: clocks and disks of members; empty where they cannot be reached
+        self.hosts: dict[str, Host] = {}
+        self._library = None if network is None else library(folder)
 
     def add(self, name: str) -> Server:
         """One more, not started."""
@@ -93,6 +97,9 @@ class Group:
         if self._network is not None:
             proxy = self._network.in_front_of(name, server.peer_port)
             settings = (*_SETTINGS, f"cluster.advertised=127.0.0.1:{proxy}")
+            if self._library is not None:
+                self.hosts[name] = Host(self._library, self._folder / f"{name}.host")
+                server.environment = self.hosts[name].environment
             server.options = tuple(part for each in settings for part in ("--set", each))
         self.members[name] = server
         return server
@@ -158,6 +165,7 @@ class Group:
         found: dict[str, str] = {}
 
         def same() -> bool:
+            self.restart_after_full_disk()
             seen = {name: self.status(name) for name in self.members}
             found.clear()
             found.update({name: s["digest"] for name, s in seen.items() if "digest" in s})
@@ -187,6 +195,14 @@ class Group:
     def start(self, name: str) -> None:
         """Start again; ready or not."""
         self.members[name].start(wait=False)
+
+    def restart_after_full_disk(self) -> bool:
+        """Start a member that ended because its disk was full; whether there was one."""
+        server = self.members.get(SMALL_DISK_OF)
+        if server is None or server.alive or "No space left" not in server.tail():
+            return False
+        server.start(wait=False)
+        return True
 
     def freeze(self, name: str) -> None:
         """SIGSTOP."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from tests.cluster.chaos.group import SMALL_DISK_OF, Broken, Group
+from tests.cluster.chaos.group import Broken, Group
 from tests.cluster.chaos.links import Network
 from tests.cluster.chaos.workload import Shared
 
@@ -40,6 +40,7 @@ class Nemesis(threading.Thread):
             self._snapshots,
             self._replace,
             *([self._full_disk] if group.small_disk.there else []),
+            *([self._slow_disk, self._clock_jumps] if group.hosts else []),
         )
 
     def run(self) -> None:
@@ -62,6 +63,7 @@ class Nemesis(threading.Thread):
                 return
             self.done[name] += 1
             self._pause(3.0)
+            self._count_the_full()
 
     def stop(self) -> None:
         """End after what is being done; everything is made good."""
@@ -110,9 +112,26 @@ class Nemesis(threading.Thread):
         self._group.small_disk.fill()
         self._pause()
         self._group.small_disk.clear()
-        if not self._group.members[SMALL_DISK_OF].alive:
+        self._count_the_full()
+
+    def _count_the_full(self) -> None:
+        """An end that comes of a full disk may come late."""
+        if self._group.restart_after_full_disk():
             self.done["full_disk that ended the process"] += 1
-            self._group.start(SMALL_DISK_OF)
+
+    def _slow_disk(self) -> None:
+        """Every fsync of the leader takes a fifth of a second."""
+        name = self._leader_or_any()
+        self._group.hosts[name].slow(0.2)
+        self._pause()
+        self._group.hosts[name].slow(0)
+
+    def _clock_jumps(self) -> None:
+        """A wall clock goes back by up to an hour, or forward, and stays there; another deed may
+        bring it to somewhere else."""
+        ahead = self._chance.choice((-3600, -60, -1, 1, 10))
+        self._group.hosts[self._leader_or_any()].jump(ahead + self._chance.random())
+        self._pause(2.0)
 
     # --- network ---
 

@@ -4,8 +4,7 @@ Three members, five from half-time on, under clients over HTTP and over Neo4j's 
 are killed, frozen, cut off from one another, replaced, and moved around. At the end everything is
 made good; every member must hold the same, everything acknowledged must be there, and the judges in
 ``tests/checkers`` must find an explanation for everything clients were told. One seed decides what
-is done; the machine's timing decides the rest. What this cannot do without help: move a process's
-clock.
+is done; the machine's timing decides the rest.
 """
 
 from __future__ import annotations
@@ -33,6 +32,8 @@ from tests.support.process import ServerDied, program
 from tests.support.query_api import QueryApi
 
 _CLIENTS: Final = 6
+#: what no member may say of itself
+_SURPRISES: Final = ('"unexpected_error"', "Error handling request")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,7 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(folder)
     if not group.small_disk.there:
         print("skipped: full disks, for lack of the right to mount one of its own")
-    skipped = int(not group.small_disk.there)
+    if not group.hosts:
+        print("skipped: moved clocks and slow disks, for lack of a C compiler")
+    skipped = int(not group.small_disk.there) + int(not group.hosts)
     print(f"{len(verdicts) - failed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
@@ -172,7 +175,7 @@ def ending(group: Group) -> list[Problem]:
         problems += [
             Problem("log", f"{name}: {line[:300]}")
             for line in log.splitlines()
-            if line.startswith("Traceback") or '"unexpected_error"' in line
+            if line.startswith("Traceback") or any(word in line for word in _SURPRISES)
         ]
         done = subprocess.run(
             [*program(), "verify", str(server.directory)],

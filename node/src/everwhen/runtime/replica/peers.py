@@ -204,7 +204,11 @@ class Peers:
         socket = web.WebSocketResponse(
             compress=False, max_msg_size=_MESSAGE_BYTES_MAX, heartbeat=_HEARTBEAT_SECONDS
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            # whoever called is gone again; nobody reads this answer
+            return web.Response(status=400)
         assert self._receiver is not None
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.BINARY:
