@@ -28,6 +28,8 @@ class Nemesis:
         self.gone: set[str] = set()
         #: machines whose disk was lost and that were not taken back yet: name -> former node id
         self.lost: dict[str, int] = {}
+        #: former node ids of machines whose disk was lost, until they are members no more
+        self.former: list[int] = []
         kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "power cut": self._cut_power,
             "kill -9": self._kill,
@@ -235,10 +237,12 @@ class Nemesis:
         except TimeoutError:
             self._world.say(f"{machine.name} is not in yet")
             return
-        self._in(machine)
+        await self._in(machine)
 
-    def _in(self, machine: Machine) -> None:
-        del self.lost[machine.name]
+    async def _in(self, machine: Machine) -> None:
+        former = self.lost.pop(machine.name)
+        if former and not await self._try(Order(Verb.LEAVE, former)):
+            self.former.append(former)
         self.gone.discard(machine.name)
         self._world.counts["members joined"] += 1
 
@@ -248,7 +252,12 @@ class Nemesis:
         for name, replace in list(self.lost.items()):
             machine = self._world.machines[name]
             await self._world.join(machine, replace)
-            self._in(machine)
+            await self._in(machine)
+        while self.former:
+            if await self._try(Order(Verb.LEAVE, self.former[-1])):
+                self.former.pop()
+            else:
+                await asyncio.sleep(0.2)
 
     async def _leave(self) -> None:
         configuration = self._world.configuration()

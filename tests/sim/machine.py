@@ -212,6 +212,9 @@ class Machine:
         except Exception as error:
             if not (self.excused and isinstance(error, Fault)):
                 self.faults.append(error)
+            # the process ended by itself
+            self._records = {name: store.crash() for name, store in self._records.items()}
+            self._disk.reopen()
         finally:
             self.node = None
             self._end_calls()

@@ -174,6 +174,22 @@ class LogView:
         return raft.Snapshot(metadata=metadata)
 
 
+def certainly_committed(log: DurableLog, applied: int) -> int:
+    """An index up to which the log was committed, as its membership entries tell; 0 if they do not.
+
+    A leader appends a membership entry only after it applied the one before, so of several above
+    ``applied`` all but the newest are committed. A node must know that when it starts: its record
+    may have gone back to a configuration two changes old, whose majority could elect a second
+    leader for a term. (Raft uses the newest configuration in the log, thesis 4.1; this core, as
+    etcd's, the newest applied one, and does not campaign before it applied what is committed.)
+    """
+    newest = before = 0
+    for entry in log.entries(max(applied + 1, log.first_index), log.last_index + 1):
+        if entry.kind != COMMAND_KIND:
+            before, newest = newest, entry.index
+    return before
+
+
 def _cut(entries: list[Entry], max_size: int) -> list[Entry]:
     """The first entries up to about ``max_size`` bytes, so that no more are converted."""
     size = 0

@@ -31,7 +31,7 @@ from everwhen.runtime.replica.consensus import GroupConsensus
 from everwhen.runtime.replica.digests import DigestExchange
 from everwhen.runtime.replica.fence import Fence
 from everwhen.runtime.replica.leadership import Leadership
-from everwhen.runtime.replica.log_view import LogView
+from everwhen.runtime.replica.log_view import LogView, certainly_committed
 from everwhen.runtime.replica.membership import Membership
 from everwhen.runtime.replica.persist import Persister
 from everwhen.runtime.replica.proposals import Proposals
@@ -321,9 +321,10 @@ def _core(
     """The consensus core as the process before left it, and the log it reads."""
     meta, log = directory.meta.value, directory.log
     applied = state.current.head.applied_index
+    committed = max(meta.commit, applied, log.first_index - 1, certainly_committed(log, applied))
     view = LogView(
         log,
-        hard=raft.HardState(meta.term, meta.vote, max(meta.commit, applied, log.first_index - 1)),
+        hard=raft.HardState(meta.term, meta.vote, committed),
         configuration=_configuration(state.current.cluster, meta.node_id),
         snapshot=snapshot,
     )

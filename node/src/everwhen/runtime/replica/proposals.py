@@ -48,6 +48,12 @@ class Proposal:
             self.term = 0
             self.outcome.set_exception(refused)
 
+    def forget_outcome(self) -> None:
+        """An outcome that comes while its waiter is busy with something else, or gone, is looked
+        at by nobody: asyncio is not to complain of it."""
+        if self.outcome.done() and not self.outcome.cancelled():
+            self.outcome.exception()
+
 
 class Proposals:
     """The open proposals of this node. Event loop only."""
@@ -79,11 +85,13 @@ class Proposals:
 
     def close(self, proposal: Proposal) -> None:
         """Nobody waits for it any more."""
+        proposal.forget_outcome()
         self._open.pop(proposal.ticket.number, None)
         self.closed.notify()
 
     def again(self, proposal: Proposal) -> None:
         """Wait for another outcome of a superseded one."""
+        proposal.forget_outcome()
         proposal.term = 0
         proposal.outcome = asyncio.get_running_loop().create_future()
 
