@@ -31,7 +31,7 @@ clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 # --- one question each; ARGS goes to the script, whose --help says what there is ---
-.PHONY: tck raft-testdata coverage-language model isolation fuzz crash test-drivers test-cluster
+.PHONY: sim tck raft-testdata coverage-language model isolation fuzz crash test-drivers test-cluster
 tck: .venv/ready ## the openCypher TCK in $TCK (default ../shared/tck); ARGS="--door http" over HTTP, bolt over Bolt
 	@$(bin)/python -m tests.tck.run $(ARGS)
 raft-testdata: .venv/ready ## consensus transcripts in $RAFT_TESTDATA (default ../shared/raft-testdata)
@@ -58,6 +58,9 @@ crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 mutants: .venv/ready ## rules taken away one at a time, and which test notices after how many schedules
 	@$(bin)/python -m tests.mutants.run $(ARGS)
 MINUTES ?= 3
+sim: .venv/ready ## the whole cluster simulated: MINUTES=3, SEEDS=n, or SEED=s to play one again
+	@$(bin)/python -m tests.sim.run $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
 chaos: .venv/ready ## real processes under load while members die, hang and are cut off; MINUTES=20
 	@$(bin)/python -m tests.cluster.chaos.run --minutes $(MINUTES) $(ARGS)
 

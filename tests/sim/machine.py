@@ -88,6 +88,7 @@ class Machine:
         #: an injected failure of the disk: the fault that it makes is expected
         self.excused = False
         self.starts = 0
+        self.snapshots_installed = 0
         self._network = network
         self._random = random
         self._disk = TwinDisk(random.child("disk"))
@@ -263,6 +264,8 @@ class Machine:
         node.member.promote_when_ready = promote
         self.node = node
         again = await node.run(asyncio.Event(), stop)
+        if again:
+            self.snapshots_installed += 1
         self.node = None
         node.close()
         return again

@@ -69,6 +69,7 @@ def run_seed(seed: str, *, events: int = EVENTS) -> Report:
     report.problems += [str(problem) for problem in run.problems]
     for machine in world.machines.values():
         report.problems += [f"{machine.name}: {fault!r}" for fault in machine.faults]
+        world.counts["snapshots installed"] += machine.snapshots_installed
     report.events = world.events
     report.virtual_seconds = clock.monotonic()
     report.story = [*world.log, *(str(each) for each in run.shared.history)]

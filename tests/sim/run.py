@@ -1,0 +1,146 @@
+"""``python -m tests.sim.run``: seeds of the whole-cluster simulator, until so many or so long.
+
+``--seed S`` plays one again and tells its story. Progress is kept in ``build/sim.json``, so that a
+later run goes on where this one ended; failing seeds are listed there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+
+from tests.sim.scenario import EVENTS, Report, run_seed
+
+
+class State(TypedDict):
+    """What earlier runs did."""
+
+    next: int
+    seeds: int
+    failed: list[str]
+
+
+STATE: Final = Path(__file__).resolve().parents[2] / "build" / "sim.json"
+#: every run of so many seeds must have met all of this, or the simulator does not look hard enough
+_DECADE: Final = 10
+_MUST: Final = {
+    "a crash": ("power cut", "kill -9", "kill leader", "all dark"),
+    "a partition": ("partition", "isolate", "one way"),
+    "an election": ("elections",),
+    "a snapshot install": ("snapshots installed",),
+    "a membership change": ("members joined", "members left"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tests.sim.run", description=__doc__)
+    parser.add_argument("--seed", help="play this one and tell its story")
+    parser.add_argument("--seeds", type=int, help="how many (default: by time)")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--first", type=int, help="number of the first seed (default: go on)")
+    parser.add_argument("--events", type=int, default=EVENTS, help="of a seed, at least")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args(arguments)
+    if options.seed is not None:
+        report = run_seed(options.seed, events=options.events)
+        print("\n".join(report.story))
+        tell(report)
+        return 0 if report.good else 1
+    return campaign(options)
+
+
+def campaign(options: argparse.Namespace) -> int:
+    """Many seeds, in processes of their own."""
+    state = _load()
+    first = state["next"] if options.first is None else options.first
+    started = time.monotonic()
+    passed, failed, events, decades = 0, 0, 0, []
+    counts: Counter[str] = Counter()
+    decade: Counter[str] = Counter()
+    for report in _reports(first, options):
+        passed += report.good
+        failed += not report.good
+        events += report.events
+        counts += report.counts
+        decade += report.counts
+        if (passed + failed) % _DECADE == 0:
+            decades.append(decade)
+            decade = Counter()
+        if not report.good:
+            tell(report)
+            state["failed"].append(report.seed)
+    seconds = time.monotonic() - started
+    done = passed + failed
+    if options.first is None:
+        state["next"] = first + done
+        state["seeds"] += done
+        _save(state)
+    print("reached: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
+    weak = [names for names in (_missing(each) for each in decades) if names]
+    for names in weak:
+        print(f"ten seeds without {', '.join(names)}")
+    print(
+        f"seeds {first} to {first + done - 1}: {events:,} events, {events / seconds:,.0f} a second; "
+        f"{len(decades) - len(weak)} of {len(decades)} tens met everything; "
+        f"{state['seeds']:,} seeds in all here"
+    )
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+def _reports(first: int, options: argparse.Namespace) -> Iterator[Report]:
+    """Reports in the order of the seeds, until there are enough or time is up."""
+    wanted = options.seeds or 1_000_000
+    deadline = None if options.seeds else time.monotonic() + options.minutes * 60
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        for low in range(first, first + wanted, options.jobs):
+            if deadline is not None and time.monotonic() > deadline:
+                return
+            seeds = range(low, min(low + options.jobs, first + wanted))
+            yield from pool.starmap(_one, [(str(seed), options.events) for seed in seeds])
+
+
+def _one(seed: str, events: int) -> Report:
+    report = run_seed(seed, events=events)
+    if report.good:
+        report.story = []
+    return report
+
+
+def tell(report: Report) -> None:
+    """One seed in a few lines."""
+    word = "ok    " if report.good else "FAILED"
+    print(
+        f"{word} seed {report.seed}: {report.events:,} events in {report.virtual_seconds:.1f} "
+        f"virtual seconds, digest {report.digest}",
+        flush=True,
+    )
+    for problem in report.problems[:10]:
+        print(f"  {problem[:1000]}", flush=True)
+
+
+def _missing(counts: Counter[str]) -> list[str]:
+    return [name for name, kinds in _MUST.items() if not any(counts[kind] for kind in kinds)]
+
+
+def _load() -> State:
+    if STATE.exists():
+        found: State = json.loads(STATE.read_text())
+        return found
+    return {"next": 1, "seeds": 0, "failed": []}
+
+
+def _save(state: State) -> None:
+    STATE.parent.mkdir(exist_ok=True)
+    STATE.write_text(json.dumps(state) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
