@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.mutants import elections, replication
+from tests.mutants import elections, replication, storage
 from tests.mutants.patching import Mutant
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*elections.MUTANTS, *replication.MUTANTS)
+MUTANTS: Final[tuple[Mutant, ...]] = (*elections.MUTANTS, *replication.MUTANTS, *storage.MUTANTS)
 
 
 def by_name(name: str) -> Mutant:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.mutants.catalogue import MUTANTS
-from tests.mutants.killing import notices, schedules, simple
+from tests.mutants.killing import ROOT, notices, schedules, simple
 from tests.mutants.patching import Mutant, mutated_code
 
 SEEDS = 300
@@ -34,3 +34,8 @@ def test_a_schedule_notices(mutant: Mutant) -> None:
     noticed = schedules(mutant, SEEDS)
     assert noticed is not None, f"{SEEDS} schedules did not"
     print(f"{mutant.name}: schedule {noticed[0]}: {noticed[1]}")
+
+
+def test_the_table_names_every_mutant() -> None:
+    table = (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8")
+    assert [each.name for each in MUTANTS if f"`{each.name}`" not in table] == []

@@ -1,19 +1,25 @@
-"""Everything a write asked for is durable in the order it was asked for."""
+"""Everything a write asked for is durable in the order it was asked for; which writes are worth a
+change of threads, and which need not be made at all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from everwhen.runtime.replica.persist import Persister, Write
+from everwhen.limits import LOG_SYNC_HERE_BYTES_MAX, LOG_SYNC_HERE_SECONDS, LOG_SYNCS_QUICK
+from everwhen.runtime.replica.persist import Persister, RecentSyncs, Write
 from everwhen.storage.frames import Entry
 
 
 class Recorder:
     def __init__(self) -> None:
         self.calls: list[object] = []
+        self.quick = True
 
     def append(self, entries: Sequence[Entry]) -> None:
         self.calls.append([(entry.index, entry.term) for entry in entries])
+
+    def is_quick(self, size: int) -> bool:
+        return self.quick
 
     def save_hard_state(self, *, term: int, vote: int, commit: int) -> None:
         self.calls.append((term, vote, commit))
@@ -39,9 +45,50 @@ def test_a_replacement_is_a_batch_of_its_own() -> None:
     assert log.calls == [[(1, 2), (2, 2)], (3, 0, 0), [(2, 3), (3, 3), (4, 3)]]
 
 
+def test_a_replacement_needs_no_vote_to_be_one() -> None:
+    log = Recorder()
+    Persister(log, 3, 1, 0).persist([Write(run((1, 2), (2, 2))), Write(run((2, 3)))])
+    assert log.calls == [[(1, 2), (2, 2)], [(2, 3)]]
+
+
 def test_a_vote_is_saved_once() -> None:
     log = Recorder()
     persister = Persister(log, 2, 0, 7)
     persister.persist([Write([], 3, 2), Write([], 3, 2)])
     persister.persist([Write(run((8, 3)), 3, 2)])
     assert log.calls == [(3, 2, 7), [(8, 3)]]
+
+
+def test_a_commit_index_alone_is_not_written() -> None:
+    log = Recorder()
+    persister = Persister(log, 3, 1, 0)
+    assert not persister.needed([Write([], 3, 1), Write([])])
+    assert persister.needed([Write([], 4, 1)])
+    assert persister.needed([Write(run((1, 3)), 3, 1)])
+    persister.persist([Write(run((1, 3)), 3, 1), Write([], 4, 1)])
+    assert not persister.needed([Write([], 4, 1)])
+
+
+def large(index: int, size: int) -> Write:
+    return Write([Entry(index, 3, 1, b"x" * size)], 3, 1)
+
+
+def test_what_is_short() -> None:
+    log = Recorder()
+    persister = Persister(log, 3, 1, 0)
+    half = LOG_SYNC_HERE_BYTES_MAX // 2
+    assert persister.is_short([large(1, half), large(2, half)])
+    assert not persister.is_short([large(1, half), large(2, half + 1)])
+    assert not persister.is_short([Write(run((1, 4)), 4, 1)])
+    log.quick = False
+    assert not persister.is_short([large(1, half)])
+
+
+def test_syncs_are_quick_when_some_in_a_row_were() -> None:
+    syncs = RecentSyncs()
+    for _ in range(LOG_SYNCS_QUICK):
+        assert not syncs.quick
+        syncs.took(LOG_SYNC_HERE_SECONDS)
+    assert syncs.quick
+    syncs.took(LOG_SYNC_HERE_SECONDS * 1.1)
+    assert not syncs.quick
