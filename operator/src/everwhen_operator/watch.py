@@ -1,0 +1,56 @@
+"""kopf watches; its handlers put a key into the queue and do nothing else, so that nothing is
+kept in annotations, nothing needs a finalizer and nothing is lost with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import kopf
+
+from everwhen_operator import names
+from everwhen_operator.kube.api import KINDS
+
+Wake = Callable[[tuple[str, str]], None]
+
+#: objects that tell by a label whose they are
+_CHILDREN = ("StatefulSet", "Pod", "PersistentVolumeClaim", "Service", "ConfigMap")
+
+
+async def watch(wake: Wake, namespaces: Sequence[str]) -> None:
+    """Until cancelled."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = bool(namespaces)
+    settings.watching.client_timeout = 300
+    settings.networking.request_timeout = 10
+    await kopf.operator(
+        registry=_registry(wake),
+        settings=settings,
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+    )
+
+
+def _registry(wake: Wake) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(kopf.login_via_client)
+
+    async def cluster_changed(namespace: str | None, name: str | None, **_: Any) -> None:
+        if namespace and name:
+            wake((namespace, name))
+
+    async def child_changed(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+        name = labels.get(names.LABEL_INSTANCE)
+        if namespace and name:
+            wake((namespace, name))
+
+    kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)(cluster_changed)
+    for kind in _CHILDREN:
+        base, plural = KINDS[kind]
+        group = base.removeprefix("/apis/").split("/")[0] if base != "/api/v1" else ""
+        kopf.on.event(group, "v1", plural, labels={names.LABEL_NAME: names.APP}, registry=registry)(
+            child_changed
+        )
+    return registry
