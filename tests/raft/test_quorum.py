@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everwhen.raft.quorum import (
@@ -53,6 +53,7 @@ def test_majority_vote(voters: set[int], votes: dict[int, bool]):
     assert majority_vote(voters, votes) == naive_vote(voters, votes)
 
 
+@example(incoming={1}, outgoing={2, 3}, acked={2: 5, 3: 5})
 @given(VOTERS, VOTERS, ACKED)
 def test_joint_committed_needs_both_halves(
     incoming: set[int], outgoing: set[int], acked: dict[int, int]
@@ -65,6 +66,7 @@ def test_joint_committed_needs_both_halves(
     )
 
 
+@example(incoming={1}, outgoing={2, 3}, votes={2: True, 3: True})
 @given(VOTERS, VOTERS, VOTES)
 def test_joint_vote_needs_both_halves(
     incoming: set[int], outgoing: set[int], votes: dict[int, bool]
