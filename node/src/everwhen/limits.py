@@ -94,6 +94,11 @@ LOG_BATCH_ENTRIES_MAX: Final = 4_096
 #: entries applied in one go; bounds how long a commit waits behind others
 APPLY_BATCH_ENTRIES_MAX: Final = 256
 APPLY_BATCH_BYTES_MAX: Final = 1 << 20
+#: an append of so few bytes is synced on the event loop itself if it is the only one waited for
+#: and the newest syncs, so many of them, took no longer than this (seconds)
+LOG_SYNC_HERE_BYTES_MAX: Final = 16 << 10
+LOG_SYNC_HERE_SECONDS: Final = 0.001
+LOG_SYNCS_QUICK: Final = 4
 #: batches up to this size are applied on the event loop itself: about 3 ms of small commits
 APPLY_INLINE_BYTES_MAX: Final = 32 << 10
 LOG_SEGMENT_BYTES: Final = 64 << 20

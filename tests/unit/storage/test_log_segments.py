@@ -208,3 +208,13 @@ def test_a_reset_forgets_and_goes_on() -> None:
 def test_the_meta_file_says_where_it_belongs() -> None:
     made = world()
     assert made.meta.value == Meta(UUID(int=0xE0E0), node_id=1)
+
+
+def test_an_append_is_quick_if_it_fits_and_nobody_else_writes() -> None:
+    made = world(segment_bytes=2_000)
+    assert made.log.is_quick(1_000)
+    assert not made.log.is_quick(2_000)
+    with made.log.writing:
+        assert not made.log.is_quick(1_000)
+    made.log.append(batch(1, 1, [1_500]))
+    assert not made.log.is_quick(1_000)

@@ -57,6 +57,7 @@ class Attempt:
     raising it (None: this is a whole commit)."""
 
     __slots__ = (
+        "_wanted",
         "changed_nodes",
         "created_nodes",
         "deleted_nodes",
@@ -102,6 +103,8 @@ class Attempt:
         self.relationship_images: dict[int, RelationshipImage] = {}
         self.changed_nodes: dict[int, tuple[c.ChangeLabels | None, c.ChangeNode | None]] = {}
         self.edits: list[Edit] = []
+        #: by the places of the labels of a new node
+        self._wanted: dict[tuple[int, ...], maintenance.Wanted] = {}
 
     # --- checking ---
 
@@ -175,19 +178,21 @@ class Attempt:
         rules = self.work.rules
         if not rules.any_nodes:
             return
-        names = self.names
-        labels = [
-            token for at in mutation.labels if (token := self.labels.get(names[at])) is not None
-        ]
-        values = {names[at]: value for at, value in mutation.properties.items()}
-        read = _reader(values, None)
-        self.edits += maintenance.edits(
-            rules.node_indexes, mutation.id, ((), labels), (_nothing, read), None
-        )
-        for label in labels:
-            self._constrain(
-                EntityKind.NODE, mutation.id, rules.node_constraints.get(label, ()), read, None
-            )
+        shape = tuple(mutation.labels)
+        wanted = self._wanted.get(shape)
+        if wanted is None:
+            tokens = [self.labels.get(self.names[at], -1) for at in shape]
+            wanted = self._wanted[shape] = rules.of_new_node(tokens, self.names)
+        indexes, constraints = wanted
+        properties = mutation.properties
+        for rule, places in indexes:
+            raw = [properties.get(at) for at in places]
+            if None not in raw:
+                values = [decode_value(value) for value in raw if value is not None]
+                self.edits.append(maintenance.first_entry(rule, mutation.id, values))
+        if constraints:
+            read = _reader({self.names[at]: value for at, value in properties.items()}, None)
+            self._constrain(EntityKind.NODE, mutation.id, constraints, read, None)
 
     def _check_delete_node(self, mutation: c.DeleteNode) -> None:
         node = mutation.id

@@ -57,6 +57,9 @@ class Effects:
     __slots__ = (
         "_attempt",
         "_count",
+        "_created",
+        "_key_lists",
+        "_label_lists",
         "_labels_after",
         "_put",
         "_run",
@@ -73,6 +76,11 @@ class Effects:
         self._run = run
         self._count = count
         self._labels_after: dict[int, list[int]] = {}
+        #: nodes created, by label
+        self._created: dict[int, int] = {}
+        #: tokens by the places of their names: most entities of a commit are alike
+        self._label_lists: dict[tuple[int, ...], list[int]] = {}
+        self._key_lists: dict[tuple[int, ...], list[tuple[int, int]]] = {}
         self.changes: list[AnyChange] = []
         #: nodes created, deleted, relationships created, deleted, properties, labels added, removed
         self.numbers = [0] * 7
@@ -82,15 +90,19 @@ class Effects:
         distinct = distinct_changes(attempt.edits, attempt.own.record) if attempt.edits else ()
         for mutation in attempt.mutations:
             _WRITES[type(mutation)](self, mutation)
+        self._count_created()
         put = self._put
+        entries: dict[int, int] = {}
         for edit in attempt.edits:
             index = edit.rule.id
             if edit.old is not None:
                 self._bury(index_stem(index, edit.old, edit.entity))
-                self._count(Counter.INDEX_ENTRIES, index, -1)
+                entries[index] = entries.get(index, 0) - 1
             if edit.new is not None:
                 put(index_stem(index, edit.new, edit.entity), PRESENT)
-                self._count(Counter.INDEX_ENTRIES, index, 1)
+                entries[index] = entries.get(index, 0) + 1
+        for index, change in entries.items():
+            self._count(Counter.INDEX_ENTRIES, index, change)
         for rule, change in distinct:
             self._count(Counter.INDEX_DISTINCT, rule.id, change)
 
@@ -151,21 +163,43 @@ class Effects:
     # --- nodes ---
 
     def _create_node(self, mutation: c.CreateNode) -> None:
-        node = mutation.id
-        labels = self._label_tokens(mutation.labels) if mutation.labels else []
-        values = self._values(mutation.properties)
+        node, properties = mutation.id, mutation.properties
+        labels = self._labels_of(mutation.labels)
+        values = {token: properties[at] for token, at in self._keys_of(properties)}
         put = self._put
         put(node_stem(node), encode_node_head(labels, values))
-        count = self._count
-        count(Counter.NODES, 0, 1)
+        created = self._created
         for label in labels:
             put(label_stem(label, node), PRESENT)
-            count(Counter.NODES_WITH_LABEL, label, 1)
+            created[label] = created.get(label, 0) + 1
         numbers = self.numbers
         numbers[0] += 1
         numbers[4] += len(values)
         numbers[5] += len(labels)
         self.changes.append(NodeCreated(node, labels, values))
+
+    def _labels_of(self, places: list[int]) -> list[int]:
+        """Label tokens, the same list for the same names."""
+        shape = tuple(places)
+        labels = self._label_lists.get(shape)
+        if labels is None:
+            labels = self._label_lists[shape] = self._label_tokens(places)
+        return labels
+
+    def _keys_of(self, properties: Mapping[int, bytes]) -> list[tuple[int, int]]:
+        """(token, place) of names, by token."""
+        shape = tuple(properties)
+        keys = self._key_lists.get(shape)
+        if keys is None:
+            keys = self._key_lists[shape] = sorted((self._key_token(at), at) for at in shape)
+        return keys
+
+    def _count_created(self) -> None:
+        """What ``_create_node`` has not counted yet."""
+        if self.numbers[0]:
+            self._count(Counter.NODES, 0, self.numbers[0])
+        for label, nodes in self._created.items():
+            self._count(Counter.NODES_WITH_LABEL, label, nodes)
 
     def _delete_node(self, mutation: c.DeleteNode) -> None:
         node = mutation.id

@@ -7,15 +7,18 @@ so that values may be swapped within one commit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from everwhen.apply.conflicts import taken_since
 from everwhen.codec.keys import VERSION_MAX, index_prefix
+from everwhen.codec.keys import after as after_prefix
 from everwhen.index.maintenance import Edit, IndexRule
 from everwhen.mvcc.versioned import Versioned
 
 #: holders of one value looked at to keep the number of distinct values (an estimate)
 _HOLDERS_MAX: Final = 8
+_NOBODY: Final[frozenset[int]] = frozenset()
 
 
 def duplicates(
@@ -46,30 +49,47 @@ def duplicates(
 
 def distinct_changes(edits: Sequence[Edit], record: Versioned) -> list[tuple[IndexRule, int]]:
     """By how much the number of distinct values of each index changes."""
-    moves: dict[tuple[int, bytes], tuple[IndexRule, set[int], set[int]]] = {}
+    rules: dict[tuple[int, bytes], IndexRule] = {}
+    #: who leaves a value, and which values somebody gets
+    out: dict[tuple[int, bytes], set[int]] = {}
+    into: set[tuple[int, bytes]] = set()
     for edit in edits:
-        for value, at in ((edit.old, 1), (edit.new, 2)):
-            if value is not None:
-                move = moves.setdefault((edit.rule.id, value), (edit.rule, set(), set()))
-                (move[1] if at == 1 else move[2]).add(edit.entity)
+        rule = edit.rule
+        if edit.old is not None:
+            key = (rule.id, edit.old)
+            rules[key] = rule
+            out.setdefault(key, set()).add(edit.entity)
+        if edit.new is not None:
+            key = (rule.id, edit.new)
+            rules[key] = rule
+            into.add(key)
     changes = []
-    for (index, value), (rule, out, into) in moves.items():
+    for key, rule in rules.items():
+        leaving = out.get(key, _NOBODY)
         if rule.unique:
-            before, after = bool(out), False
+            before, after = bool(leaving), False
         else:
-            before, after = _held(record, index, value, out)
-        change = int(after or bool(into)) - int(before)
+            before, after = _held(record, *key, leaving)
+        change = int(after or key in into) - int(before)
         if change:
             changes.append((rule, change))
     return changes
 
 
-def _held(record: Versioned, index: int, value: bytes, leaving: set[int]) -> tuple[bool, bool]:
+def _held(
+    record: Versioned, index: int, value: bytes, leaving: AbstractSet[int]
+) -> tuple[bool, bool]:
     """Whether anybody has the value, and whether anybody keeps it."""
+    prefix = index_prefix(index, value)
+    if not record.runs:
+        # most often the newest entry of the first holder tells
+        pair = record.store.first(prefix, after_prefix(prefix))
+        if pair is None:
+            return False, False
+        if pair[1] and int.from_bytes(pair[0][-16:-8], "big") not in leaving:
+            return True, True
     held = False
-    for looked, (stem, _, there) in enumerate(
-        record.prefix(index_prefix(index, value), VERSION_MAX)
-    ):
+    for looked, (stem, _, there) in enumerate(record.prefix(prefix, VERSION_MAX)):
         if there:
             held = True
             if int.from_bytes(stem[-8:], "big") not in leaving:

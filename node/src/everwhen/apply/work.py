@@ -129,7 +129,7 @@ class Work:
     def putter(self, version: int) -> Put:
         """Writes stems at a version."""
         suffix = VERSION.pack(VERSION_MAX - version)
-        put = self.layer.put
+        put = self.layer.batch.put if self.layer.quiet else self.layer.put
 
         def write(stem: bytes, value: bytes) -> None:
             put(stem + suffix, value)

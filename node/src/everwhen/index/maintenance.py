@@ -48,6 +48,10 @@ class Edit(NamedTuple):
     values: Sequence[Any] = ()
 
 
+Wanted = tuple[list[tuple[IndexRule, list[int]]], list[ConstraintDefinition]]
+"""Indexes that a new entity meets, with the places of their properties, and constraints."""
+
+
 class Rules:
     """What to maintain and to check, for nodes by label token and relationships by type token."""
 
@@ -89,6 +93,21 @@ class Rules:
         self.any_nodes = bool(self.node_indexes or self.node_constraints)
         self.any_relationships = bool(self.relationship_indexes or self.relationship_constraints)
 
+    def of_new_node(self, labels: Sequence[int], names: Sequence[str]) -> Wanted:
+        """What meets a new node: indexes by label token, constraints in the order of its labels.
+        Properties are given by the places of their names (-1: nobody has such a property)."""
+        places = {name: at for at, name in enumerate(names)}
+        indexes: list[tuple[IndexRule, list[int]]] = []
+        constraints: list[ConstraintDefinition] = []
+        for label in sorted(set(labels)):
+            indexes += [
+                (rule, [places.get(key, -1) for key in rule.definition.properties])
+                for rule in self.node_indexes.get(label, ())
+            ]
+        for label in labels:
+            constraints += self.node_constraints.get(label, ())
+        return indexes, constraints
+
 
 def entry(definition: IndexDefinition, read: Reader, *, new: bool = True) -> bytes | None:
     """The entry of an entity that carries the label, or None if it lacks a property.
@@ -102,6 +121,18 @@ def entry(definition: IndexDefinition, read: Reader, *, new: bool = True) -> byt
             return None
         values.append(value)
     return ordered.encode_entry(values) if new else ordered.encode_tuple(values)
+
+
+def first_entry(rule: IndexRule, entity: int, values: list[Any]) -> Edit:
+    """The edit of an entity that is new to an index.
+
+    :raises QueryArgumentError: the values are larger than an index entry may be.
+    """
+    new = ordered.encode_entry(values)
+    if rule.unique:
+        one = all(ordered.is_equal_to_something(value) for value in values)
+        return Edit(rule, entity, None, new, one, values)
+    return Edit(rule, entity, None, new)
 
 
 def edits(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from everwhen.codec.envelope import Flag
 from everwhen.txn import commands as c
@@ -41,28 +41,34 @@ class Order(NamedTuple):
     time: int
 
 
+# as plain numbers: operations on flags as such are slow
+_GROWS: Final = int(Flag.GROWS)
+_STAMP: Final = int(Flag.STAMP)
+_OWN_TIME: Final = int(Flag.OWN_TIME)
+_CLOSES: Final = int(Flag.CLOSES)
+_DELETIONS: Final = (c.DeleteNode, c.DeleteRelationship)
+
+
 def order_of(command: c.Command) -> Order:
     """The order that belongs to a command."""
-    flags, time = Flag.GROWS if grows(command) else Flag.NONE, 0
-    if isinstance(command, c.Commit | c.CommitChunks):
-        flags |= Flag.OWN_TIME if command.own_time else Flag.STAMP
-        time = command.time if command.own_time else 0
-    elif isinstance(command, c.CloseTime):
-        flags, time = Flag.CLOSES, command.time
-    return Order(flags, time)
+    flags = _GROWS if grows(command) else 0
+    if isinstance(command, (c.Commit, c.CommitChunks)):
+        if command.own_time:
+            return Order(flags | _OWN_TIME, command.time)
+        return Order(flags | _STAMP, 0)
+    if isinstance(command, c.CloseTime):
+        return Order(_CLOSES, command.time)
+    return Order(flags, 0)
 
 
 def grows(command: c.Command) -> bool:
     """Whether it makes the record grow, so that it is refused where space is short. Deletions and
     the ends of what was begun are let through."""
-    if isinstance(command, c.Commit | c.Chunk):
+    if isinstance(command, (c.Commit, c.Chunk)):
         if isinstance(command, c.Chunk) and command.segments:
             return True
-        return any(
-            not isinstance(mutation, c.DeleteNode | c.DeleteRelationship)
-            for mutation in command.mutations
-        )
-    return isinstance(command, c.CreateIndex | c.CreateConstraint)
+        return any(type(mutation) not in _DELETIONS for mutation in command.mutations)
+    return isinstance(command, (c.CreateIndex, c.CreateConstraint))
 
 
 class Consensus(Protocol):

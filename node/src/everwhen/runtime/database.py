@@ -65,6 +65,8 @@ class _Registry:
 
     lock: Lock = field(default_factory=Lock)
     open: dict[int, OpenTransaction] = field(default_factory=dict)
+    #: of them, those that somebody began and has to end
+    explicit: int = 0
     next_number: int = 1
 
 
@@ -138,11 +140,13 @@ class Database:
     ) -> OpenTransaction:
         """A transaction that reads at ``version`` (from a read barrier).
 
-        :raises TooManyRequests: too many are open.
+        :raises TooManyRequests: too many explicit ones are open. A statement's own ends with it;
+            how many of those there are is bounded where statements come from.
         """
         registry = self._registry
+        explicit = not options.auto_commit
         with registry.lock:
-            if len(registry.open) >= self._open_max:
+            if explicit and registry.explicit >= self._open_max:
                 raise TooManyRequests(
                     f"{self._open_max} transactions are open, which is the limit",
                     hint="end some of them, or try again",
@@ -154,12 +158,15 @@ class Database:
         )
         with registry.lock:
             registry.open[number] = transaction
+            registry.explicit += explicit
         return transaction
 
     def forget(self, transaction: OpenTransaction) -> None:
         """It ended."""
         with self._registry.lock:
-            self._registry.open.pop(transaction.number, None)
+            found = self._registry.open.pop(transaction.number, None)
+            if found is not None and not found.options.auto_commit:
+                self._registry.explicit -= 1
 
     def open_transactions(self) -> list[OpenTransaction]:
         """All open ones, oldest first."""

@@ -24,6 +24,10 @@ class TakesLong(Exception):
     """A statement that was tried on the event loop needs more than a moment, or must wait."""
 
 
+class MustWait(TakesLong):
+    """It only waits for something that the next run will find there."""
+
+
 class Deadline:
     """When a transaction must end, and whether somebody asked it to."""
 
@@ -43,6 +47,11 @@ class Deadline:
         """:raises TakesLong: what comes must not happen on the event loop, where this runs."""
         if self.at_once:
             raise TakesLong
+
+    def need_ids(self) -> None:
+        """:raises MustWait: ids must be leased, which must not happen on the event loop."""
+        if self.at_once:
+            raise MustWait
 
     def check(self) -> None:
         """Raises if it is over.

@@ -48,9 +48,9 @@ class Stop:
     asked: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TransactionOptions:
-    """How a transaction is to run.
+    """How a transaction is to run; made anew for each (a frozen one takes three times as long).
 
     ``at`` pins it to a past moment: ``("time", µs)`` or ``("version", n)``; it is then read-only.
     ``own_time`` dates the commit (historical load). ``request_id`` (client, sequence) makes a

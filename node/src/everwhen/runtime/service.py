@@ -31,7 +31,7 @@ from everwhen.runtime.bulk import BulkLoads
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
-from everwhen.runtime.environment import TakesLong
+from everwhen.runtime.environment import MustWait, TakesLong
 from everwhen.runtime.gate import Gate
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.transaction import OpenTransaction
@@ -310,6 +310,8 @@ class Service:
         started = clock.monotonic()
         try:
             tried = attempt(self.database, version, options, caller, text, parameters, at_once=True)
+        except MustWait:
+            return None
         except TakesLong:
             plan.long_runs = RUNS_IN_THREADS
             return None

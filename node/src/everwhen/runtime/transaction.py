@@ -92,8 +92,8 @@ class OpenTransaction:
             view = view.at_version(moment)
         return Transaction(
             view,
-            partial(database.ids.node, self.deadline.need_thread),
-            partial(database.ids.relationship, self.deadline.need_thread),
+            partial(database.ids.node, self.deadline.need_ids),
+            partial(database.ids.relationship, self.deadline.need_ids),
             isolation=options.isolation,
             read_only=options.read_only or options.at is not None,
             lock=self._lock,

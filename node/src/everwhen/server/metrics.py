@@ -124,6 +124,9 @@ METRICS: Final = (
 
 _BY_NAME: Final = {metric.name: metric for metric in METRICS}
 
+#: combinations of labels looked up once
+_HTTP_KNOWN_MAX: Final = 1_000
+
 #: values of gauges by metric name; one that is absent is not shown
 Gauges = Mapping[str, float]
 
@@ -138,10 +141,12 @@ class Metrics:
         self.registry.register(self)
         self._requests = self._counter("everwhen_http_requests_total")
         self._request_seconds = self._histogram("everwhen_http_request_seconds")
+        self._http_known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._bolt = self._counter("everwhen_bolt_requests_total")
         self._bolt_seconds = self._histogram("everwhen_bolt_request_seconds")
         self._bolt_known: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._statements = self._counter("everwhen_statements_total")
+        self._outcomes: dict[str, Counter] = {}
         self._statement_seconds = self._histogram("everwhen_statement_seconds")
         self._slow = self._counter("everwhen_statements_slow_total")
         self._refused = self._counter("everwhen_authentication_failures_total")
@@ -149,8 +154,14 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered. ``route`` is the pattern, never the path: paths have no end."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        known = self._http_known.get((method, route, status))
+        if known is None:
+            counter = self._requests.labels(method, route, str(status))
+            known = counter, self._request_seconds.labels(route)
+            if len(self._http_known) < _HTTP_KNOWN_MAX:
+                self._http_known[method, route, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def bolt_request(self, name: str, outcome: str, seconds: float) -> None:
         """A request over Bolt was answered. Names are those of the protocol, so few."""
@@ -163,7 +174,10 @@ class Metrics:
 
     def statement(self, outcome: str, seconds: float, *, slow: bool = False) -> None:
         """A statement ended."""
-        self._statements.labels(outcome).inc()
+        known = self._outcomes.get(outcome)
+        if known is None:
+            known = self._outcomes[outcome] = self._statements.labels(outcome)
+        known.inc()
         self._statement_seconds.observe(seconds)
         if slow:
             self._slow.inc()

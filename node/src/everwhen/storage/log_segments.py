@@ -158,6 +158,13 @@ class SegmentedLog:
 
     # --- writes ---
 
+    def is_quick(self, size: int) -> bool:
+        """Whether appending so many bytes takes one write and one sync: nobody else writes, and
+        they fit into the newest segment."""
+        if self.writing.locked():
+            return False
+        return self._newest().end + size <= self._segment_bytes
+
     def append(self, entries: Sequence[Entry]) -> None:
         """Write entries as one batch; durable when this returns.
 

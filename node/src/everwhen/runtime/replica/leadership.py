@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from everwhen import raft
 from everwhen.codec import envelope
@@ -25,6 +26,10 @@ ROOM_SECONDS = 5.0
 ROOM_STEP_SECONDS = 0.01
 #: tickets of this term by which a repeated offer is known
 _TICKETS_MAX = 100_000
+# as plain numbers: operations on flags as such are slow
+_GROWS: Final = int(Flag.GROWS)
+_STAMP: Final = int(Flag.STAMP)
+_GIVEN: Final = int(Flag.OWN_TIME | Flag.CLOSES)
 
 Told = Callable[[NoRoom | EverwhenError | None], None]
 """Called with None when a payload entered the log, else with why it did not."""
@@ -155,14 +160,14 @@ class Leadership:
         flags = envelope.flags_of(payload)
         if not flags:
             return payload
-        if flags & Flag.GROWS:
+        if flags & _GROWS:
             refusal = self._refuse_growth()
             if refusal is not None:
                 raise ResourceExhausted(refusal, hint="free some and try again")
         now = self._clock.now_micros()
-        if flags & Flag.STAMP:
+        if flags & _STAMP:
             return envelope.stamped(payload, self._hybrid.stamp(now))
-        if flags & (Flag.OWN_TIME | Flag.CLOSES):
+        if flags & _GIVEN:
             time = envelope.time_of(payload)
             if time > max(now, self._hybrid.last):
                 raise TimeOutOfRange(

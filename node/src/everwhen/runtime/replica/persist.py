@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from everwhen.limits import LOG_BATCH_BYTES_MAX, LOG_BATCH_ENTRIES_MAX
+from everwhen.limits import (
+    LOG_BATCH_BYTES_MAX,
+    LOG_BATCH_ENTRIES_MAX,
+    LOG_SYNC_HERE_BYTES_MAX,
+    LOG_SYNC_HERE_SECONDS,
+    LOG_SYNCS_QUICK,
+)
 from everwhen.storage.frames import Entry
 
 
@@ -19,6 +25,8 @@ class WritableLog(Protocol):
     """What is asked of ``storage.log_segments``."""
 
     def append(self, entries: Sequence[Entry]) -> None: ...
+
+    def is_quick(self, size: int) -> bool: ...
 
     def save_hard_state(self, *, term: int, vote: int, commit: int) -> None: ...
 
@@ -41,6 +49,21 @@ class Persister:
         self._vote = vote
         self._commit = commit
 
+    def needed(self, writes: Sequence[Write]) -> bool:
+        """Whether there is anything to write: a commit index alone need not be durable."""
+        return any(write.entries or self._moves(write) for write in writes)
+
+    def _moves(self, write: Write) -> bool:
+        """Whether it changes term or vote."""
+        return bool(write.term) and (write.term, write.vote) != (self._term, self._vote)
+
+    def is_short(self, writes: Sequence[Write]) -> bool:
+        """Whether it is one append of few bytes, that nothing else delays."""
+        size = sum(len(entry.payload) for write in writes for entry in write.entries)
+        if size > LOG_SYNC_HERE_BYTES_MAX or any(map(self._moves, writes)):
+            return False
+        return self._log.is_quick(2 * LOG_SYNC_HERE_BYTES_MAX)  # with the headers of entries
+
     def persist(self, writes: Sequence[Write]) -> None:
         """Durable when this returns.
 
@@ -49,7 +72,7 @@ class Persister:
         run: list[Entry] = []
         size = 0
         for write in writes:
-            if write.term and (write.term, write.vote) != (self._term, self._vote):
+            if self._moves(write):
                 self._append(run)
                 run, size = [], 0
                 self._log.save_hard_state(term=write.term, vote=write.vote, commit=self._commit)
@@ -66,3 +89,23 @@ class Persister:
     def _append(self, run: list[Entry]) -> None:
         if run:
             self._log.append(run)
+
+
+class RecentSyncs:
+    """How long the newest syncs took: tells whether a short one is worth a change of thread."""
+
+    def __init__(self) -> None:
+        #: as if slow ones had been seen, until others were
+        self._left = LOG_SYNCS_QUICK
+
+    @property
+    def quick(self) -> bool:
+        """Whether none of the newest ones was slow."""
+        return self._left == 0
+
+    def took(self, seconds: float) -> None:
+        """One more."""
+        if seconds > LOG_SYNC_HERE_SECONDS:
+            self._left = LOG_SYNCS_QUICK
+        elif self._left:
+            self._left -= 1

@@ -28,7 +28,7 @@ from everwhen.limits import (
 )
 from everwhen.ports import Random, Threads
 from everwhen.runtime.replica.log_view import LogView, to_stored
-from everwhen.runtime.replica.persist import Persister, Write
+from everwhen.runtime.replica.persist import Persister, RecentSyncs, Write
 from everwhen.runtime.replica.proposals import Proposals
 from everwhen.runtime.replica.reads import ReadRounds
 from everwhen.runtime.replica.transport import Transport
@@ -72,6 +72,7 @@ class Replica:
         self.changed = Signal()
         self._view = view
         self._persister = persister
+        self._syncs = RecentSyncs()
         self._applier = applier
         self._transport = transport
         self._random = random
@@ -124,7 +125,7 @@ class Replica:
         :raises raft.ProposalDropped: nothing was appended.
         """
         self.core.propose(payloads)
-        self.pump_soon()
+        self._pump()
 
     def pump_soon(self) -> None:
         """Handle what the core has ready, after what is happening now."""
@@ -235,12 +236,29 @@ class Replica:
             batch = list(self._to_log)
             self._to_log.clear()
             writes = [_write_of(message) for message in batch]
-            if any(write.entries or write.term for write in writes):
-                await self._threads.run("log", self._persister.persist, writes)
+            if self._persister.needed(writes):
+                await self._persist(writes)
             for message, write in zip(batch, writes, strict=True):
                 self._view.append(write.entries)
                 self._release(message)
             self._pump()
+
+    async def _persist(self, writes: list[Write]) -> None:
+        """Make writes durable: in a thread, except where the change of threads would take longer
+        than a quick disk does and nobody else waits for the event loop."""
+        loop = asyncio.get_running_loop()
+        if len(self.proposals) == 1 and self._syncs.quick and self._persister.is_short(writes):
+            started = loop.time()
+            self._persister.persist(writes)
+            self._syncs.took(loop.time() - started)
+        else:
+            self._syncs.took(await self._threads.run("log", self._timed, writes, loop.time))
+
+    def _timed(self, writes: list[Write], clock: Callable[[], float]) -> float:
+        """Persist; how long it took."""
+        started = clock()
+        self._persister.persist(writes)
+        return clock() - started
 
     def _release(self, message: raft.Message) -> None:
         """Deliver the replies that waited for a message to be done."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from aiohttp import web
 
@@ -30,7 +29,9 @@ async def execute(service: Service, wanted: QueryRequest, caller: Caller) -> Exe
     if wanted.statement is None:
         raise RequestInvalid("the request has no statement")
     stop = Stop()
-    options = replace(wanted.options, auto_commit=True, stop=stop)
+    options = wanted.options
+    options.auto_commit = True
+    options.stop = stop
     try:
         return await service.auto_commit(wanted.statement, wanted.parameters, options, caller)
     except asyncio.CancelledError:
