@@ -93,5 +93,5 @@ soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and
 lock: .venv/ready ## resolve the locks anew; UPGRADE=1 takes the newest versions
 	@.ci/lock
 .PHONY: images
-images: ## the node's image; ARGS names its tag
+images: ## the images of node and operator; ARGS names their tag
 	@.ci/images $(ARGS)

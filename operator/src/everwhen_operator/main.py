@@ -13,10 +13,9 @@ from collections.abc import Sequence
 import aiohttp
 from aiohttp import web
 
-from everwhen_operator import names
 from everwhen_operator.act import Actor
 from everwhen_operator.kube.api import Api, HttpTransport
-from everwhen_operator.kube.credentials import access
+from everwhen_operator.kube.credentials import Access, access
 from everwhen_operator.lease import Lease, LeaseLost
 from everwhen_operator.logs import log, set_up
 from everwhen_operator.metrics import Metrics
@@ -77,9 +76,10 @@ async def _run(options: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = Metrics()
     async with aiohttp.ClientSession() as session:
-        api = Api(HttpTransport(session, access()))
+        found = access()
+        api = Api(HttpTransport(session, found))
         lease = Lease(api, options.lease_namespace, socket.gethostname())
-        operator = Operator(options, session, api, lease, metrics)
+        operator = Operator(options, session, found, api, lease, metrics)
         health = web.AppRunner(operator.health(), access_log=None)
         await health.setup()
         host, _, port = options.listen.rpartition(":")
@@ -98,11 +98,13 @@ class Operator:
         self,
         options: argparse.Namespace,
         session: aiohttp.ClientSession,
+        found: Access,
         api: Api,
         lease: Lease,
         metrics: Metrics,
     ) -> None:
         self._options = options
+        self._access = found
         self._api = api
         self._lease = lease
         self._metrics = metrics
@@ -122,7 +124,7 @@ class Operator:
         code = 0
         try:
             async with asyncio.TaskGroup() as group:
-                working = group.create_task(self._work())
+                working = group.create_task(self._work(stop))
                 group.create_task(_end(stop, working))
                 await asyncio.wait([working])
                 if not working.cancelled() and working.exception() is None:
@@ -134,7 +136,7 @@ class Operator:
             log("operator", "stopped")
         return code
 
-    async def _work(self) -> None:
+    async def _work(self, stop: asyncio.Event) -> None:
         log("operator", "waiting_for_the_lease", identity=self._lease.identity)
         await self._lease.acquire()
         self._metrics.leading.set(1)
@@ -142,7 +144,12 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             pool = self._pool = Pool(self._step, group)
             group.create_task(self._lease.keep())
-            group.create_task(watch(pool.wake, self._options.namespace))
+            group.create_task(self._watch(pool, stop))
+
+    async def _watch(self, pool: Pool, stop: asyncio.Event) -> None:
+        """What kopf watches. It takes the signals for itself and ends: so does everything then."""
+        await watch(pool.wake, self._access, self._lease.identity, self._options.namespace)
+        stop.set()
 
     async def _step(self, key: Key) -> float | None:
         cluster = self._clusters.setdefault(key, Cluster())
@@ -184,8 +191,3 @@ class Operator:
 async def _end(stop: asyncio.Event, working: asyncio.Task[None]) -> None:
     await stop.wait()
     working.cancel()
-
-
-def api_kinds() -> tuple[str, ...]:
-    """Kinds of objects of the operator's own group."""
-    return (names.PLURAL, names.TASK_PLURAL)

@@ -35,7 +35,7 @@ class NodeFailed(Exception):
 class Nodes(Protocol):
     """Every node of every cluster; tests have their own."""
 
-    async def status(self, address: str) -> Mapping[str, Any]:
+    async def status(self, address: str, secret: str) -> Mapping[str, Any]:
         """``GET /v1/status``.
 
         :raises NodeFailed: it does not answer in time.
@@ -56,9 +56,11 @@ class HttpNodes:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def status(self, address: str) -> Mapping[str, Any]:
+    async def status(self, address: str, secret: str) -> Mapping[str, Any]:
         """See ``Nodes``."""
-        return await self._send("GET", f"{_url(address)}/v1/status", None, {}, _STATUS_SECONDS)
+        headers = {_SECRET_HEADER: secret}
+        url = f"{_url(address)}/v1/status"
+        return await self._send("GET", url, None, headers, _STATUS_SECONDS)
 
     async def call(
         self, address: str, method: str, path: str, body: Mapping[str, Any], secret: str

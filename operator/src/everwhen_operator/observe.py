@@ -71,8 +71,9 @@ class Observer:
         addresses = {
             ordinal: ip for ordinal, pod in pods.items() if (ip := pod["status"].get("podIP"))
         }
-        nodes, troubles = await self._ask(addresses)
         kept = decoded(secret)
+        key = kept.get(names.SECRET_CLUSTER, "")
+        nodes, troubles = await self._ask(addresses, key)
         facts = replace(
             facts,
             latched_id=kept.get(names.SECRET_CLUSTER_ID, ""),
@@ -95,7 +96,7 @@ class Observer:
             wanted,
             addresses,
             secret,
-            kept.get(names.SECRET_CLUSTER, ""),
+            key,
             monitors,
             troubles,
         )
@@ -124,14 +125,14 @@ class Observer:
         return live, pods, claims, secret
 
     async def _ask(
-        self, addresses: Mapping[int, str]
+        self, addresses: Mapping[int, str], key: str
     ) -> tuple[dict[int, NodeFact], dict[int, str]]:
         """Every pod's node at once; one that does not answer fails alone."""
 
         async def ask(ordinal: int, address: str) -> NodeFact | str:
             started = time.monotonic()
             try:
-                status = await self._nodes.status(address)
+                status = await self._nodes.status(address, key)
                 fact = node_fact(ordinal, status)
             except NodeFailed as failed:
                 return str(failed)

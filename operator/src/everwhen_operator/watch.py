@@ -4,12 +4,13 @@ kept in annotations, nothing needs a finalizer and nothing is lost with the proc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
 from everwhen_operator import names
 from everwhen_operator.kube.api import KINDS
+from everwhen_operator.kube.credentials import Access
 
 Wake = Callable[[tuple[str, str]], None]
 
@@ -17,7 +18,7 @@ Wake = Callable[[tuple[str, str]], None]
 _CHILDREN = ("StatefulSet", "Pod", "PersistentVolumeClaim", "Service", "ConfigMap")
 
 
-async def watch(wake: Wake, namespaces: Sequence[str]) -> None:
+async def watch(wake: Wake, access: Access, identity: str, namespaces: Sequence[str]) -> None:
     """Until cancelled."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
@@ -25,17 +26,20 @@ async def watch(wake: Wake, namespaces: Sequence[str]) -> None:
     settings.watching.client_timeout = 300
     settings.networking.request_timeout = 10
     await kopf.operator(
-        registry=_registry(wake),
+        registry=_registry(wake, access),
         settings=settings,
+        identity=cast("Any", identity),  # or it looks for the name of a user that a pod has not
         standalone=True,
         clusterwide=not namespaces,
         namespaces=list(namespaces),
     )
 
 
-def _registry(wake: Wake) -> kopf.OperatorRegistry:
+def _registry(wake: Wake, access: Access) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(kopf.login_via_client)
+
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(server=access.url, aiohttp_session=access.session())
 
     async def cluster_changed(namespace: str | None, name: str | None, **_: Any) -> None:
         if namespace and name:
@@ -46,6 +50,7 @@ def _registry(wake: Wake) -> kopf.OperatorRegistry:
         if namespace and name:
             wake((namespace, name))
 
+    kopf.on.login(registry=registry)(login)
     kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)(cluster_changed)
     for kind in _CHILDREN:
         base, plural = KINDS[kind]

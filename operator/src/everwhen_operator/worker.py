@@ -46,6 +46,7 @@ class Cluster:
     failure: str = ""
     status: Object | None = None
     last_wait: str = ""
+    last_action: Action | None = None
 
 
 class Reconciler:
@@ -102,6 +103,7 @@ class Reconciler:
                 )
             return IDLE_SECONDS if what.reason in _SLOW else PROGRESS_SECONDS
         cluster.last_wait = ""
+        again, cluster.last_action = what == cluster.last_action, what
         await self._events.began(seen.object, what, seen.facts.now)
         failure = await self._act(key, cluster, seen, what)
         await self._events.ended(seen.object, what, time.time(), failure)
@@ -109,9 +111,11 @@ class Reconciler:
         if failure:
             await self._report(cluster, seen, decision)
             return self._back_off(cluster)
-        cluster.failures = 0
+        if not again:
+            cluster.failures = 0
         cluster.memory = noted(cluster.memory, what, seen.facts.now)
-        return 0.0
+        # what was done and is wanted again has not come about yet, or somebody undoes it
+        return self._back_off(cluster) if again else 0.0
 
     async def _act(self, key: Key, cluster: Cluster, seen: Observation, what: Action) -> str:
         """How it failed, or nothing."""

@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 
 from everwhen.codec import peer_frames as wire
 from everwhen.codec.cluster import FEATURE_LEVEL
-from everwhen.errors import EverwhenError, RequestInvalid
+from everwhen.errors import EverwhenError, MembershipRefused, RequestInvalid
 from everwhen.runtime.replica.peers import PATH as PEER_PATH
 from everwhen.server import discovery
 from everwhen.server.http.answers import error_response, json_response
@@ -46,6 +46,7 @@ class Admission:
 
 class _Bootstrap(msgspec.Struct, forbid_unknown_fields=True):
     clusterId: str  # noqa: N815 - the name in the interface
+    diskId: str | None = None  # noqa: N815 - as above
 
 
 class Joining:
@@ -175,13 +176,17 @@ class Joining:
         )
 
     async def _bootstrap(self, request: web.Request) -> web.StreamResponse:
-        """Found a cluster here; once, and only on an empty node."""
+        """Found a cluster here; once, and only on an empty node. Whoever names the data directory
+        is refused by any other: a pod that came back on an empty disk founds nothing."""
         need_secret(request.headers, self._secret)
         try:
             body = msgspec.json.decode(await request.read(), type=_Bootstrap)
             cluster_id = UUID(body.clusterId)
         except (msgspec.MsgspecError, ValueError) as error:
             raise RequestInvalid(f"the body needs clusterId, a UUID: {error}") from error
+        own = str(self._meta.disk_id)
+        if body.diskId not in (None, own):
+            raise MembershipRefused(f"the data directory here is {own}, not {body.diskId}")
         self._admit(cluster_id, 1)
         return json_response({"clusterId": str(cluster_id), "nodeId": 1})
 

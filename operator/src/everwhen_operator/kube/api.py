@@ -146,7 +146,9 @@ class Api:
         if selector:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in selector.items())
         found = await self._send("GET", _path(kind, namespace), query=query)
-        return [item for item in found.get("items") or [] if isinstance(item, dict)]
+        # items of a list do not say what they are
+        kind_of = {"apiVersion": found.get("apiVersion"), "kind": kind}
+        return [{**kind_of, **item} for item in found.get("items") or [] if isinstance(item, dict)]
 
     async def apply(self, made: Object, *, subresource: str = "") -> Object:
         """Server-side apply; fields of ours are taken from whoever changed them."""

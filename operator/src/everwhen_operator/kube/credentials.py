@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import aiohttp
 from kubernetes import client, config
 
 
@@ -16,6 +17,18 @@ class Access:
     url: str
     tls: ssl.SSLContext | None
     headers: Callable[[], dict[str, str]]
+
+    def session(self) -> aiohttp.ClientSession:
+        """A session of its own, for who wants only a session."""
+
+        async def with_headers(
+            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            request.headers.update(self.headers())
+            return await handler(request)
+
+        connector = aiohttp.TCPConnector(limit=0, ssl=self.tls or True)
+        return aiohttp.ClientSession(connector=connector, middlewares=(with_headers,))
 
 
 def access() -> Access:
@@ -31,6 +44,8 @@ def access() -> Access:
     tls = None
     if found.host.startswith("https"):
         tls = ssl.create_default_context(cafile=found.ssl_ca_cert)
+        # authorities of many clusters lack the extensions that the strict check asks for
+        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if not found.verify_ssl:
             tls.check_hostname = False
             tls.verify_mode = ssl.CERT_NONE
@@ -38,7 +53,7 @@ def access() -> Access:
             tls.load_cert_chain(found.cert_file, found.key_file)
 
     def headers() -> dict[str, str]:
-        token = found.get_api_key_with_prefix("authorization")
+        token = found.get_api_key_with_prefix("BearerToken", "authorization")
         return {"Authorization": token} if token else {}
 
     return Access(found.host.rstrip("/"), tls, headers)
