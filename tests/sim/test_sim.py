@@ -16,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 #: seeds that once found something: what is named is what they must never find again
 FOUND = {
     "104": "two leaders in one term, one of them with a configuration two changes old",
+    "129": "a sync that failed while a snapshot came ended the node with no word of the disk",
+    "568": "what a failed sync left in the cache was relied on, and gone after a power cut",
+    "586": "a read that a follower hands on to its leader ended the connection",
 }
 _EVENTS = 6_000
 

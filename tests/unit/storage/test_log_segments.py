@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -52,6 +53,53 @@ def test_a_failed_sync_is_never_reported_as_success() -> None:
         with pytest.raises(DiskFailed):
             call()
     made.log.close()
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_a_failed_sync_left_in_the_cache_is_not_relied_on(seed: int, before: int) -> None:
+    """The system takes pages that it could not write for clean, and shows them until the power
+    goes."""
+    made = world(seed)
+    for index in range(1, before + 1):
+        made.log.append(batch(index, 1, [2_000]))
+    made.disk.fail_syncs()
+    with pytest.raises(DiskFailed):
+        made.log.append(batch(before + 1, 1, [2_000]))
+    made.disk.reopen()
+    made.open()
+    seen = made.log.last_index
+    made.log.append(batch(seen + 1, 1, [2_000]))
+    made.disk = made.disk.crash()
+    made.open()
+    assert made.log.last_index == seen + 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_name_of_a_segment_is_durable_before_it_is_relied_on(seed: int) -> None:
+    made = world(seed, segment_bytes=2_000)
+    made.log.append(batch(1, 1, [1_500]))
+    fail_the_next_sync_of_a_folder(made)
+    with pytest.raises(DiskFailed):
+        made.log.append(batch(2, 1, [1_500]))
+    made.disk.reopen()
+    made.open()
+    made.log.append(batch(2, 1, [1_500]))
+    made.disk = made.disk.crash()
+    made.open()
+    assert made.log.last_index == 2
+
+
+def fail_the_next_sync_of_a_folder(made: World) -> None:
+    """Once."""
+    sync = made.disk.sync_directory
+
+    def fail(path: Path) -> None:
+        made.disk.sync_directory = sync  # type: ignore[method-assign]
+        made.disk.fail_syncs()
+        sync(path)
+
+    made.disk.sync_directory = fail  # type: ignore[method-assign]
 
 
 def test_a_failed_save_of_the_meta_file_ends_the_log_too() -> None:

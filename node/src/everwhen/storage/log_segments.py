@@ -94,12 +94,16 @@ class SegmentedLog:
         with _Guard(self, "opening the log"):
             for path in found.leftovers:
                 disk.remove(path)
-            if found.leftovers:
-                disk.sync_directory(folder)
+            # also for a process that ended because a sync failed
+            disk.sync_directory(folder)
             for segment in found.segments:
-                reserve = segment_bytes if segment is found.segments[-1] else 0
                 sequence = segment.header.sequence
-                self._segments[sequence] = Segment.take_over(disk, segment, reserve)
+                if segment is not found.segments[-1]:
+                    self._segments[sequence] = Segment.take_over(disk, segment)
+                    continue
+                newest = found.index.places[-1] if found.index.places else 0
+                at = newest & _OFFSET_MASK if newest >> 32 == sequence else 0
+                self._segments[sequence] = Segment.go_on(disk, segment, segment_bytes, at)
             if not found.segments:
                 self._begin_segment(1, 0, voids_before=False)
         self.note_synced()

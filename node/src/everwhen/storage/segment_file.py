@@ -46,21 +46,28 @@ class Segment:
         return cls(create_durable(disk, path, fill), header, HEADER_BYTES)
 
     @classmethod
-    def take_over(cls, disk: Disk, found: FoundSegment, reserve: int) -> Segment:
-        """Open a segment as it was found; ``reserve`` is 0 if nothing more goes into it.
+    def take_over(cls, disk: Disk, found: FoundSegment) -> Segment:
+        """Open a segment into which nothing more goes."""
+        return cls(disk.open(found.path), found.header, found.end)
 
-        In the one that goes on, whatever stands behind the last frame was never acknowledged, or
-        is zeros. It must be gone for good before the next frame is written.
+    @classmethod
+    def go_on(cls, disk: Disk, found: FoundSegment, reserve: int, newest: int) -> Segment:
+        """Open the segment that goes on, with room for ``reserve`` bytes.
+
+        Whatever stands behind the last frame was never acknowledged, or is zeros. It must be gone
+        for good before the next frame is written. The last frame, from ``newest`` on (0: there is
+        none, and the header is meant), may be what an earlier process could not sync: then the
+        system shows it and will lose it, unless it is written again.
         """
         file = disk.open(found.path)
-        if reserve:
-            file.truncate(found.end)
-            file.sync()
-            try:
-                file.allocate(max(found.end, reserve))
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise  # a full volume must not keep a node from starting to make room
+        file.truncate(found.end)
+        write_all(file, file.pread(found.end - newest, newest), newest)
+        file.sync()
+        try:
+            file.allocate(max(found.end, reserve))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise  # a full volume must not keep a node from starting to make room
         return cls(file, found.header, found.end)
 
     def read(self, offset: int) -> bytes:

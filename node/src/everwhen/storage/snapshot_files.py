@@ -110,6 +110,8 @@ def switch(disk: Disk, root: Path, manifest: Manifest) -> None:
 
 def sweep(disk: Disk, root: Path) -> None:
     """Remove what no longer counts: old records, copies made for others, a finished INCOMING."""
+    # what is removed below must not be missed if the power goes
+    disk.sync_directory(root)
     here = current(disk, root)
     kept = {here.folder}
     incoming = incoming_manifest(disk, root)
@@ -200,6 +202,18 @@ def begin_incoming(disk: Disk, root: Path, manifest: Manifest) -> None:
         data = encode_manifest(manifest)
         create_durable(disk, root / layout.INCOMING, lambda file: write_all(file, data, 0)).close()
     disk.make_directory(root / _folder(manifest))
+    disk.sync_directory(root)
+
+
+def drop_incoming(disk: Disk, root: Path, manifest: Manifest) -> None:
+    """Receive it anew from the start: what a failed sync was about may look whole and be lost.
+    One that is the record by now was synced."""
+    if current(disk, root).folder == _folder(manifest):
+        return
+    if disk.exists(root / _folder(manifest)):
+        remove_folder(disk, root / _folder(manifest))
+    if disk.exists(root / layout.INCOMING):
+        disk.remove(root / layout.INCOMING)
     disk.sync_directory(root)
 
 

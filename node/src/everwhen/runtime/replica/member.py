@@ -44,6 +44,14 @@ from everwhen.txn import commands as c
 
 _STOP_SECONDS = 5.0
 _DESCRIBE_AGAIN_SECONDS = 1.0
+#: what a follower hands on to its leader, in the name of who sent it
+_PASSED_ON = frozenset(
+    {
+        raft.MessageType.PROP,
+        raft.MessageType.READ_INDEX,
+        raft.MessageType.TRANSFER_LEADER,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +220,8 @@ class Member:
             self.requests.on_frame(sender, frame)
             return
         message = raft.decode_message(frame.body)
-        if message.from_ != sender or message.to != self.node_id:
+        passed_on = message.type in _PASSED_ON
+        if message.to != self.node_id or (message.from_ != sender and not passed_on):
             raise CorruptData(f"node {sender} sent a message of node {message.from_}")
         try:
             self.replica.receive(message)

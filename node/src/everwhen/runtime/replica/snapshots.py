@@ -23,6 +23,7 @@ from everwhen.runtime.replica.replica import Replica
 from everwhen.runtime.replica.requests import Requests
 from everwhen.storage import format as layout
 from everwhen.storage import snapshot_files as files
+from everwhen.storage.files import disk_failed
 from everwhen.storage.folders import make_folders
 
 _OFFER_SECONDS = 0.5
@@ -219,8 +220,18 @@ class Snapshots:
             if not isinstance(error, OutcomeUnknown | RequestInvalid):
                 raise
             self._report("snapshot_interrupted", {"peer": sender, "message": str(error)})
+        except OSError as error:
+            await self._give_up(manifest)
+            raise disk_failed("receiving a snapshot", error) from error
         finally:
             self._receiving = False
+
+    async def _give_up(self, manifest: files.Manifest) -> None:
+        """The disk failed: nothing that came is relied on by the next process."""
+        try:
+            await self._threads.run("log", files.drop_incoming, self._disk, self._root, manifest)
+        except OSError as error:
+            self._report("snapshot_not_dropped", {"message": str(error)})
 
     async def _pull(self, sender: int, manifest: files.Manifest) -> None:
         run = self._threads.run
