@@ -24,7 +24,7 @@ test: .venv/ready ## everything a change must pass, in under 10 minutes on two c
 check: .venv/ready ## lint, format, types, layers, tidiness
 	@.ci/check
 golden-rewrite: .venv/ready ## write what came into the golden scripts; then read the diff
-	@$(bin)/python -m pytest -q -p no:randomly tests/golden tests/tidy/test_docs.py tests/tidy/test_reference.py --golden-rewrite
+	@$(bin)/python -m pytest -q -p no:randomly tests/golden tests/operator/test_crds.py tests/tidy/test_docs.py tests/tidy/test_reference.py --golden-rewrite
 golden-directory: .venv/ready ## the golden data directory of the version about to be tagged (once for each)
 	@$(bin)/python -m tests.compat.make $(ARGS)
 clean: ## remove the environment and everything that was made
@@ -92,6 +92,13 @@ soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and
 .PHONY: lock
 lock: .venv/ready ## resolve the locks anew; UPGRADE=1 takes the newest versions
 	@.ci/lock
+# --- on a Kubernetes: the one beside the checkout, else Kind, or E2E_RIG=kubeconfig ---
+.PHONY: e2e e2e-all
+e2e: .venv/ready ## the core scripts on a real Kubernetes, in under 20 minutes
+	@$(bin)/python -m pytest -q -s -p no:randomly -m core e2e $(ARGS)
+e2e-all: .venv/ready ## all of them
+	@$(bin)/python -m pytest -q -s -p no:randomly e2e $(ARGS)
+
 .PHONY: images
 images: ## the images of node and operator; ARGS names their tag
 	@.ci/images $(ARGS)

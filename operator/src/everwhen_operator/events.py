@@ -14,7 +14,7 @@ from everwhen_operator.model import actions as a
 from everwhen_operator.status import text_of
 
 #: too frequent and too harmless to be told of
-_QUIET: Final = (a.LabelPod, a.LabelClaim)
+QUIET: Final = (a.LabelPod, a.LabelClaim)
 
 
 class Events:
@@ -26,7 +26,7 @@ class Events:
 
     async def began(self, about: Object, action: a.Action, now: float) -> None:
         """An action begins."""
-        if not isinstance(action, (*_QUIET, a.ApplyObjects)):
+        if not isinstance(action, (*QUIET, a.ApplyObjects)):
             await self.tell(about, type(action).__name__, action.why, now)
 
     async def ended(self, about: Object, action: a.Action, now: float, failure: str = "") -> None:
@@ -34,7 +34,7 @@ class Events:
         if failure:
             reason = f"{type(action).__name__}Failed"
             await self.tell(about, reason, failure, now, kind="Warning")
-        elif not isinstance(action, _QUIET):
+        elif not isinstance(action, QUIET):
             await self.tell(about, f"{type(action).__name__}Done", action.why, now)
 
     async def tell(

@@ -14,7 +14,7 @@ from everwhen_operator import names
 from everwhen_operator.act import Actor
 from everwhen_operator.decide import decide
 from everwhen_operator.decide.memory import noted
-from everwhen_operator.events import Events
+from everwhen_operator.events import QUIET, Events
 from everwhen_operator.kube.api import Api, ApiFailed, Object
 from everwhen_operator.lease import Lease
 from everwhen_operator.logs import log
@@ -104,6 +104,8 @@ class Reconciler:
             return IDLE_SECONDS if what.reason in _SLOW else PROGRESS_SECONDS
         cluster.last_wait = ""
         again, cluster.last_action = what == cluster.last_action, what
+        if not isinstance(what, QUIET):
+            await self._report(cluster, seen, decision)
         await self._events.began(seen.object, what, seen.facts.now)
         failure = await self._act(key, cluster, seen, what)
         await self._events.ended(seen.object, what, time.time(), failure)

@@ -75,6 +75,11 @@ def _environment(owner: Owner, spec: ClusterSpec) -> list[Object]:
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         {"name": "EVERWHEN_NODE_NAME", "value": "$(POD_NAME)"},
         {"name": "EVERWHEN_NODE_DATA_DIR", "value": names.DATA_DIR},
+        # also for `everwhen admin` in the pod
+        {
+            "name": "EVERWHEN_CLUSTER_SECRET_FILE",
+            "value": f"{names.SECRETS_DIR}/{names.SECRET_CLUSTER}",
+        },
         *(
             {"name": f"EVERWHEN_{door}_ADVERTISED", "value": f"{host}:{port}"}
             for door, port in advertised.items()

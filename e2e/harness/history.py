@@ -1,0 +1,160 @@
+"""The load's pod, and what its history shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final
+
+from e2e.harness.kubectl import Failed, Kube, Object, until
+from e2e.load import ACCOUNTS, MONEY
+from tests.checkers import appends, registers, sums
+from tests.checkers.history import Operation, Outcome, Problem
+
+POD: Final = "load"
+IMAGE: Final = "localhost/everwhen-load:e2e"
+_HISTORY: Final = "/tmp/history"
+_WRITES: Final = frozenset({"write", "append-txn", "transfer", "insert"})
+
+
+@dataclass
+class History:
+    """What the load did, by the wall clock of one pod."""
+
+    operations: list[Operation]
+    attempts: dict[int, int]
+    end: dict[str, Any]
+    outcomes: Counter[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outcomes = Counter(each.outcome.value for each in self.operations)
+
+    def write_gap(self, start: float, end: float) -> float:
+        """The longest time without an acknowledged write between two moments, seconds."""
+        done = [each.end for each in self.operations if each.ok and each.kind in _WRITES]
+        times = [start, *sorted(t for t in done if start < t < end), end]
+        return max(b - a for a, b in pairwise(times))
+
+    def slowest(self) -> float:
+        """The longest transaction, with all its attempts, seconds."""
+        return max((each.end - each.start for each in self.operations if each.ok), default=0.0)
+
+    def problems(self) -> list[Problem]:
+        """Everything that no correct database could have answered."""
+        lists = [each for each in self.operations if each.kind == "append-txn"]
+        return [
+            *registers.check(self.operations),
+            *appends.check(lists),
+            *appends.lost(self.operations, self.end["lists"]),
+            *sums.bank(self.operations, ACCOUNTS * MONEY),
+            *sums.members_of_set(self.operations, self.end["set"]),
+        ]
+
+    def tell(self, name: str) -> None:
+        """Print the figures."""
+        failed = Counter(each.error[:120] for each in self.operations if each.error)
+        most = max(self.attempts.values(), default=0)
+        print(
+            f"\n{name}: {self.outcomes['ok']} transactions done, {self.outcomes['failed']} failed, "
+            f"{self.outcomes['unknown']} unknown; at most {most} attempts, "
+            f"slowest {self.slowest():.2f} s"
+        )
+        for reason, count in failed.most_common(5):
+            print(f"  {count} x {reason}")
+
+
+class LoadPod:
+    """Runs through a test; ``finish`` ends and judges it."""
+
+    def __init__(self, kube: Kube, namespace: str, cluster: str) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._cluster = cluster
+
+    def start(self) -> None:
+        """Begin; returns once it works."""
+        self._kube.apply(self._pod())
+        until(lambda: self.operations() > 50, 90, "the load works")
+
+    def operations(self) -> int:
+        """How many transactions have ended so far."""
+        return int(self._in_pod("sh", "-c", f"wc -l < {_HISTORY}").strip() or 0)
+
+    def wait_for(self, more: int, seconds: float = 60) -> None:
+        """Until so many more have ended."""
+        before = self.operations()
+        until(lambda: self.operations() >= before + more, seconds, f"{more} more transactions")
+
+    def run_for(self, seconds: float) -> None:
+        """Let it work for a while."""
+        end = time.monotonic() + seconds
+        until(lambda: time.monotonic() >= end, seconds + 5, "time passes")
+
+    def finish(self) -> History:
+        """Stop, fetch, remove."""
+        self._in_pod("touch", f"{_HISTORY}.stop")
+        until(lambda: self._in_pod("ls", f"{_HISTORY}.end"), 60, "the load has ended")
+        lines = self._in_pod("cat", _HISTORY).splitlines()
+        end = json.loads(self._in_pod("cat", f"{_HISTORY}.end"))
+        self._kube.delete("pod", POD, self._namespace, "--now", "--wait=false")
+        read = [json.loads(line) for line in lines]
+        return History(
+            [_operation(line) for line in read],
+            {number: line["attempts"] for number, line in enumerate(read)},
+            end,
+        )
+
+    def _in_pod(self, *command: str) -> str:
+        return self._kube("exec", POD, "-n", self._namespace, "--", *command)
+
+    def _pod(self) -> Object:
+        host = f"{self._cluster}.{self._namespace}.svc.cluster.local"
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": POD, "namespace": self._namespace, "labels": {"app": POD}},
+            "spec": {
+                "restartPolicy": "Never",
+                "terminationGracePeriodSeconds": 1,
+                "containers": [
+                    {
+                        "name": POD,
+                        "image": IMAGE,
+                        "imagePullPolicy": "IfNotPresent",
+                        "args": [f"neo4j://{host}:7687", "/etc/auth/password", _HISTORY],
+                        "volumeMounts": [{"name": "auth", "mountPath": "/etc/auth"}],
+                    }
+                ],
+                "volumes": [
+                    {"name": "auth", "secret": {"secretName": f"{self._cluster}-auth"}},
+                ],
+            },
+        }
+
+
+def _operation(line: dict[str, Any]) -> Operation:
+    result = line.get("result")
+    if line["kind"] == "append-txn":
+        line["arguments"]["steps"] = [tuple(step) for step in line["arguments"]["steps"]]
+        result = None if result is None else [tuple(step) for step in result]
+    made = Operation(line["client"], line["start"], line["kind"], line["arguments"])
+    made.outcome = Outcome(line["outcome"])
+    made.result = result
+    made.error = line.get("error", "")
+    if made.outcome is not Outcome.UNKNOWN:
+        made.end = line["end"]
+    return made
+
+
+def node_of(kube: Kube, namespace: str, pod: str) -> str:
+    """Where a pod runs.
+
+    :raises Failed: there is no such pod.
+    """
+    found = kube.get("pod", pod, namespace)
+    if found is None:
+        raise Failed(f"there is no pod {pod}")
+    return str(found["spec"]["nodeName"])

@@ -1,0 +1,93 @@
+"""Installed, used, scaled, put to sleep, removed and installed again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from e2e.harness.kubectl import until
+from e2e.harness.world import Graph
+
+Make = Callable[..., Graph]
+
+
+@pytest.mark.core
+def test_install_and_first_use(make: Make) -> None:
+    started = time.monotonic()
+    graph = make(ready=False)
+    graph.until_ready(60)
+    print(f"\ncreate: three nodes ready after {time.monotonic() - started:.1f} s")
+    graph.watched.start()
+    graph.load.start()
+    graph.load.wait_for(500)
+    history = graph.judged("first use")
+    assert history.outcomes["failed"] == history.outcomes["unknown"] == 0
+    printed = graph.kube("get", "gc", "graph", "-n", graph.namespace)
+    assert "True" in printed
+    assert graph.leader() in printed
+    assert graph.leader() in graph.admin(graph.leader(), "status")
+
+
+@pytest.mark.core
+def test_scale_up_and_down_under_load(make: Make) -> None:
+    graph = make()
+    graph.load.start()
+    for replicas in (5, 3):
+        started = time.time()
+        graph.kube("scale", "gc/graph", "-n", graph.namespace, f"--replicas={replicas}")
+        took = graph.until_ready(120)
+        assert len(graph.pods()) == replicas
+        print(f"\nscaled to {replicas} in {took:.1f} s")
+    ended = time.time()
+    history = graph.judged("3 -> 5 -> 3")
+    print(f"longest gap between acknowledged writes {history.write_gap(started, ended):.2f} s")
+    assert history.outcomes["failed"] == history.outcomes["unknown"] == 0
+
+
+def test_scale_down_cancelled(make: Make) -> None:
+    graph = make(replicas=5)
+    graph.load.start()
+    before = graph.node_ids()
+    graph.patch(replicas=3)
+    until(lambda: graph.condition("Progressing").get("status") == "True", 30, "it has begun")
+    graph.patch(replicas=5)
+    graph.until_ready(120)
+    assert len(graph.pods()) == 5
+    kept = [name for name, number in graph.node_ids().items() if before[name] == number]
+    assert len(kept) >= 4, "at most the one under way was removed"
+    history = graph.judged("a shrink cancelled")
+    assert history.outcomes["failed"] == history.outcomes["unknown"] == 0
+
+
+def test_hibernate_and_wake(make: Make) -> None:
+    graph = make()
+    graph.load.start()
+    graph.load.wait_for(200)
+    history = graph.judged("before sleeping")
+    before = graph.status["clusterId"], graph.node_ids()
+    graph.patch(replicas=0)
+    until(lambda: not graph.pods(), 60, "no pods")
+    until(lambda: graph.status.get("phase") == "Hibernated", 30, "it says so")
+    graph.patch(replicas=3)
+    graph.until_ready()
+    assert (graph.status["clusterId"], graph.node_ids()) == before
+    graph.load.start()
+    graph.load.wait_for(100)
+    again = graph.load.finish()
+    there = set(again.end["set"])
+    assert {*history.end["set"]} <= there
+
+
+def test_operator_uninstalled_and_installed_again(make: Make) -> None:
+    graph = make()
+    graph.load.start()
+    graph.world.uninstall()
+    graph.load.wait_for(200)
+    graph.world.kube("get", "gc", "graph", "-n", graph.namespace)
+    graph.world.install_operator()
+    graph.patch(membership={"replaceAfter": "20m"})
+    graph.until_ready()
+    history = graph.judged("operator uninstalled and installed again")
+    assert history.outcomes["failed"] == history.outcomes["unknown"] == 0
