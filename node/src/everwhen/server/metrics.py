@@ -112,6 +112,17 @@ METRICS: Final = (
     Metric("everwhen_version", "gauge", "commits", "Newest version: data commits so far."),
     Metric("everwhen_log_last_index", "gauge", "entries", "Index of the last entry in the log."),
     Metric("everwhen_log_applied_index", "gauge", "entries", "Index of the last entry applied."),
+    Metric("everwhen_group_term", "gauge", "terms", "The term of the group."),
+    Metric("everwhen_group_leads", "gauge", "nodes", "1 on the node that leads, else 0."),
+    Metric("everwhen_group_has_leader", "gauge", "nodes", "1 where a leader is known, else 0."),
+    Metric("everwhen_group_voters", "gauge", "nodes", "Members that vote."),
+    Metric("everwhen_fenced", "gauge", "nodes", "1 where the node is out of service, else 0."),
+    Metric(
+        "everwhen_writes_refused",
+        "gauge",
+        "nodes",
+        "1 where writes are refused because memory or disk is short, else 0.",
+    ),
     Metric("everwhen_nodes", "gauge", "nodes", "Nodes of the graph at present."),
     Metric(
         "everwhen_relationships",

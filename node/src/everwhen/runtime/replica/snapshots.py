@@ -15,7 +15,7 @@ import msgspec
 
 from everwhen import raft
 from everwhen.codec.peer_frames import Verb
-from everwhen.errors import CorruptData, EverwhenError, OutcomeUnknown, RequestInvalid
+from everwhen.errors import CorruptData, DiskFailed, EverwhenError, OutcomeUnknown, RequestInvalid
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import FileStore
 from everwhen.ports import Disk, Threads
@@ -102,7 +102,18 @@ class Snapshots:
         return raft.SnapshotMetadata(state, manifest.index, manifest.term)
 
     async def make(self) -> files.Manifest:
-        """Make a snapshot now."""
+        """Make a snapshot now.
+
+        :raises DiskFailed: the copy could not be written; the record is as it was.
+        """
+        try:
+            return await self._made()
+        except OSError as error:
+            raise DiskFailed(
+                f"copying the record failed: {error}", hint="check the volume (space, health)"
+            ) from error
+
+    async def _made(self) -> files.Manifest:
         assert self._replica is not None
         folder = self._root / layout.SNAPSHOTS
         await self._threads.run("background", self._store.flush)
