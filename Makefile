@@ -80,6 +80,9 @@ bench-latency: .venv/ready-bench ## what others feel while something large goes 
 
 bench-bolt: .venv/ready-bench ## reads over Bolt, raw and through the driver, against ArcadeDB
 	@$(bin)/python -m bench.bolt $(ARGS)
+.PHONY: bench-cluster
+bench-cluster: .venv/ready-bench ## three processes with fsync, against three members of etcd
+	@$(bin)/python -m bench.cluster $(ARGS)
 .PHONY: bench-failover
 bench-failover: .venv/ready-bench ## writes around the death of a leader (100 times), and planned changes
 	@$(bin)/python -m bench.failover $(ARGS)
@@ -99,6 +102,9 @@ e2e: .venv/ready ## the core scripts on a real Kubernetes, in under 20 minutes
 e2e-all: .venv/ready ## all of them
 	@$(bin)/python -m pytest -q -s -p no:randomly e2e $(ARGS)
 
+.PHONY: demo-kubernetes
+demo-kubernetes: .venv/ready ## from nothing to a cluster that loses its leader's machine, on the rig beside the checkout
+	@samples/kubernetes/demo
 .PHONY: images
 images: ## the images of node and operator; ARGS names their tag
 	@.ci/images $(ARGS)

@@ -92,6 +92,13 @@ class BoltSettings:
     unauthenticated_s: float = _setting(
         30.0, "Longest a connection may take to log on. Seconds.", low=0.1, high=3_600
     )
+    silence_s: int = _setting(
+        4,
+        "A client that waits for an answer and hears nothing for so long gives the connection up: "
+        "drivers are told so, and hear of a running statement more often. Seconds.",
+        low=2,
+        high=3_600,
+    )
     idle_s: float = _setting(
         3_600.0,
         "A connection from which nothing was heard for so long is closed. Seconds.",

@@ -18,7 +18,7 @@ from everwhen.server import collector, discovery
 from everwhen.server.auth.first import FirstUser, authenticator, first_password
 from everwhen.server.auth.port import Authenticator
 from everwhen.server.bolt.conversation import Server
-from everwhen.server.bolt.listener import SILENCE_SECONDS, BoltOptions, Listener
+from everwhen.server.bolt.listener import BoltOptions, Listener
 from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.front import FrontSite
 from everwhen.server.http.quick import answering
@@ -198,7 +198,7 @@ def _bolt(
         keeper,
         node.parts.database.clock,
         agent=bolt.server_agent,
-        silence_seconds=SILENCE_SECONDS,
+        silence_seconds=bolt.silence_s,
         message_bytes_max=bolt.message_bytes_max,
         routes=routes,
         observe=metrics.bolt_request,
@@ -212,6 +212,7 @@ def _bolt(
         bolt.unauthenticated_s,
         bolt.idle_s,
         settings.limits.transaction_idle_s,
+        bolt.silence_s / 4,
     )
     return Listener(server, options, tls)
 
@@ -240,11 +241,18 @@ def _port(runner: web.AppRunner) -> int:
 
 def _gauges(node: Node) -> dict[str, float]:
     state = node.parts.state.current.head
+    member = node.member
     return {
         "everwhen_transactions_open": len(node.parts.database.open_transactions()),
         "everwhen_version": state.version,
         "everwhen_log_last_index": node.directory.log.last_index,
         "everwhen_log_applied_index": state.applied_index,
+        "everwhen_group_term": member.replica.term,
+        "everwhen_group_leads": member.replica.is_leader,
+        "everwhen_group_has_leader": member.replica.leader != 0,
+        "everwhen_group_voters": len(member.configuration.voters),
+        "everwhen_fenced": member.fence.state is not None,
+        "everwhen_writes_refused": node.headroom.refusal() is not None,
         "everwhen_nodes": node.parts.database.snapshot(state.version).node_count(),
         "everwhen_relationships": node.parts.database.snapshot(state.version).relationship_count(),
         "everwhen_disk_free_bytes": node.headroom.disk_free,

@@ -16,10 +16,6 @@ _LOOK_SECONDS = 1.0
 _END_SECONDS = 5.0
 
 
-#: what clients are told: who hears nothing for so long may give up
-SILENCE_SECONDS = 120
-
-
 @dataclass(frozen=True, slots=True)
 class BoltOptions:
     """What the door is told; see ``settings.BoltSettings``."""
@@ -32,7 +28,7 @@ class BoltOptions:
     #: an auto-commit result of which no row is asked for
     open_result_seconds: float
     #: while a statement runs, at least this often something is sent
-    keep_alive_seconds: float = 15.0
+    keep_alive_seconds: float
 
 
 class Listener:

@@ -1,0 +1,3 @@
+{{- define "everwhen.name" -}}
+{{ .Values.nameOverride | default .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
