@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import lzma
 import os
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from everwhen.cli.local_nodes import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -111,42 +114,71 @@ def cpu_seconds(children: bool = False) -> float:
 
 
 class Etcd:
-    """A single etcd on loopback, or nothing with a reason."""
+    """An etcd of one or more members on loopback, or nothing with a reason."""
 
-    def __init__(self, folder: Path, port: int, peer_port: int) -> None:
+    def __init__(self, folder: Path, members: int = 1) -> None:
         self.program = unpacked("etcd", folder)
         self.load = unpacked("etcdbench", folder)
-        self.folder = folder / "etcd-data"
-        self.url = f"http://127.0.0.1:{port}"
-        self.peer_url = f"http://127.0.0.1:{peer_port}"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.folder = folder
+        ports = free_ports(2 * members)
+        self.clients = [f"127.0.0.1:{port}" for port in ports[:members]]
+        self.peers = [f"127.0.0.1:{port}" for port in ports[members:]]
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.reason = None if self.program and self.load else "etcd and etcdbench are not given"
 
     def start(self) -> None:
+        """Start all members; return when one of them leads."""
         if self.program is None:
             return
-        command = [
-            *(str(self.program), "--name", "e1", "--data-dir", str(self.folder)),
-            *("--listen-client-urls", self.url, "--advertise-client-urls", self.url),
-            *("--listen-peer-urls", self.peer_url, "--initial-advertise-peer-urls", self.peer_url),
-            *("--initial-cluster", f"e1={self.peer_url}", "--log-level", "error"),
-        ]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(2)
+        everybody = ",".join(f"e{i}=http://{peer}" for i, peer in enumerate(self.peers))
+        for i, (client, peer) in enumerate(zip(self.clients, self.peers, strict=True)):
+            command = [
+                *(str(self.program), "--name", f"e{i}", "--log-level", "error"),
+                *("--data-dir", str(self.folder / f"etcd-{i}"), "--initial-cluster", everybody),
+                *("--listen-client-urls", f"http://{client}"),
+                *("--advertise-client-urls", f"http://{client}"),
+                *("--listen-peer-urls", f"http://{peer}"),
+                *("--initial-advertise-peer-urls", f"http://{peer}"),
+            ]
+            self.processes.append(
+                subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            )
+        deadline = time.monotonic() + 60
+        while self.leader() is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("no etcd member leads")
+            time.sleep(0.2)
 
-    def measure(self, clients: int, seconds: float, batch: int = 1) -> dict[str, float] | None:
-        """What etcdbench says, and its CPU share."""
-        if self.process is None or self.load is None:
+    def leader(self) -> str | None:
+        """The client address of the member that leads."""
+        for client in self.clients:
+            connection = http.client.HTTPConnection(client, timeout=5)
+            try:
+                connection.request("POST", "/v3/maintenance/status", "{}")
+                said = json.loads(connection.getresponse().read())
+            except (OSError, http.client.HTTPException):
+                continue  # not up yet
+            finally:
+                connection.close()
+            if said.get("leader", "0") == said.get("header", {}).get("member_id"):
+                return client
+        return None
+
+    def measure(
+        self, clients: int, seconds: float, batch: int = 1, read: bool = False
+    ) -> dict[str, float] | None:
+        """What etcdbench says, and its CPU share. Writes go to the member that leads, the best
+        case; reads to all."""
+        if not self.processes or self.load is None:
             return None
+        endpoints = self.clients if read else [self.leader() or self.clients[0]]
         before, started = cpu_seconds(children=True), time.monotonic()
-        endpoint = self.url.removeprefix("http://")
-        done = subprocess.run(
-            [str(self.load), "-endpoints", endpoint, "-clients", str(clients),
-             "-seconds", str(seconds), "-batch", str(batch), "-value", "256"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [
+            *(str(self.load), "-endpoints", ",".join(endpoints), "-clients", str(clients)),
+            *("-seconds", str(seconds), "-batch", str(batch), "-value", "256"),
+            *(["-read"] if read else []),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(done.stderr[-500:], file=sys.stderr)
             return None
@@ -155,9 +187,10 @@ class Etcd:
         return {**out, "cpu_share": share}
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        """Kill them all."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -10,16 +10,17 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any, Final
 
 from bench.common import cpu_seconds
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
-Body = Callable[[int, int], Mapping[str, Any]]
-"""Client number and request number to the JSON body."""
+Body = Callable[[int, int], Mapping[str, Any] | bytes]
+"""Client number and request number to the JSON body, or to the bytes of a request made before."""
 
 
 @dataclass
@@ -67,7 +68,8 @@ class Client(asyncio.Protocol):
             if not self.done.done():
                 self.done.set_result(None)
             return
-        self.transport.write(request(self.body(self.number, self.sent)))
+        body = self.body(self.number, self.sent)
+        self.transport.write(body if isinstance(body, bytes) else request(body))
         self.sent += 1
 
     def data_received(self, data: bytes) -> None:
@@ -104,13 +106,18 @@ def request(body: Mapping[str, Any]) -> bytes:
     )
 
 
-def run(port: int, clients: int, seconds: float, body: Body, count: int | None = None) -> Load:
+def run(
+    port: int | Sequence[int], clients: int, seconds: float, body: Body, count: int | None = None
+) -> Load:
     """Drive ``clients`` connections for ``seconds`` after one second of warm-up, or for
-    ``count`` requests each."""
-    return asyncio.run(_run(port, clients, seconds, body, count))
+    ``count`` requests each. They are spread over the ports."""
+    ports = [port] if isinstance(port, int) else port
+    return asyncio.run(_run(ports, clients, seconds, body, count))
 
 
-async def _run(port: int, clients: int, seconds: float, body: Body, count: int | None) -> Load:
+async def _run(
+    ports: Sequence[int], clients: int, seconds: float, body: Body, count: int | None
+) -> Load:
     load = Load()
     loop = asyncio.get_running_loop()
     cpu, started = cpu_seconds(), time.perf_counter()
@@ -118,7 +125,7 @@ async def _run(port: int, clients: int, seconds: float, body: Body, count: int |
     clock = (warm, warm + seconds)
     protocols = [
         (await loop.create_connection(_maker(i, body, load, clock, count), "127.0.0.1", port))[1]
-        for i in range(clients)
+        for i, port in zip(range(clients), cycle(ports), strict=False)
     ]
     await asyncio.gather(*(protocol.done for protocol in protocols))
     elapsed = time.perf_counter() - started

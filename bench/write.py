@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from bench import load
 from bench.common import Etcd, Report, quantile, scratch
-from tests.support.process import Server, free_port
+from tests.support.process import Server
 from tests.support.query_api import QueryApi
 
 VALUE: Final = "x" * 256
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     report = Report()
     with scratch("write") as folder:
-        etcd = Etcd(folder, free_port(), free_port())
+        etcd = Etcd(folder)
         server = Server(folder / "data")
         try:
             etcd.start()
