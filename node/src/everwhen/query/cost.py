@@ -21,6 +21,9 @@ OTHER: Final = 0.5
 UNWIND_ROWS: Final = 10.0
 #: rows are never guessed below this, so that products stay comparable
 ROWS_MIN: Final = 0.001
+#: a scan also meets what no count knows: writes of this transaction, and of those since it was
+#: planned; so a seek of one entity is never dearer
+SCAN_COST_MIN: Final = 4.0
 _INEQUALITIES: Final = ("<", "<=", ">", ">=")
 
 

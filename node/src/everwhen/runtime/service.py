@@ -149,6 +149,7 @@ class Service:
         except BaseException:
             await self.rollback(transaction)
             raise
+        transaction.last_used = self.database.clock.monotonic()
         return Execution(cursor, transaction)
 
     async def fetch(self, execution: Execution, count: int) -> list[list[Any]]:

@@ -15,7 +15,7 @@ from typing import Final
 from everwhen.model.schema import IndexDefinition
 from everwhen.query import bound as b
 from everwhen.query import physical as p
-from everwhen.query.cost import EQUALITY, PREFIX, RANGE
+from everwhen.query.cost import EQUALITY, PREFIX, RANGE, SCAN_COST_MIN
 from everwhen.query.rules.context import PlanContext
 from everwhen.query.traverse import slots_of
 
@@ -63,10 +63,12 @@ def node_accesses(
     for has_label in labels:
         label = str(_label_of(has_label, slot))
         rows = ctx.estimator.nodes(label)
-        yield Access(p.LabelScan(child, slot, label, view), rows, rows, (has_label,), seek=False)
+        cost = max(rows, SCAN_COST_MIN)
+        yield Access(p.LabelScan(child, slot, label, view), rows, cost, (has_label,), seek=False)
     if not labels:
         rows = ctx.estimator.nodes()
-        yield Access(p.AllNodesScan(child, slot, view), rows, rows, (), seek=False)
+        cost = max(rows, SCAN_COST_MIN)
+        yield Access(p.AllNodesScan(child, slot, view), rows, cost, (), seek=False)
 
 
 def _label_of(predicate: b.Expression, slot: int) -> str | None:
