@@ -83,6 +83,9 @@ bench-bolt: .venv/ready-bench ## reads over Bolt, raw and through the driver, ag
 .PHONY: bench-cluster
 bench-cluster: .venv/ready-bench ## three processes with fsync, against three members of etcd
 	@$(bin)/python -m bench.cluster $(ARGS)
+.PHONY: bench-stragglers
+bench-stragglers: .venv/ready-bench ## a member misses a million entries, then loses its disk; the leader's memory
+	@$(bin)/python -m bench.stragglers $(ARGS)
 .PHONY: bench-failover
 bench-failover: .venv/ready-bench ## writes around the death of a leader (100 times), and planned changes
 	@$(bin)/python -m bench.failover $(ARGS)

@@ -65,6 +65,32 @@ def test_a_name_and_a_disk_have_one_holder(group: Group) -> None:
     assert [member.name for member in cluster.members] == ["n1", "n2 (replaced by 3)", "n2"]
 
 
+def test_who_was_replaced_goes_with_its_vote(group: Group) -> None:
+    for number in (2, 3):
+        group.add(f"n{number}", b"d%d" % number)
+    group.apply(c.Configure(c.FORMAT, Configuration(5, [1, 2, 3])))
+    group.add("n3", b"other", replace=3)
+    group.add("n3", b"yet another", replace=4)
+    group.apply(c.Configure(c.FORMAT, Configuration(6, [1, 2, 3], learners=[5])))
+    # member 4 never came into the configuration
+    cluster = RecordState.load(group.store).current.cluster
+    assert [member.id for member in cluster.members] == [1, 2, 3, 5]
+    group.apply(c.Configure(c.FORMAT, Configuration(7, [1, 2, 5], outgoing=[1, 2, 3])))
+    assert [m.id for m in RecordState.load(group.store).current.cluster.members] == [1, 2, 3, 5]
+    group.apply(c.Configure(c.FORMAT, Configuration(8, [1, 2, 5])))
+    assert [m.id for m in RecordState.load(group.store).current.cluster.members] == [1, 2, 5]
+
+
+def test_whose_place_a_member_takes(group: Group) -> None:
+    group.add("n2", b"d2")
+    group.apply(c.Configure(c.FORMAT, Configuration(5, [1, 2])))
+    group.add("n2", b"other", replace=2)
+    group.add("n2", b"yet another", replace=3)
+    cluster = RecordState.load(group.store).current.cluster
+    assert cluster.replaced_by(4) == [2]
+    assert cluster.replaced_by(2) == []
+
+
 def test_a_configured_member_cannot_be_forgotten(group: Group) -> None:
     group.add("n2", b"d2")
     group.apply(c.Configure(c.FORMAT, Configuration(5, [1], learners=[2])))

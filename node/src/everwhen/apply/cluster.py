@@ -94,6 +94,7 @@ class Clusters:
             command.disk,
             command.version,
             command.feature_level,
+            command.replace if holder is not None else 0,
         )
         members = cluster.members
         if holder is not None:
@@ -128,8 +129,22 @@ class Clusters:
         return c.Done()
 
     def configure(self, command: c.Configure) -> c.Reply:
-        """Note the configuration in force from here on."""
-        self._save(replace(self._work.cluster, configuration=command.configuration))
+        """Note the configuration in force from here on; who was replaced and is not in it any more
+        is forgotten."""
+        cluster = self._work.cluster
+        replaced = [each.replaces for each in cluster.members]
+        ids = command.configuration.ids
+        # whoever was to replace one that goes takes over whom that one was to replace
+        gone = {m.id: m.replaces for m in cluster.members if m.id in replaced and m.id not in ids}
+        members = []
+        for member in cluster.members:
+            if member.id in gone:
+                continue
+            place = member.replaces
+            while place in gone:
+                place = gone[place]
+            members.append(replace(member, replaces=place))
+        self._save(replace(cluster, members=members, configuration=command.configuration))
         return c.Done()
 
     def raise_level(self, command: c.RaiseFeatureLevel) -> c.Reply:

@@ -34,6 +34,8 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     disk: bytes
     version: str = ""
     feature_level: int = FEATURE_LEVEL
+    #: the member whose place it takes, once it votes; 0 for none
+    replaces: int = 0
 
 
 class Configuration(msgspec.Struct, frozen=True, array_like=True):
@@ -72,6 +74,14 @@ class Cluster(msgspec.Struct, frozen=True, array_like=True):
     def member(self, number: int) -> Member | None:
         """A member by id."""
         return next((each for each in self.members if each.id == number), None)
+
+    def replaced_by(self, number: int) -> list[int]:
+        """Members of the configuration whose places a member takes."""
+        found: list[int] = []
+        member = self.member(number)
+        while member is not None and (member := self.member(member.replaces)) is not None:
+            found.append(member.id)
+        return [each for each in found if each in self.configuration.ids]
 
     def named(self, name: str) -> Member | None:
         """A member by name."""

@@ -84,17 +84,24 @@ class Membership:
             return reply.id
 
     async def promote(self, node: int, precondition: Precondition = NO_PRECONDITION) -> None:
-        """Make a learner a voter, once it keeps up.
+        """Make a learner a voter, once it keeps up; whose place it takes leaves in the same step.
 
-        :raises MembershipRefused: it is too far behind.
+        :raises MembershipRefused: it is too far behind, or would take the leader's place.
         """
         async with self._changing:
             await self.check(precondition)
             self._need_member(node)
             if node in self._configuration.voters:
                 return
+            replaced = self._cluster().replaced_by(node)
+            if self._replica.node_id in replaced:
+                raise MembershipRefused(
+                    f"node {node} is to take the place of the leader",
+                    hint=f"transfer leadership first, for instance to {self.best_successor()}",
+                )
             await self._catch_up(node)
-            await self._change([(raft.ChangeType.ADD_NODE, node)])
+            leaving = [(raft.ChangeType.REMOVE_NODE, each) for each in replaced]
+            await self._change([(raft.ChangeType.ADD_NODE, node), *leaving])
 
     async def demote(self, node: int, precondition: Precondition = NO_PRECONDITION) -> None:
         """Make a voter a learner."""
