@@ -20,9 +20,12 @@ _MACHINES_MAX: Final = 6
 class Nemesis:
     """One fault after another until told to stop; ``heal`` makes everything good."""
 
-    def __init__(self, world: World, random: SeededRandom) -> None:
+    def __init__(
+        self, world: World, random: SeededRandom, without: frozenset[str] = frozenset()
+    ) -> None:
         self._world = world
         self._random = random
+        self._without = without
         self.stopping = False
         #: machines that left the cluster, or that do not belong to it yet
         self.gone: set[str] = set()
@@ -72,6 +75,8 @@ class Nemesis:
                 await self.heal()
                 continue
             name = names[self._random.below(len(names))]
+            if name in self._without:
+                continue
             self._world.say(f"fault: {name}")
             self._world.counts[name] += 1
             await self._kinds[name]()

@@ -1,6 +1,7 @@
 """``python -m tests.sim.run``: seeds of the whole-cluster simulator, until so many or so long.
 
-``--seed S`` plays one again and tells its story. Progress is kept in ``build/sim.json``, so that a
+``--seed S`` plays one again and tells its story; with ``--shrink`` it is first made as small as it
+can be, and the arguments that play it then are printed. Progress is kept in ``build/sim.json``, so that a
 later run goes on where this one ended; failing seeds are listed there.
 """
 
@@ -16,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
-from tests.sim.scenario import EVENTS, Report, run_seed
+from tests.sim.profile import CLIENTS, EVENTS, Profile
+from tests.sim.scenario import Report, run_seed
+from tests.sim.shrink import shrink
 
 
 class State(TypedDict):
@@ -46,12 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--first", type=int, help="number of the first seed (default: go on)")
     parser.add_argument("--events", type=int, default=EVENTS, help="of a seed, at least")
+    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--without", default="", help="kinds of faults: one,other_one")
+    parser.add_argument("--shrink", action="store_true", help="with --seed: find a smaller run")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args(arguments)
     if options.seed is not None:
-        report = run_seed(options.seed, events=options.events)
+        without = frozenset(filter(None, options.without.replace("_", " ").split(",")))
+        profile = Profile(options.events, options.clients, without)
+        if options.shrink:
+            profile, report = shrink(options.seed, profile)
+        else:
+            report = run_seed(options.seed, profile)
         print("\n".join(report.story))
         tell(report)
+        print(f"again: make sim SEED='{options.seed}' ARGS='{profile}'")
         return 0 if report.good else 1
     return campaign(options)
 
@@ -108,7 +120,7 @@ def _reports(first: int, options: argparse.Namespace) -> Iterator[Report]:
 
 
 def _one(seed: str, events: int) -> Report:
-    report = run_seed(seed, events=events)
+    report = run_seed(seed, Profile(events))
     if report.good:
         report.story = []
     return report

@@ -21,10 +21,9 @@ from tests.sim.faults import Nemesis
 from tests.sim.invariants import Invariants
 from tests.sim.load import ACCOUNTS, MONEY, SETUP, Client, Shared, rows
 from tests.sim.machine import Machine, Shape
+from tests.sim.profile import WHOLE, Profile
 from tests.sim.world import World
 
-EVENTS: Final = 20_000
-_CLIENTS: Final = 5
 #: a run that brings about fewer events than wanted ends here all the same; virtual seconds
 _LONGEST_SECONDS: Final = 240.0
 _SIZES: Final = (3, 3, 3, 5)
@@ -42,6 +41,8 @@ class Report:
     #: over everything that was said and done: equal for equal runs
     digest: str = ""
     story: list[str] = field(default_factory=list)
+    #: kinds of faults that the seed chose
+    faults: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -49,7 +50,7 @@ class Report:
         return not self.problems
 
 
-def run_seed(seed: str, *, events: int = EVENTS) -> Report:
+def run_seed(seed: str, profile: Profile = WHOLE) -> Report:
     """One run."""
     clock = VirtualClock()
     chance = SeededRandom(seed).child("shape")
@@ -61,7 +62,7 @@ def run_seed(seed: str, *, events: int = EVENTS) -> Report:
     )
     world = World(seed, shape, clock)
     report = Report(seed, counts=world.counts)
-    run = _Run(world, _SIZES[chance.below(len(_SIZES))], events)
+    run = _Run(world, _SIZES[chance.below(len(_SIZES))], profile)
     try:
         run_virtual(run.main(), clock)
     except Exception as error:
@@ -70,6 +71,7 @@ def run_seed(seed: str, *, events: int = EVENTS) -> Report:
     for machine in world.machines.values():
         report.problems += [f"{machine.name}: {fault!r}" for fault in machine.faults]
         world.counts["snapshots installed"] += machine.snapshots_installed
+    report.faults = run.faults
     report.events = world.events
     report.virtual_seconds = clock.monotonic()
     report.story = [*world.log, *(str(each) for each in run.shared.history)]
@@ -80,12 +82,13 @@ def run_seed(seed: str, *, events: int = EVENTS) -> Report:
 class _Run:
     """The phases; see the module."""
 
-    def __init__(self, world: World, size: int, events: int) -> None:
+    def __init__(self, world: World, size: int, profile: Profile) -> None:
         self.problems: list[Problem] = []
         self.shared = Shared(world.machines, world.clock)
         self._world = world
         self._size = size
-        self._events = events
+        self._profile = profile
+        self.faults: tuple[str, ...] = ()
         self._invariants = Invariants(world.machines, world.counts)
         self._broken: Exception | None = None
         world.network.on_delivery = self._on_delivery
@@ -105,17 +108,18 @@ class _Run:
         await world.found([f"n{number + 1}" for number in range(self._size)])
         await self._set_up()
         world.say("load begins")
-        nemesis = Nemesis(world, world.random.child("nemesis"))
+        nemesis = Nemesis(world, world.random.child("nemesis"), self._profile.without)
+        self.faults = tuple(nemesis.kinds)
         world.say(f"faults: {', '.join(nemesis.kinds)}")
         clients = [
             asyncio.ensure_future(
                 Client(self.shared, number, world.random.child(f"client {number}")).run()
             )
-            for number in range(_CLIENTS)
+            for number in range(self._profile.clients)
         ]
         hurting = asyncio.ensure_future(nemesis.run())
         end = world.clock.monotonic() + _LONGEST_SECONDS
-        while world.events < self._events and world.clock.monotonic() < end:
+        while world.events < self._profile.events and world.clock.monotonic() < end:
             await asyncio.sleep(0.25)
             self._check()
             for task in (hurting, *clients):
@@ -199,4 +203,4 @@ class _Run:
         }
 
 
-__all__ = ["EVENTS", "Report", "run_seed"]
+__all__ = ["Report", "run_seed"]

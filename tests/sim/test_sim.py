@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sim.profile import Profile
 from tests.sim.scenario import run_seed
 from tests.support.effort import rounds
 
@@ -25,7 +26,7 @@ _EVENTS = 6_000
 
 @pytest.mark.parametrize("seed", range(rounds("SIM_SEEDS", 3, 50)))
 def test_seed(seed: int) -> None:
-    report = run_seed(f"test {seed}", events=_EVENTS)
+    report = run_seed(f"test {seed}", Profile(_EVENTS))
     assert report.good, report.problems
     assert report.counts["requests done"] > 50
 
@@ -43,8 +44,8 @@ def test_a_seed_is_one_run() -> None:
 
 def _digest(hash_seed: str) -> str:
     code = (
-        "from tests.sim.scenario import run_seed; "
-        f"r = run_seed('again', events={_EVENTS}); print(r.digest, r.events, r.problems)"
+        "from tests.sim.profile import Profile; from tests.sim.scenario import run_seed; "
+        f"r = run_seed('again', Profile({_EVENTS})); print(r.digest, r.events, r.problems)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": hash_seed},

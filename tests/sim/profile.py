@@ -1,0 +1,29 @@
+"""How large a run is, and which of the faults that its seed chose do not happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+EVENTS: Final = 20_000
+CLIENTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """``without``: kinds of faults that are drawn and left out."""
+
+    events: int = EVENTS
+    clients: int = CLIENTS
+    without: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        """As arguments of ``make sim``."""
+        left_out = ",".join(sorted(self.without)).replace(" ", "_")
+        return f"--events {self.events} --clients {self.clients}" + (
+            f" --without {left_out}" if left_out else ""
+        )
+
+
+#: what a seed is unless told otherwise
+WHOLE: Final = Profile()
