@@ -156,10 +156,17 @@ class Disk(Protocol):
 class Threads(Protocol):
     """Named, bounded pools of threads for what must not run on the event loop."""
 
-    async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
+    async def run(
+        self,
+        pool: str,
+        call: Callable[[*_Ts], _T],
+        *arguments: *_Ts,
+        stop: Callable[[], None] | None = None,
+    ) -> _T:
         """Run ``call(*arguments)`` in a thread of ``pool`` and await its result.
 
-        Cancelling the wait does not stop a call that has begun.
+        Cancelling the wait does not end a call that has begun. With ``stop``, that is called then,
+        to tell the call, and the wait ends only when the call has ended: what it used is free.
         """
         ...
 

@@ -22,9 +22,9 @@ class Threads:
         self.inner = inner
         self.calls = 0
 
-    async def run(self, pool: str, call: Any, *arguments: Any) -> Any:
+    async def run(self, pool: str, call: Any, *arguments: Any, stop: Any = None) -> Any:
         self.calls += pool == "query"
-        return await self.inner.run(pool, call, *arguments)
+        return await self.inner.run(pool, call, *arguments, stop=stop)
 
 
 def ask(

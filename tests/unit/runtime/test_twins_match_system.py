@@ -92,3 +92,31 @@ def test_system_threads_run_elsewhere_and_are_bounded() -> None:
             await threads.run("one", pow, 2, 10)
 
     asyncio.run(main())
+
+
+def test_a_cancelled_wait_ends_with_its_call() -> None:
+    async def main() -> None:
+        threads = SystemThreads({"one": 1})
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+        told, ended = threading.Event(), threading.Event()
+
+        def call() -> None:
+            loop.call_soon_threadsafe(begun.set)
+            assert told.wait(60)
+            ended.set()
+
+        waiting = asyncio.create_task(threads.run("one", call, stop=told.set))
+        behind = asyncio.create_task(threads.run("one", ended.clear, stop=told.set))
+        await begun.wait()
+        behind.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await behind
+        assert not told.is_set(), "a call that has not begun is dropped at once"
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert ended.is_set()
+        threads.close()
+        assert ended.is_set()
+
+    asyncio.run(main())

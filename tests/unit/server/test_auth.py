@@ -45,10 +45,16 @@ class Counting(SystemThreads):
         super().__init__({"auth": 2})
         self.checks: list[Any] = []
 
-    async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
+    async def run(
+        self,
+        pool: str,
+        call: Callable[[*_Ts], _T],
+        *arguments: *_Ts,
+        stop: Callable[[], None] | None = None,
+    ) -> _T:
         assert pool == "auth"
         self.checks.append(cast("tuple[Any, ...]", arguments)[0])
-        return await super().run(pool, call, *arguments)
+        return await super().run(pool, call, *arguments, stop=stop)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from everwhen.errors import ExternalResourceFailed, QueryCancelled, TransactionTimedOut
 from everwhen.exec.context import Administration
 from everwhen.ports import Clock
-from everwhen.runtime.requests import Stop
+from everwhen.runtime.requests import CLIENT_GONE, Stop
 
 if TYPE_CHECKING:
     from everwhen.runtime.database import Database
@@ -52,6 +52,10 @@ class Deadline:
         """:raises MustWait: ids must be leased, which must not happen on the event loop."""
         if self.at_once:
             raise MustWait
+
+    def client_gone(self) -> None:
+        """Nobody waits for it any more."""
+        self.cancelled = CLIENT_GONE
 
     def check(self) -> None:
         """Raises if it is over.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from everwhen.errors import RequestInvalid
 from everwhen.limits import STALENESS_S_DEFAULT
@@ -40,12 +40,20 @@ def staleness_of(consistency: object, limit: object) -> float:
     return float(limit)
 
 
+#: why a statement stops for which nobody waits any more
+CLIENT_GONE: Final = "the connection is gone"
+
+
 @dataclass(slots=True)
 class Stop:
     """Lets whoever holds it stop the transactions it was given to."""
 
     #: why they must stop, set from any thread
     asked: str | None = None
+
+    def client_gone(self) -> None:
+        """Nobody waits for them any more."""
+        self.asked = CLIENT_GONE
 
 
 @dataclass(slots=True)

@@ -14,26 +14,24 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple
 
 from everwhen.errors import (
-    BookmarkInvalid,
-    EverwhenError,
     Fault,
     QueryCancelled,
     ShuttingDown,
     TransactionConflict,
-    TransactionNotFound,
     TransactionTimedOut,
 )
 from everwhen.limits import AT_ONCE_SECONDS, ROWS_AT_ONCE_MAX, RUNS_IN_THREADS
 from everwhen.ports import Threads
 from everwhen.query.compile import CachedPlan
 from everwhen.runtime.attempts import Tried, attempt, execute, expected_long
+from everwhen.runtime.bookmarks import bookmark_of, version_of
 from everwhen.runtime.bulk import BulkLoads
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
-from everwhen.runtime.environment import MustWait, TakesLong
+from everwhen.runtime.environment import Deadline, MustWait, TakesLong
 from everwhen.runtime.gate import Gate
-from everwhen.runtime.requests import Caller, TransactionOptions
+from everwhen.runtime.requests import Caller, Stop, TransactionOptions
 from everwhen.runtime.transaction import OpenTransaction
 from everwhen.txn.commands import Command, Committed, encode
 from everwhen.txn.replies import decode_reply
@@ -91,26 +89,14 @@ class Service:
 
     def bookmark(self, version: int) -> str:
         """A token for "at least this version of this history"."""
-        return f"ew:{self._history_id}:{version}"
+        return bookmark_of(version, self._history_id)
 
     def bookmark_version(self, bookmarks: list[str]) -> int:
         """The newest version among bookmarks, 0 for none.
 
         :raises BookmarkInvalid: malformed, or of another history.
         """
-        newest = 0
-        for bookmark in bookmarks:
-            kind, _, rest = bookmark.partition(":")
-            history, _, version = rest.rpartition(":")
-            if kind != "ew" or not (version.isascii() and version.isdigit()) or len(version) > 18:
-                raise BookmarkInvalid(f"{bookmark!r} is not a bookmark of this database")
-            if history != self._history_id:
-                raise BookmarkInvalid(
-                    f"the bookmark {bookmark!r} belongs to another history of this database",
-                    hint="drop bookmarks taken before a restore",
-                )
-            newest = max(newest, int(version))
-        return newest
+        return version_of(bookmarks, self._history_id)
 
     # --- transactions ---
 
@@ -120,7 +106,7 @@ class Service:
         version = await self._barrier(options)
         if options.at is None:
             return self.database.begin(version, options, caller)
-        return await self._in_thread(self.database.begin, version, options, caller)
+        return await self._in_thread(None, self.database.begin, version, options, caller)
 
     async def _barrier(self, options: TransactionOptions) -> int:
         if options.after_version:
@@ -145,7 +131,8 @@ class Service:
             cursor = self._at_once(transaction, text, parameters)
             if cursor is None:
                 cursors = [each.cursor for each in unread if not each.cursor.done]
-                cursor = await self._in_thread(execute, transaction, text, parameters, cursors)
+                given = (transaction, text, parameters, cursors)
+                cursor = await self._in_thread(transaction.deadline, execute, *given)
         except BaseException:
             await self.rollback(transaction)
             raise
@@ -158,7 +145,7 @@ class Service:
         if cursor.has(count):
             rows = cursor.fetch(count)
         else:
-            rows = await self._in_thread(cursor.fetch, count)
+            rows = await self._in_thread(execution.transaction.deadline, cursor.fetch, count)
         execution.transaction.last_used = self.database.clock.monotonic()
         return rows
 
@@ -168,13 +155,13 @@ class Service:
         if cursor.has(count + 1):
             rows = cursor.take(count)
         else:
-            rows = await self._in_thread(cursor.take, count)
+            rows = await self._in_thread(execution.transaction.deadline, cursor.take, count)
         execution.transaction.last_used = self.database.clock.monotonic()
         return rows
 
     async def exhaust(self, execution: Execution) -> None:
         """Runs a statement to its end and holds its rows, within the statement's memory."""
-        await self._in_thread(execution.cursor.run_to_end)
+        await self._in_thread(execution.transaction.deadline, execution.cursor.run_to_end)
 
     async def commit(self, transaction: OpenTransaction) -> str:
         """Commits; the bookmark of the result.
@@ -184,11 +171,11 @@ class Service:
         try:
             self.check_fence()
             if transaction.needs_thread_to_end or transaction.transaction.has_writes:
-                command = await self._in_thread(transaction.prepare_commit)
+                command = await self._in_thread(transaction.deadline, transaction.prepare_commit)
             else:
                 command = transaction.prepare_commit()
             reply = await self._propose(command)
-        except EverwhenError:
+        except BaseException:
             await self.rollback(transaction)
             raise
         await self._end(transaction, transaction.committed)
@@ -201,7 +188,7 @@ class Service:
 
     async def _end(self, transaction: OpenTransaction, end: Callable[[], None]) -> None:
         if transaction.needs_thread_to_end:
-            await self._in_thread(end)
+            await self._in_thread(transaction.deadline, end)
         else:
             end()
 
@@ -261,9 +248,7 @@ class Service:
             elif "w" in plan.plan.kind and options.isolation is not Isolation.PESSIMISTIC:
                 tried = self._write_at_once(plan, version, text, parameters, options, caller)
         if tried is None:
-            tried = await self._in_thread(
-                attempt, self.database, version, options, caller, text, parameters
-            )
+            tried = await self._try_in_thread(version, text, parameters, options, caller)
         transaction, cursor, command = tried
         if not cursor.writes:
             return Execution(cursor, transaction, self.bookmark(transaction.version))
@@ -275,6 +260,25 @@ class Service:
         await self._end(transaction, transaction.committed)
         shown = self.database.version if reply is None else reply.version
         return Execution(cursor, transaction, self.bookmark(shown), reply)
+
+    async def _try_in_thread(
+        self,
+        version: int,
+        text: str,
+        parameters: Mapping[str, Any],
+        options: TransactionOptions,
+        caller: Caller,
+    ) -> Tried:
+        stop = options.stop = options.stop or Stop()
+        try:
+            given = (self.database, version, options, caller, text, parameters)
+            return await self._in_thread(stop, attempt, *given)
+        except asyncio.CancelledError:
+            # it may have been done already: then nobody else knows of its transaction
+            for transaction in self.database.open_transactions():
+                if transaction.options is options:
+                    await self.rollback(transaction)
+            raise
 
     def _read_at_once(
         self,
@@ -362,25 +366,17 @@ class Service:
         return reply
 
     async def _in_thread(
-        self, call: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+        self,
+        whose: Deadline | Stop | None,
+        call: Callable[[*_Arguments], _Result],
+        *arguments: *_Arguments,
     ) -> _Result:
+        """Cancelled, it tells the call's transaction to stop, and waits until the call has ended."""
+        stop = None if whose is None else whose.client_gone
         async with self._gate:
-            return await self._threads.run("query", call, *arguments)
+            return await self._threads.run("query", call, *arguments, stop=stop)
 
     # --- looking after what is open ---
-
-    def find(self, number: int) -> OpenTransaction:
-        """An open transaction by number.
-
-        :raises TransactionNotFound: it ended, timed out, or never was.
-        """
-        for transaction in self.database.open_transactions():
-            if transaction.number == number:
-                return transaction
-        raise TransactionNotFound(
-            f"there is no open transaction {number}",
-            hint="it was committed, rolled back, timed out, or never began",
-        )
 
     async def end_idle(self, idle_seconds: float) -> int:
         """Rolls back explicit transactions nobody used for so long, or that were terminated; how

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar, TypeVarTuple
@@ -231,6 +232,16 @@ class LoopThread:
         self._loop.close()
 
 
+async def _ended(running: Future[Any]) -> None:
+    """Wait until a call has ended, whoever cancels that."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    running.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+    while not ended.is_set():
+        with suppress(asyncio.CancelledError):
+            await ended.wait()
+
+
 class SystemThreads:
     """Thread pools by name, each with its own number of threads."""
 
@@ -241,11 +252,24 @@ class SystemThreads:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
 
-    async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
-        """Run ``call(*arguments)`` in a thread of ``pool``."""
+    async def run(
+        self,
+        pool: str,
+        call: Callable[[*_Ts], _T],
+        *arguments: *_Ts,
+        stop: Callable[[], None] | None = None,
+    ) -> _T:
+        """Run ``call(*arguments)`` in a thread of ``pool``; see ``ports.Threads``."""
         loop = self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        return await loop.run_in_executor(self._pools[pool], call, *arguments)
+        running = self._pools[pool].submit(call, *arguments)
+        try:
+            return await asyncio.wrap_future(running, loop=loop)
+        except asyncio.CancelledError:
+            if stop is not None and not running.cancel():
+                stop()
+                await _ended(running)
+            raise
 
     def wait_for(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run ``coroutine`` on the loop that started this call, and wait for it."""

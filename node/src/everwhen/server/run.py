@@ -6,7 +6,8 @@ import asyncio
 import signal
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -21,7 +22,7 @@ from everwhen.server.bolt.conversation import Server
 from everwhen.server.bolt.listener import BoltOptions, Listener
 from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.front import FrontSite
-from everwhen.server.http.quick import answering
+from everwhen.server.http.quick import answering, full
 from everwhen.server.http.transactions import Registry
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
@@ -32,6 +33,13 @@ from everwhen.settings import Settings
 
 #: seconds between two looks at how late the event loop is
 _LAG_SECONDS = 0.05
+#: of aiohttp; when the node stops it waits so many seconds for answers under way, and then for
+#: connections
+_RUNNER: Final[Mapping[str, Any]] = {
+    "access_log": None,
+    "handler_cancellation": True,
+    "shutdown_timeout": 2.5,
+}
 
 
 def serve(settings: Settings) -> int:
@@ -125,9 +133,9 @@ async def _run(
         Registry(settings.limits.transaction_idle_s),
         secret,
     )
-    runner = web.AppRunner(build_app(door), access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(build_app(door), **_RUNNER)
     await runner.setup()
-    site = FrontSite(runner, settings.http, answering(door), tls.doors)
+    site = FrontSite(runner, settings.http, answering(door), full, tls.doors)
     again = False
     try:
         async with asyncio.TaskGroup() as group:

@@ -63,8 +63,15 @@ class InlineThreads:
         self._wait_max = wait_max
         self._closed = False
 
-    async def run(self, pool: str, call: Callable[[*_Ts], _T], *arguments: *_Ts) -> _T:
-        """Run ``call(*arguments)`` between two random waits."""
+    async def run(
+        self,
+        pool: str,
+        call: Callable[[*_Ts], _T],
+        *arguments: *_Ts,
+        stop: Callable[[], None] | None = None,
+    ) -> _T:
+        """Run ``call(*arguments)`` between two random waits. A cancellation finds it waiting for
+        the loop, if it finds it at all, and is raised there: there is nothing to ``stop``."""
         if self._closed:
             raise RuntimeError("cannot schedule new calls after close")
         lock = self._serial.get(pool)

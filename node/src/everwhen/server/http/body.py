@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from everwhen.errors import DatabaseNotFound, NotSupported, RequestInvalid
+from everwhen.errors import DatabaseNotFound, NotSupported, RequestInvalid, RequestTooLarge
 from everwhen.limits import QUERY_TEXT_CHARS_MAX
 from everwhen.model.moments import moment_micros
 from everwhen.runtime.requests import TransactionOptions, staleness_of
 from everwhen.runtime.service import Service
+from everwhen.server.http import door_of
+from everwhen.server.http.front import HALF_SECONDS
 from everwhen.server.http.media import Form, request_is_typed
 from everwhen.server.http.values import parameters_from
 from everwhen.txn.transaction import Isolation
@@ -37,6 +40,8 @@ _FIELDS: Final = frozenset(
     }
 )
 _DECODER = msgspec.json.Decoder()
+#: what a body must come at, behind its first minute
+BODY_BYTES_PER_SECOND: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,40 @@ async def read_json(request: web.Request) -> dict[str, Any]:
     """The body as a JSON object; an empty one is {}.
 
     :raises RequestInvalid: not JSON, not an object, not UTF-8, or not compressed as it says.
+    :raises RequestTooLarge: see ``read_body``.
     """
+    most = door_of(request).options.body_bytes_max
+    return json_object(await read_body(request, most, "raise http.body_bytes_max"))
+
+
+async def read_body(request: web.Request, most: int, hint: str) -> bytes:
+    """The body. Whoever sends it slower than a modem is not waited for.
+
+    :raises RequestTooLarge: it has more bytes.
+    :raises RequestInvalid: it stopped coming, or is not compressed as it says.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    begun = asyncio.get_running_loop().time()
+    too_large = RequestTooLarge(
+        f"the request body is larger than {most:,} bytes",
+        hint=f"send smaller requests, or {hint}" if hint else "send several requests",
+    )
+    if (request.content_length or 0) > most:
+        raise too_large
     try:
-        raw = await request.read()
+        while size <= most:
+            async with asyncio.timeout_at(begun + HALF_SECONDS + size / BODY_BYTES_PER_SECOND):
+                piece = await request.content.readany()
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            size += len(piece)
     except web.RequestPayloadError as error:
         raise RequestInvalid("the body does not decode as its Content-Encoding says") from error
-    return json_object(raw)
+    except TimeoutError as error:
+        raise RequestInvalid("the body of the request did not come") from error
+    raise too_large
 
 
 def json_object(raw: bytes) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
-from everwhen.errors import RequestInvalid, RequestTooLarge
+from everwhen.errors import RequestInvalid
 from everwhen.limits import BULK_PART_BYTES_MAX
 from everwhen.model.moments import micros_text
 from everwhen.runtime.bulk import BulkLoad, BulkLoads, BulkOptions, Entity
 from everwhen.server.http import door_of
 from everwhen.server.http.answers import ACCEPTED, json_response
-from everwhen.server.http.body import options_of, read_json
+from everwhen.server.http.body import options_of, read_body, read_json
 from everwhen.txn.commands import Committed
 
 _FIELDS = frozenset({"commitTime", "requestId", "txMetadata", "atVersion"})
@@ -78,20 +78,7 @@ def _found(request: web.Request) -> tuple[BulkLoads, str, BulkLoad]:
 
 
 async def _body(request: web.Request) -> bytes:
-    """:raises RequestTooLarge: above what one part may have."""
-    length = request.content_length
-    if length is None or length <= BULK_PART_BYTES_MAX:
-        pieces, size = [], 0
-        async for piece in request.content.iter_chunked(1 << 20):
-            size += len(piece)
-            if size > BULK_PART_BYTES_MAX:
-                break
-            pieces.append(piece)
-        else:
-            return b"".join(pieces)
-    raise RequestTooLarge(
-        f"a part of a bulk load may have {BULK_PART_BYTES_MAX:,} bytes", hint="send several"
-    )
+    return await read_body(request, BULK_PART_BYTES_MAX, "")
 
 
 async def nodes(request: web.Request) -> web.StreamResponse:

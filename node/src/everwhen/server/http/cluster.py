@@ -19,6 +19,7 @@ from everwhen.errors import MembershipRefused, PreconditionFailed, RequestInvali
 from everwhen.runtime.replica import admin
 from everwhen.server.http import door_of
 from everwhen.server.http.answers import json_response
+from everwhen.server.http.body import read_body
 from everwhen.server.secrets import need_secret
 
 _BODY_BYTES_MAX: Final = 64 << 10
@@ -61,9 +62,7 @@ async def _body(request: web.Request, kind: type[_T]) -> _T:
     :raises RequestInvalid: it is none, or says something unknown.
     """
     need_secret(request.headers, door_of(request).secret)
-    raw = await request.content.read(_BODY_BYTES_MAX + 1)
-    if len(raw) > _BODY_BYTES_MAX:
-        raise RequestInvalid(f"an admin request of more than {_BODY_BYTES_MAX:,} bytes")
+    raw = await read_body(request, _BODY_BYTES_MAX, "")
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except msgspec.MsgspecError as error:

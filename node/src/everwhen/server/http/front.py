@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from operator import itemgetter
 from typing import Final, Protocol, cast
 
 from aiohttp import web
@@ -64,6 +65,8 @@ class Front(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
         self._ending = False
+        #: there is no room for it: it is told so when it asks for something
+        self._crowded = False
 
     # --- the socket ---
 
@@ -72,10 +75,16 @@ class Front(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._heads = Heads(str(peer[0]) if peer else None)
         self._heard = self._loop.time()
+        self._crowded = not self._site.room()
         self._timer = self._loop.call_later(HALF_SECONDS, self._look)
         self._site.fronts.add(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._crowded:
+            if not self._ending:
+                self._transport.write(self._site.full())
+                self.end()
+            return
         self._heard = self._loop.time()
         self._rest = self._rest + data if self._rest else data
         if self._task is None:
@@ -87,6 +96,8 @@ class Front(asyncio.Protocol):
         """Begin the next request if it is whole."""
         data = self._rest
         end = data.find(END, 0, HTTP_HEAD_BYTES_MAX)
+        if end < 0 and len(data) < HTTP_HEAD_BYTES_MAX and _may_be_head(data):
+            return
         found = self._heads.read(data[:end]) if end >= 0 else None
         if found is None:
             self._hand_over()
@@ -172,6 +183,11 @@ class Front(asyncio.Protocol):
         if self._task is None and self._loop.time() - self._heard > allowed:
             self._transport.close()
 
+    @property
+    def idle_since(self) -> float | None:
+        """Since when nothing is done for it."""
+        return self._heard if self._task is None else None
+
     def end(self) -> asyncio.Task[None] | None:
         """Close, after the answer that is under way, if there is one."""
         self._ending = True
@@ -180,16 +196,22 @@ class Front(asyncio.Protocol):
         return self._task
 
 
+def _may_be_head(data: bytes) -> bool:
+    """Whether more bytes can make it the head of a request; anything else is told so at once."""
+    return data[:1].isalpha() and b"\n\n" not in data
+
+
 class FrontSite(web.BaseSite):
     """Listens; belongs to the runner whose server takes what is handed over."""
 
-    __slots__ = ("_host", "_port", "answer", "body_max", "fronts")
+    __slots__ = ("_host", "_port", "answer", "body_max", "connections_max", "fronts", "full")
 
     def __init__(
         self,
         runner: web.AppRunner,
         http: HttpSettings,
         answer: Answering,
+        full: Callable[[], bytes],
         tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(runner, ssl_context=tls)
@@ -197,7 +219,25 @@ class FrontSite(web.BaseSite):
         self._port = http.port
         self.answer = answer
         self.body_max = min(http.body_bytes_max, HTTP_QUICK_BODY_BYTES_MAX)
+        self.connections_max = http.connections_max
+        #: what a connection is told for which there is no room
+        self.full = full
+        #: the connections that are not aiohttp's
         self.fronts: set[Front] = set()
+
+    def room(self) -> bool:
+        """Whether one more connection may come. One for which nothing is done gives way to it,
+        the one that is silent for longest."""
+        server = self._runner.server
+        if len(self.fronts) + len(server.connections if server else ()) < self.connections_max:
+            return True
+        idle = [(since, front) for front in self.fronts if (since := front.idle_since) is not None]
+        if not idle:
+            return False
+        front = min(idle, key=itemgetter(0))[1]
+        front.end()
+        self.fronts.discard(front)
+        return True
 
     @property
     def name(self) -> str:
@@ -226,8 +266,10 @@ class FrontSite(web.BaseSite):
     async def stop(self) -> None:
         """Take no more connections; those that are here end after what they answer."""
         await super().stop()
-        under_way = [task for front in list(self.fronts) if (task := front.end()) is not None]
+        under_way = {task for front in list(self.fronts) if (task := front.end()) is not None}
         if under_way:
-            await asyncio.wait(under_way, timeout=END_SECONDS)
+            _, under_way = await asyncio.wait(under_way, timeout=END_SECONDS)
         for front in list(self.fronts):
             front.abort()
+        if under_way:
+            await asyncio.wait(under_way, timeout=END_SECONDS)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
 from everwhen.errors import RequestInvalid
-from everwhen.runtime.requests import Caller, Stop
+from everwhen.runtime.requests import Caller
 from everwhen.runtime.service import Execution, Service
 from everwhen.server.http import door_of
 from everwhen.server.http.body import QueryRequest, check_database, read_query
@@ -28,12 +26,6 @@ async def execute(service: Service, wanted: QueryRequest, caller: Caller) -> Exe
     """The statement of a request in a transaction of its own. It stops when its client is gone."""
     if wanted.statement is None:
         raise RequestInvalid("the request has no statement")
-    stop = Stop()
     options = wanted.options
     options.auto_commit = True
-    options.stop = stop
-    try:
-        return await service.auto_commit(wanted.statement, wanted.parameters, options, caller)
-    except asyncio.CancelledError:
-        stop.asked = "the connection is gone"
-        raise
+    return await service.auto_commit(wanted.statement, wanted.parameters, options, caller)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from everwhen.server.http.answers import ACCEPTED
+from everwhen.errors import TooManyRequests
+from everwhen.server.http.answers import ACCEPTED, error_body, json_response
 from everwhen.server.http.app import Door, admit, failure
 from everwhen.server.http.body import json_object, query_of
 from everwhen.server.http.front import Answering, Out
@@ -36,6 +37,15 @@ def answering(door: Door) -> Answering:
         door.metrics.request("POST", _ROUTE, status, time.monotonic() - started)
 
     return answer
+
+
+def full() -> bytes:
+    """What a connection is told for which there is no room."""
+    problem = TooManyRequests("too many connections are open", hint="try again shortly")
+    response = json_response({"errors": [error_body(problem)]}, status=problem.http_status)
+    response.headers["Connection"] = "close"
+    response.headers["Retry-After"] = "1"
+    return response_bytes(response)
 
 
 async def _answer(door: Door, head: Head, body: bytes, out: Out) -> None:
