@@ -28,6 +28,10 @@ HALF_SECONDS: Final = 60.0
 STALL_SECONDS: Final = 60.0
 #: seconds that answers under way get when the node stops
 END_SECONDS: Final = 5.0
+#: and that clients get to ask once more and be told that the connection ends
+LEAVE_SECONDS: Final = 0.5
+_STATUS_END: Final = b"\r\n"
+_CLOSE: Final = b"\r\nConnection: close\r\n"
 
 
 class Out(Protocol):
@@ -65,6 +69,10 @@ class Front(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
         self._ending = False
+        #: it ends with the next answer, which says so, or with the one under way
+        self._leaving = False
+        #: the present answer has begun
+        self._begun = False
         #: there is no room for it: it is told so when it asks for something
         self._crowded = False
 
@@ -122,7 +130,7 @@ class Front(asyncio.Protocol):
         self._rest = b""
 
     def _forget(self) -> None:
-        self._site.fronts.discard(self)
+        self._site.left(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -146,6 +154,7 @@ class Front(asyncio.Protocol):
     # --- one request ---
 
     async def _answer(self, head: Head, body: bytes) -> None:
+        self._begun = False
         try:
             await self._site.answer(head, body, self)
             if self._writable is not None:
@@ -162,6 +171,11 @@ class Front(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """See ``Out``."""
+        if not self._begun:
+            self._begun = True
+            if self._leaving:
+                data = data.replace(_STATUS_END, _CLOSE, 1)
+                self._ending = True
         self._transport.write(data)
 
     async def drained(self) -> None:
@@ -188,6 +202,11 @@ class Front(asyncio.Protocol):
         """Since when nothing is done for it."""
         return self._heard if self._task is None else None
 
+    def leave(self) -> None:
+        """End with an answer that says so: a client that is about to send its next request would
+        not know whether it was done, if the connection just ended."""
+        self._leaving = True
+
     def end(self) -> asyncio.Task[None] | None:
         """Close, after the answer that is under way, if there is one."""
         self._ending = True
@@ -204,7 +223,16 @@ def _may_be_head(data: bytes) -> bool:
 class FrontSite(web.BaseSite):
     """Listens; belongs to the runner whose server takes what is handed over."""
 
-    __slots__ = ("_host", "_port", "answer", "body_max", "connections_max", "fronts", "full")
+    __slots__ = (
+        "_emptied",
+        "_host",
+        "_port",
+        "answer",
+        "body_max",
+        "connections_max",
+        "fronts",
+        "full",
+    )
 
     def __init__(
         self,
@@ -224,6 +252,8 @@ class FrontSite(web.BaseSite):
         self.full = full
         #: the connections that are not aiohttp's
         self.fronts: set[Front] = set()
+        #: done when the last of them is gone, while the node stops
+        self._emptied: asyncio.Future[None] | None = None
 
     def room(self) -> bool:
         """Whether one more connection may come. One for which nothing is done gives way to it,
@@ -251,6 +281,12 @@ class FrontSite(web.BaseSite):
         assert server is not None  # set up before a site is made
         return server()
 
+    def left(self, front: Front) -> None:
+        """A connection ended, or is aiohttp's now."""
+        self.fronts.discard(front)
+        if self._emptied is not None and not self.fronts and not self._emptied.done():
+            self._emptied.set_result(None)
+
     async def start(self) -> None:
         """Listen."""
         await super().start()
@@ -266,6 +302,11 @@ class FrontSite(web.BaseSite):
     async def stop(self) -> None:
         """Take no more connections; those that are here end after what they answer."""
         await super().stop()
+        for front in self.fronts:
+            front.leave()
+        if self.fronts:
+            emptied = self._emptied = asyncio.get_running_loop().create_future()
+            await asyncio.wait([emptied], timeout=LEAVE_SECONDS)
         under_way = {task for front in list(self.fronts) if (task := front.end()) is not None}
         if under_way:
             _, under_way = await asyncio.wait(under_way, timeout=END_SECONDS)
