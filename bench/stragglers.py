@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from bench.common import Report, scratch
+from everwhen.limits import LOG_SEGMENT_BYTES
 from tests.cluster.chaos.group import Group
 from tests.cluster.stragglers import come_back, found, same_everywhere
 
@@ -18,12 +19,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.stragglers", description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--trailing", type=int, default=50_000, help="entries the log keeps")
+    parser.add_argument(
+        "--segment", type=int, default=LOG_SEGMENT_BYTES, help="bytes of a log file"
+    )
     options = parser.parse_args(arguments)
     report = Report()
     with scratch("stragglers") as folder:
         group = Group(folder, None)
         try:
-            found(group, f"storage.log_trailing_entries={options.trailing}")
+            found(
+                group,
+                f"storage.log_trailing_entries={options.trailing}",
+                f"storage.log_segment_bytes={options.segment}",
+            )
             figures = come_back(group, options.entries, _ROWS, _STEP_SECONDS)
             same_everywhere(group)
         finally:
