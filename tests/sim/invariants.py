@@ -35,7 +35,8 @@ class Invariants:
         self._digests: dict[int, bytes] = {}
         self._times: dict[int, int] = {}
         #: by process: commit index, applied index, version
-        self._seen: dict[tuple[str, int], tuple[int, int, int]] = {}
+        #: by machine: its node (an id may be given to the next one) and what it was last seen to have
+        self._seen: dict[str, tuple[Node, tuple[int, int, int]]] = {}
 
     def on_delivery(self, sender: str, to: str, data: bytes) -> None:
         """A frame is about to be received.
@@ -67,14 +68,15 @@ class Invariants:
         core = node.member.replica.core.raft
         if core.state is raft.StateType.LEADER:
             self._leader(node, core.term)
-        key = (machine.name, id(node))
         applied = node.parts.machine.applied_index
         version = node.parts.database.version
         now = (core.log.committed, applied, version)
-        before = self._seen.get(key)
+        known, before = self._seen.get(machine.name, (None, None))
+        if known is not node:
+            before = None
         if now == before:
             return
-        self._seen[key] = now
+        self._seen[machine.name] = (node, now)
         if before is None:
             before = (applied, applied, version)
         elif any(new < old for new, old in zip(now, before, strict=True)):
