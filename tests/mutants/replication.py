@@ -227,6 +227,18 @@ MEMBERSHIP: Final = (
         _MORE + "p35_a_snapshot_brings_its_own_membership",
         schedules=True,
     ),
+    _one(
+        "sends_nothing_from_before_its_log", "P39",
+        "everwhen.raft.replication:maybe_send_append",
+        "return _maybe_send_snapshot(raft, to, progress)", "return False",
+        _MORE + "p39_who_is_behind_the_log_is_sent_a_snapshot",
+        schedules=True,
+    ),
+    _one(
+        "waits_for_a_failed_snapshot_for_ever", "P39", _LEADER + "_step_member",
+        "progress.become_probe()\n            # after", "pass\n            # after",
+        _MORE + "p39_a_snapshot_that_failed_is_sent_again",
+    ),
 )  # fmt: skip
 
 READS: Final = (

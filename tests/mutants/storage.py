@@ -56,9 +56,26 @@ IDENTITY: Final = (
         "if headers.get(wire.HEADER_CLUSTER) != str(cluster_id):", "if False:",
         _REPLICA + "handshake.py::test_who_means_somebody_else_may_not",
     ),
+    _one(
+        "knows_no_committed_change_when_it_starts", "P28",
+        "everwhen.runtime.replica.log_view:certainly_committed",
+        "return before", "return 0",
+        _REPLICA + "log_view.py::test_all_but_the_newest_membership_entry_are_committed",
+    ),
+    _one(
+        "keeps_who_was_replaced", "P29", "everwhen.apply.cluster:Clusters.configure",
+        "if member.id in gone:", "if False:",
+        _APPLY + "cluster.py::test_who_was_replaced_goes_with_its_vote",
+    ),
 )  # fmt: skip
 
 LOG: Final = (
+    _one(
+        "relies_on_what_a_failed_sync_left", "P45",
+        "everwhen.storage.segment_file:Segment.go_on",
+        "write_all(file, file.pread(found.end - newest, newest), newest)", "pass",
+        _STORAGE + "log_segments.py::test_what_a_failed_sync_left_in_the_cache_is_not_relied_on",
+    ),
     _one(
         "writes_replacements_with_what_they_replace", "P43",
         "everwhen.runtime.replica.persist:Persister.persist",

@@ -39,3 +39,13 @@ def test_a_schedule_notices(mutant: Mutant) -> None:
 def test_the_table_names_every_mutant() -> None:
     table = (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8")
     assert [each.name for each in MUTANTS if f"`{each.name}`" not in table] == []
+
+
+def test_every_mistake_has_a_mutant_or_a_reason() -> None:
+    document = (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8")
+    mistakes, reasons = document.partition("## Mistake by mistake")[2].split("## What no edit")
+    rows = {row.split(" |")[0]: row for row in mistakes.split("\n| ")[1:]}
+    for number in (f"P{each}" for each in range(1, 61)):
+        names = [each.name for each in MUTANTS if each.pitfall == number]
+        assert [name for name in names if f"`{name}`" not in rows[number]] == []
+        assert names or f"| {number} " in reasons, number

@@ -201,6 +201,27 @@ def test_p35_a_snapshot_brings_its_own_membership():
     assert raw.raft.tracker.conf_state() == state
 
 
+def behind_the_log(raw: raft.RawNode) -> list[Message]:
+    """Member 3 says that it has nothing; what it is sent."""
+    raw.step(Message(MessageType.APP_RESP, 1, 3, raw.term, index=2, reject=True, reject_hint=0))
+    return [message for message in settle(raw) if message.to == 3]
+
+
+def test_p39_who_is_behind_the_log_is_sent_a_snapshot():
+    sent = behind_the_log(leading())
+    assert [m.type for m in sent] == [MessageType.SNAP]
+    assert sent[0].snapshot is not None
+    assert sent[0].snapshot.metadata.index == 2
+
+
+def test_p39_a_snapshot_that_failed_is_sent_again():
+    raw = leading()
+    behind_the_log(raw)
+    raw.report_snapshot(3, failed=True)
+    raw.step(Message(MessageType.HEARTBEAT_RESP, 1, 3, raw.term))
+    assert MessageType.SNAP in [message.type for message in settle(raw)]
+
+
 def test_p51_no_read_before_a_quorum_has_confirmed_the_leader():
     raw = leading()
     raw.read_index(b"r")
