@@ -44,6 +44,25 @@ def _run_call(turns: _Turns, call: Callable[..., Any], arguments: tuple[Any, ...
         turns.to_loop.put(("done", result))
 
 
+class _Worker(threading.Thread):
+    """A thread that makes one call after another: to start one for each call costs more than most
+    calls do. One whose call never ends is not used again."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.jobs: SimpleQueue[tuple[_Turns, Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            # not kept in a name: what a call was about may go when it is over
+            _run_call(*self.jobs.get())
+
+
+#: workers without a call, of all loops of the process
+_idle: list[_Worker] = []
+
+
 class InlineThreads:
     """Runs each call whole, on the event loop, after a random virtual wait.
 
@@ -90,10 +109,12 @@ class InlineThreads:
     async def _lockstep(self, call: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
         """Give the turn to the call, blocking the loop, until it ends; serve its waits."""
         turns = _Turns()
-        thread = threading.Thread(target=_run_call, args=(turns, call, arguments), daemon=True)
-        thread.start()
+        worker = _idle.pop() if _idle else _Worker()
+        worker.jobs.put((turns, call, arguments))
         while True:
             said, what = turns.to_loop.get()
+            if said != "await":
+                _idle.append(worker)
             if said == "done":
                 return what  # type: ignore[no-any-return]
             if said == "raised":
