@@ -9,6 +9,7 @@ import pytest
 
 from e2e.harness.rig import CannotHere, choose
 from e2e.harness.world import Graph, World
+from tests.conftest import pytest_unconfigure  # noqa: F401 - the closing line
 
 
 @pytest.fixture(scope="session")
