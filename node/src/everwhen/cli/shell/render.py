@@ -174,7 +174,8 @@ class Screen:
                 self._out.file.write(json.dumps(values, ensure_ascii=False) + "\n")
             self._out.file.flush()
         for item in result.summary.notifications:
-            self._errors.print(Text(f"{item.get('title')}: {item.get('description')}"))
+            title = str(item.get("title")).removesuffix(".")
+            self._errors.print(Text(f"{title}: {item.get('description')}"))
 
     def _table(self, result: Result, seconds: float) -> None:
         if result.columns:
