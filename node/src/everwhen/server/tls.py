@@ -52,19 +52,29 @@ class Certificate:
         #: for connections made to others
         self.client = _made(files, ssl.PROTOCOL_TLS_CLIENT)
 
-    def renew(self) -> bool:
-        """Take files that changed; whether they did.
+    def look(self) -> _Stamp | None:
+        """Whether the files changed, and to what. Blocking.
 
         :raises SettingsInvalid: they make no sense; the present certificate stays.
         """
         stamp = _stamp(self._files)
         if stamp == self._stamp:
-            return False
+            return None
         # tried on a context of its own first: a pair that does not fit must not half replace one
         _made(self._files, ssl.PROTOCOL_TLS_SERVER)
+        return stamp
+
+    def take(self, seen: _Stamp) -> bool:
+        """Take the files as ``look`` saw them; False if they changed again. Only where handshakes
+        are made (the event loop): one that came between would get a certificate without its key.
+
+        :raises SettingsInvalid: they make no sense.
+        """
+        if _stamp(self._files) != seen:
+            return False
         for context in (self.server, self.client):
             _load(context, self._files)
-        self._stamp = stamp
+        self._stamp = seen
         return True
 
 
@@ -97,7 +107,8 @@ class Tls:
             await asyncio.sleep(TLS_LOOK_SECONDS)
             for at, certificate in enumerate(self._kept):
                 try:
-                    if await asyncio.to_thread(certificate.renew):
+                    seen = await asyncio.to_thread(certificate.look)
+                    if seen is not None and certificate.take(seen):
                         report("certificate_renewed", {})
                     told.pop(at, None)
                 except SettingsInvalid as error:
