@@ -233,7 +233,10 @@ class UpdateBinder(ProjectionBinder):
         outer = {name: v for name, v in self.scope.variables.items() if name in before}
         self.scope.variables = outer
         bare = s.PathPattern(pattern.elements, None, None, at=pattern.at)
+        used = len(self.names_used)
         found = self.match(p.Argument(), (bare,), None, at=pattern.at)
+        # it makes what is not there: that the graph does not know a name yet is no remark
+        del self.names_used[used:]
         self.view = view
         renamed: p.Operator = rename_slots(found, self._spec_slots(found, building))
         return renamed
