@@ -64,6 +64,7 @@ class Shape:
 
     segment_bytes: int
     trailing_entries: int
+    held_log_bytes: int
     flush_seconds: float
     #: longest wait of a call for its thread, seconds
     thread_wait: float
@@ -257,6 +258,7 @@ class Machine:
             queries_waiting_max=100,
             segment_bytes=self.shape.segment_bytes,
             trailing_entries=self.shape.trailing_entries,
+            held_log_bytes=self.shape.held_log_bytes,
             flush_seconds=self.shape.flush_seconds,
             ballast_bytes=0,
         )

@@ -54,9 +54,13 @@ def run_seed(seed: str, profile: Profile = WHOLE) -> Report:
     """One run."""
     clock = VirtualClock()
     chance = SeededRandom(seed).child("shape")
+    segment_bytes = (4 << 10, 16 << 10, 64 << 10)[chance.below(3)]
+    trailing_entries = (5, 30, 200)[chance.below(3)]
     shape = Shape(
-        segment_bytes=(4 << 10, 16 << 10, 64 << 10)[chance.below(3)],
-        trailing_entries=(5, 30, 200)[chance.below(3)],
+        segment_bytes=segment_bytes,
+        trailing_entries=trailing_entries,
+        # none for some, so that snapshots are common
+        held_log_bytes=0 if trailing_entries == 5 else 2 * segment_bytes,
         flush_seconds=0.5 + chance.float() * 5,
         thread_wait=(0.0005, 0.002, 0.02)[chance.below(3)],
     )

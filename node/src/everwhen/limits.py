@@ -52,6 +52,12 @@ SEGMENT_CACHE_BYTES: Final = 256 << 20
 #: decoded nodes, and as many relationships, that one snapshot keeps
 SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 
+# --- the image ---
+#: columns kept in memory
+IMAGE_BYTES_DEFAULT: Final = 256 << 20
+#: commits a column follows at once; behind by more it is made anew when it is wanted
+IMAGE_FOLLOW_VERSIONS_MAX: Final = 2_000
+
 # --- transactions ---
 #: mutations in one chunk of a large transaction: less than 20 ms of apply
 MUTATIONS_PER_CHUNK: Final = 400
@@ -197,6 +203,8 @@ UNCOMMITTED_BYTES_MAX: Final = 128 << 20
 LOG_CACHE_BYTES: Final = 64 << 20
 #: entries kept behind the newest durable one for followers that are away for a moment
 LOG_TRAILING_ENTRIES: Final = 50_000
+#: bytes of log kept for a member that is being caught up; one that needs more is sent a snapshot
+LOG_HELD_BYTES: Final = 1 << 30
 #: how long a proposal waits for a leader, for its commit, or for room
 PROPOSE_SECONDS: Final = 30.0
 READ_BARRIER_SECONDS: Final = 15.0

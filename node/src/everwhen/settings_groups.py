@@ -235,6 +235,12 @@ class LimitSettings:
         low=1 << 20,
         high=1 << 40,
     )
+    image_memory_bytes: int = _setting(
+        limits.IMAGE_BYTES_DEFAULT,
+        "Memory for columns of the graph that make counts and scans fast; 0 keeps none. Bytes.",
+        low=0,
+        high=1 << 40,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +303,13 @@ class StorageSettings:
         "a snapshot.",
         low=0,
         high=10_000_000,
+    )
+    log_held_bytes: int = _setting(
+        limits.LOG_HELD_BYTES,
+        "The log may grow to this size for a member that is being caught up, so that what follows "
+        "its snapshot is still there when it has arrived. Bytes.",
+        low=0,
+        high=1 << 40,
     )
 
 

@@ -11,7 +11,7 @@ stays valid while the same transaction writes: it shows the state at the moment 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -107,6 +107,10 @@ class GraphView(ElementReader, Statistics, Protocol):
 
     def nodes_with_label(self, label: str) -> Iterator[Node]:
         """Nodes that carry ``label``, ascending by id."""
+
+    def count_nodes(self, label: str | None, tick: Callable[[], None]) -> int:
+        """Exactly how many nodes there are (with a label); ``tick`` is called for each one that
+        is looked at, and may raise."""
 
     def relationships(self, types: Sequence[str] | None = None) -> Iterator[Relationship]:
         """All relationships of the types (all types if None), ascending by id."""

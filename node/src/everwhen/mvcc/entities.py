@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from everwhen.codec.keys import (
+    SUB_HEAD,
     Kind,
     adjacency_prefix,
     after,
@@ -208,6 +209,18 @@ class Entities:
             yield relationship, RelationshipRow(ref.version, segment, row)
 
     # --- labels and adjacency ---
+
+    def node_ids(self) -> Iterator[int]:
+        """Ids of all nodes, ascending."""
+        found = self.record.scan(*kind_range(Kind.NODE), self.version)
+        unpack = _ID_SUB.unpack_from
+        heads = ((unpack(stem, _ID_AT), value) for stem, _, value in found)
+        entries = ((int(entity), value) for (entity, sub), value in heads if sub == SUB_HEAD)
+        sources = [self._label_rows(ref, 0) for ref in self._segments.nodes(self.version)]
+        if sources:
+            yield from _overlaid(sources, entries)
+        else:
+            yield from (entity for entity, value in entries if value)
 
     def labelled(self, label: int, low: int = 0) -> Iterator[int]:
         """Ids of the nodes with a label, ascending, from ``low`` on."""

@@ -6,7 +6,7 @@ bound; a committed version never changes, so nothing in it is ever stale.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -16,7 +16,7 @@ from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.graph import Bound, Direction
 from everwhen.model.schema import Catalog
-from everwhen.mvcc import lookup, times
+from everwhen.mvcc import lookup, membership, times
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.state import Published, RecordState
@@ -190,7 +190,7 @@ class GraphSnapshot:
         if token is None:
             return
         view = self.view
-        ids = self._entities.labelled(token)
+        ids = membership.labelled(self, token)
         while True:
             batch = list(islice(ids, _BATCH))
             before = self._loads
@@ -201,6 +201,9 @@ class GraphSnapshot:
             if self._loads - before >= _BATCH // 2:
                 yield from self._labelled_ahead(ids)
                 return
+
+    def count_nodes(self, label: str | None, tick: Callable[[], None]) -> int:
+        return membership.count(self, label, tick)
 
     def _labelled_ahead(self, ids: Iterator[int]) -> Iterator[Node]:
         """The rest of a label scan whose nodes are being looked into: fetched in ranges."""

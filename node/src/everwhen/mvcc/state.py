@@ -11,8 +11,12 @@ shared and written in place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from everwhen.codec.cluster import META_CLUSTER, Cluster, decode_cluster
 from everwhen.codec.keys import Counter, Kind, after, kind_range, meta_key, stats_key
@@ -88,16 +92,30 @@ class Counters:
         return counters
 
 
+class NodeColumns(Protocol):
+    """Ids of nodes by label kept in memory; None wherever the record must be asked."""
+
+    def count(
+        self, label: int | None, version: int, nodes: Callable[[int], Iterator[int]]
+    ) -> int | None:
+        """How many there are; ``nodes`` reads their ids at a version from the record."""
+
+    def ids(self, label: int | None, version: int) -> npt.NDArray[np.int64] | None:
+        """All of them, ascending."""
+
+
 class RecordState:
     """The record's state in memory; see the module."""
 
-    __slots__ = ("cache", "counters", "current", "store", "tokens")
+    __slots__ = ("cache", "columns", "counters", "current", "store", "tokens")
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.tokens = Tokens()
         self.counters = Counters()
         self.cache = SegmentCache(store)
+        #: what a database keeps beside the record; nothing for tools that only read it
+        self.columns: NodeColumns | None = None
         self.current = Published()
 
     @classmethod

@@ -255,6 +255,9 @@ _DETAILS: Final[dict[type, Callable[[ExpressionText, Any], str]]] = {
     p.BindView: lambda w, o: f"{w.name(o.slot)} = {o.kind} {w.text(o.expression)}",
     p.AllNodesScan: lambda w, o: w.name(o.slot) + _at(w, o),
     p.LabelScan: lambda w, o: f"{w.name(o.slot)}:{o.label}{_at(w, o)}",
+    p.NodeCount: lambda w, o: (
+        f"({'' if o.label is None else ':' + o.label}) AS {_slots(w, o.slots)}{_at(w, o)}"
+    ),
     p.NodeByIdSeek: lambda w, o: (
         f"{w.name(o.slot)} WHERE {'elementId' if o.element else 'id'} = {w.text(o.ids)}{_at(w, o)}"
     ),

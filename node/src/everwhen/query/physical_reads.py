@@ -23,6 +23,16 @@ class LabelScan(Unary):
 
 
 @dataclass(slots=True)
+class NodeCount(Unary):
+    """How many nodes (of a label) there are, added up over the rows of child: one row, a copy of
+    the argument row with the sum in all of ``slots``."""
+
+    slots: tuple[int, ...]
+    label: str | None
+    view: int | None = None
+
+
+@dataclass(slots=True)
 class NodeByIdSeek(Unary):
     """``ids``: expression giving an integer or a list of them (or element id strings)."""
 

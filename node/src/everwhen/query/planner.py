@@ -26,6 +26,7 @@ from everwhen.query.environment import Environment
 from everwhen.query.names import remark_unknown
 from everwhen.query.rules.constant_folding import fold_filter
 from everwhen.query.rules.context import PlanContext
+from everwhen.query.rules.count_scan import count_scan
 from everwhen.query.rules.eager import insert_eager
 from everwhen.query.rules.or_to_in import or_to_in
 from everwhen.query.rules.pattern_order import PatternOrder
@@ -117,7 +118,7 @@ class _Lowering:
             op.estimate = sum(part.estimate for part in op.parts)
         elif isinstance(op, p.ShowTable):
             op.estimate = 10.0
-        return sort_limit(fold_filter(op))
+        return count_scan(sort_limit(fold_filter(op)))
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, p.Operator):

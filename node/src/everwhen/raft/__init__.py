@@ -13,6 +13,7 @@ from everwhen.raft.confchange import (
 )
 from everwhen.raft.core import Config
 from everwhen.raft.node import RawNode
+from everwhen.raft.progress import ProgressState
 from everwhen.raft.types import (
     LOCAL_APPEND,
     LOCAL_APPLY,
@@ -50,6 +51,7 @@ __all__ = [
     "HardState",
     "Message",
     "MessageType",
+    "ProgressState",
     "ProposalDropped",
     "RawNode",
     "Ready",

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from everwhen.columns.image import Image
 from everwhen.errors import EverwhenError, TooManyRequests
 from everwhen.exec.build import build
 from everwhen.exec.context import ExecutionContext
@@ -19,6 +20,7 @@ from everwhen.exec.environment import ENVIRONMENT
 from everwhen.exec.operators import aggregate as _registers_operators  # noqa: F401
 from everwhen.exec.procedures import ProcedureDefinition
 from everwhen.limits import (
+    IMAGE_BYTES_DEFAULT,
     OPEN_TRANSACTIONS_MAX,
     PASSWORD_CHARS_MIN_DEFAULT,
     PLAN_CACHE_ENTRIES_MAX,
@@ -50,6 +52,7 @@ class DatabaseOptions:
     lock_timeout: float = 10.0
     statement_memory: int = STATEMENT_MEMORY_BYTES_MAX
     transaction_memory: int = STATEMENT_MEMORY_BYTES_MAX
+    image_memory: int = IMAGE_BYTES_DEFAULT
     open_transactions_max: int = OPEN_TRANSACTIONS_MAX
     import_folder: Path | None = None
     password_chars_min: int = PASSWORD_CHARS_MIN_DEFAULT
@@ -85,6 +88,7 @@ class Database:
     ) -> None:
         options = options or DatabaseOptions()
         self.state = state
+        self.image = state.columns = Image(state, options.image_memory)
         self.backend = backend
         self.clock = clock
         self.random = random

@@ -17,7 +17,7 @@ from everwhen import raft
 from everwhen.apply.machine import Machine
 from everwhen.codec.cluster import FEATURE_LEVEL
 from everwhen.errors import CorruptData, NoLeader
-from everwhen.limits import FLUSH_S_DEFAULT, LOG_SEGMENT_BYTES, LOG_TRAILING_ENTRIES
+from everwhen.limits import FLUSH_S_DEFAULT, LOG_HELD_BYTES, LOG_SEGMENT_BYTES, LOG_TRAILING_ENTRIES
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.raft.wire import encode_conf_change_v1
@@ -55,6 +55,7 @@ class NodeOptions:
     settings: tuple[tuple[str, str, str], ...] = ()
     segment_bytes: int = LOG_SEGMENT_BYTES
     trailing_entries: int = LOG_TRAILING_ENTRIES
+    held_log_bytes: int = LOG_HELD_BYTES
     flush_seconds: float = FLUSH_S_DEFAULT
     #: what the data directory may use; 0: what the volume has
     quota_bytes: int = 0
@@ -155,6 +156,7 @@ class Node:
             ports.disk,
             Description(options.name, options.addresses, VERSION),
             trailing_entries=options.trailing_entries,
+            held_log_bytes=options.held_log_bytes,
             refuse_growth=headroom.refusal,
             report=ports.notice,
         )

@@ -80,6 +80,7 @@ def _node_options(settings: Settings) -> NodeOptions:
             lock_timeout=bounds.lock_timeout_s,
             statement_memory=bounds.statement_memory_bytes,
             transaction_memory=bounds.transaction_memory_bytes,
+            image_memory=bounds.image_memory_bytes,
             open_transactions_max=bounds.transactions_open_max,
             import_folder=settings.imports.dir,
             password_chars_min=settings.auth.password_chars_min,
@@ -91,6 +92,7 @@ def _node_options(settings: Settings) -> NodeOptions:
         settings=tuple(settings.listing()),
         segment_bytes=settings.storage.log_segment_bytes,
         trailing_entries=settings.storage.log_trailing_entries,
+        held_log_bytes=settings.storage.log_held_bytes,
         flush_seconds=settings.storage.flush_s,
         quota_bytes=settings.storage.quota_bytes,
     )

@@ -64,6 +64,17 @@ class Overlay(EntityOverlay):
         draft.shared = True
         return self._labelled(base, draft.members, self._buffer.stamp)
 
+    def count_nodes(self, label: str | None, tick: Callable[[], None]) -> int:
+        if self._buffer.empty:
+            if self._reads is not None:
+                self._reads.label(*(() if label is None else (label,)))
+            return self._snapshot.count_nodes(label, tick)
+        count = 0
+        for _ in self.nodes() if label is None else self.nodes_with_label(label):
+            tick()
+            count += 1
+        return count
+
     def _labelled(
         self, base: Iterator[Node], members: dict[int, bool], stamp: int
     ) -> Iterator[Node]:

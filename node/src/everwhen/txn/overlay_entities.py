@@ -21,6 +21,7 @@ from everwhen.txn.footprint import ReadSet
 
 #: methods that the snapshot itself may answer while the buffer is empty
 _DELEGATED: Final = (
+    "count_nodes",
     "degree",
     "expand",
     "expand_into",

@@ -88,6 +88,23 @@ def _label_scan(op: p.LabelScan) -> Runner:
     return _node_scan(build(op.child), op.slot, op.view, lambda view: view.nodes_with_label(label))
 
 
+@builds(p.NodeCount)
+def _node_count(op: p.NodeCount) -> Runner:
+    child, slots, label, view_slot = build(op.child), op.slots, op.label, op.view
+
+    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
+        count = 0
+        for row in child(ctx, argument):
+            ctx.tick()
+            count += view_of(view_slot, row, ctx).count_nodes(label, ctx.tick)
+        found = argument[:]
+        for slot in slots:
+            found[slot] = count
+        yield found
+
+    return run
+
+
 def _ids(value: Any, element: bool, kind: str) -> Iterator[int]:
     """Integer ids of what an id predicate compares with; anything else matches nothing."""
     seen: set[int] = set()

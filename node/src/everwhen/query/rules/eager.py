@@ -25,7 +25,7 @@ from everwhen.query import physical as p
 from everwhen.query.rules.effects import Effects, conflict, of_operator, reads_graph
 from everwhen.query.traverse import walk
 
-_GATHER = (p.Sort, p.Aggregate, p.Eager)
+_GATHER = (p.Sort, p.Aggregate, p.NodeCount, p.Eager)
 _LEAVES = (p.AllNodesScan, p.LabelScan, p.NodeByIdSeek, p.IndexSeek)
 #: operators that never give more rows than they take
 _KEEPS_ROWS = (
@@ -129,7 +129,7 @@ def _one_row(op: p.Operator) -> bool:
         return not op.groups
     if isinstance(op, p.Apply):
         return op.unit
-    return isinstance(op, (p.Argument, *_KEEPS_ROWS, p.Eager))
+    return isinstance(op, (p.Argument, *_KEEPS_ROWS, p.NodeCount, p.Eager))
 
 
 # --- rows of their own ---------------------------------------------------------------------

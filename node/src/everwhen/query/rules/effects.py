@@ -160,6 +160,10 @@ def _scan_label(op: p.LabelScan, found: Effects) -> None:
     found.nodes_read.add(frozenset({op.label}))
 
 
+def _count(op: p.NodeCount, found: Effects) -> None:
+    found.nodes_read.add(frozenset() if op.label is None else frozenset({op.label}))
+
+
 def _index(op: p.IndexSeek, found: Effects) -> None:
     found.keys_read.update(op.properties)
     if op.entity == "NODE":
@@ -214,6 +218,7 @@ def _delete(op: p.Delete, found: Effects) -> None:
 _READERS: dict[type, Any] = {
     p.AllNodesScan: _scan_all,
     p.LabelScan: _scan_label,
+    p.NodeCount: _count,
     p.IndexSeek: _index,
     p.NodeByIdSeek: _scan_all,
     p.RelationshipByIdSeek: _any_type,

@@ -95,6 +95,7 @@ class Member:
         description: Description,
         *,
         trailing_entries: int,
+        held_log_bytes: int,
         refuse_growth: Callable[[], str | None],
         report: Report,
     ) -> None:
@@ -109,6 +110,8 @@ class Member:
         self._transport = transport
         self._report = report
         self._trailing_entries = trailing_entries
+        self._held_log_bytes = held_log_bytes
+        self._refuse_growth = refuse_growth
         self._known: Cluster | None = None
         self.requests = Requests(transport)
         self.snapshots = Snapshots(
@@ -182,10 +185,29 @@ class Member:
 
     def compact_up_to(self, durable: int) -> int:
         """How far the log may be dropped: the record has it, and members that are away for a
-        moment are caught up from the log, not by a snapshot."""
+        moment are caught up from the log, not by a snapshot.
+
+        Nor is anything dropped that a member needs that is being caught up, while there is room
+        for it: it would be sent one snapshot after the other and never get there."""
         if len(self.configuration.ids) <= 1:
             return durable
-        return max(durable - self._trailing_entries, 0)
+        up_to = max(durable - self._trailing_entries, 0)
+        held = self._directory.log.bytes_on_disk
+        if held < self._held_log_bytes and self._refuse_growth() is None:
+            up_to = min(up_to, self._missed_from())
+        return up_to
+
+    def _missed_from(self) -> int:
+        """Up to where everybody has the log or is about to, of those that answer."""
+        core = self.replica.core.raft
+        if core.state is not raft.StateType.LEADER:
+            return core.log.committed
+        here = [core.log.committed, *self.snapshots.on_their_way]
+        for node, progress in core.tracker.progress.items():
+            if node != self.node_id and progress.recent_active:
+                known = progress.state is raft.ProgressState.REPLICATE
+                here.append(progress.match if known else progress.next - 1)
+        return min(here)
 
     def _describe_leader(self, node: int) -> Leader | None:
         member = self.cluster.member(node)

@@ -71,8 +71,8 @@ class Snapshots:
         self._tasks: asyncio.TaskGroup | None = None
         self._manifest: files.Manifest | None = None
         self._making = False
-        #: members that a snapshot is offered to
-        self._offers: set[int] = set()
+        #: members that a snapshot is offered to, and its index
+        self._offers: dict[int, int] = {}
         self._receiving = False
         #: set when a snapshot took the place of the record: the node must be opened again
         self.installed = asyncio.Event()
@@ -152,8 +152,15 @@ class Snapshots:
     def wanted(self, node: int) -> None:
         """The core wants ``node`` to get the newest snapshot."""
         if node not in self._offers and self._tasks is not None:
-            self._offers.add(node)
+            assert self._manifest is not None
+            self._offers[node] = self._manifest.index
             self._tasks.create_task(self._offer(node))
+
+    @property
+    def on_their_way(self) -> list[int]:
+        """The index of each snapshot that a member is about to have, even while it restarts on
+        it and says nothing."""
+        return list(self._offers.values())
 
     async def _offer(self, node: int) -> None:
         """Offer it until the other node has it, or is silent."""
@@ -181,7 +188,7 @@ class Snapshots:
         except EverwhenError as error:
             self._report("snapshot_refused", {"peer": node, "message": str(error)})
         finally:
-            self._offers.discard(node)
+            del self._offers[node]
             if replica.is_leader:
                 replica.core.report_snapshot(node, failed=failed)
                 replica.pump_soon()
