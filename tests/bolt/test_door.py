@@ -126,6 +126,33 @@ def test_reset_interrupts_what_runs(bolt):
     assert open_transactions(bolt) == []
 
 
+def test_reset_interrupts_what_waits(server, bolt):
+    """For a lock that another transaction holds, and for a version that is not here yet."""
+    pessimistic = {"tx_metadata": {"isolation": "pessimistic"}}
+    mark = bolt.run("CREATE (:Held {x: 0})")[2]["bookmark"]
+    holder = Bolt(server.bolt_port)
+    holder.ask(BEGIN, pessimistic)
+    holder.run("MATCH (h:Held) SET h.x = 1")
+    history, _, version = mark.rpartition(":")
+    ahead = {"bookmarks": [f"{history}:{int(version) + 1_000}"]}
+    try:
+        for statement, extra in (("MATCH (h:Held) SET h.x = 2", pessimistic), ("RETURN 1", ahead)):
+            started = time.monotonic()
+            bolt.send(RUN, statement, {}, extra)
+            bolt.send(RESET)
+            assert bolt.receive().tag in (FAILURE, IGNORED)
+            assert bolt.receive().tag == SUCCESS
+            assert time.monotonic() - started < 5
+            assert bolt.run("RETURN 1")[1] == [[1]]
+    finally:
+        holder.ask(COMMIT)
+        holder.close()
+    until(lambda: open_transactions(bolt) == [])
+    # nobody got the lock in the end
+    bolt.run("MATCH (h:Held) SET h.x = h.x + 1", **pessimistic)
+    assert bolt.run("MATCH (h:Held) RETURN h.x")[1] == [[2]]
+
+
 def test_a_client_that_vanishes_leaves_nothing_behind(server, bolt):
     for requests in (
         message(RUN, LONG, {}, {}) + message(PULL, {"n": -1}),

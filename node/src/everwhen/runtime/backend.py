@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, Protocol
 
 from everwhen.ports import Threads
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.txn.commands import Command, Reply, encode
 from everwhen.txn.replies import decode_reply
+
+#: how long it takes at most until somebody who waits notices that it should not any more
+_CHECK_SECONDS: Final = 0.05
 
 
 class Backend(Protocol):
@@ -27,7 +31,10 @@ class Backend(Protocol):
 
     def lease_ids(self, nodes: int, relationships: int) -> tuple[int, int]: ...
 
-    def lock(self, owner: int, keys: Sequence[bytes], timeout: float) -> bool: ...
+    def lock(
+        self, owner: int, keys: Sequence[bytes], timeout: float, check: Callable[[], None]
+    ) -> bool:
+        """``check`` is called every so often and ends the wait by raising."""
 
     def unlock(self, owner: int) -> None: ...
 
@@ -56,10 +63,27 @@ class LoopBackend:
         """See ``Consensus.lease_ids``."""
         return self._threads.wait_for(self._consensus.lease_ids(nodes, relationships))
 
-    def lock(self, owner: int, keys: Sequence[bytes], timeout: float) -> bool:
-        """See ``Consensus.lock``."""
-        return self._threads.wait_for(self._consensus.lock(owner, keys, timeout))
+    def lock(
+        self, owner: int, keys: Sequence[bytes], timeout: float, check: Callable[[], None]
+    ) -> bool:
+        """See ``Backend.lock`` and ``Consensus.lock``."""
+        return self._threads.wait_for(_checked(self._consensus.lock(owner, keys, timeout), check))
 
     def unlock(self, owner: int) -> None:
         """See ``Consensus.unlock``."""
         self._threads.wait_for(self._consensus.unlock(owner))
+
+
+async def _checked(waiting: Coroutine[Any, Any, bool], check: Callable[[], None]) -> bool:
+    """Wait, unless ``check`` raises meanwhile. What it waited for may still come: whoever asked
+    gives it back when its transaction ends."""
+    task = asyncio.ensure_future(waiting)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=_CHECK_SECONDS)
+            if not task.done():
+                check()
+    finally:
+        if task.cancel():
+            await asyncio.wait([task])
+    return task.result()

@@ -247,7 +247,7 @@ class OpenTransaction:
         if not wanted:
             return
         backend = self._database.backend
-        backend.lock(self.number, wanted, self._database.lock_timeout)
+        backend.lock(self.number, wanted, self._database.lock_timeout, self.deadline.check)
         self._locked.update(wanted)
         if backend.barrier() != self.transaction.version and not self._observed:
             raise _RunAgain
