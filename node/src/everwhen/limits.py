@@ -58,6 +58,16 @@ IMAGE_BYTES_DEFAULT: Final = 256 << 20
 #: commits a column follows at once; behind by more it is made anew when it is wanted
 IMAGE_FOLLOW_VERSIONS_MAX: Final = 2_000
 
+# --- vector indexes ---
+#: what vector indexes may hold in memory
+VECTOR_BYTES_DEFAULT: Final = 256 << 20
+#: commits a vector index follows; older ones, and one that is behind by more, are read anew
+VECTOR_FOLLOW_VERSIONS_MAX: Final = 2_000
+#: vectors searched one by one before they are sealed into a graph
+VECTOR_TAIL_MIN: Final = 2_000
+#: nearest neighbours that one search may ask for
+NEAREST_MAX: Final = 10_000
+
 # --- transactions ---
 #: mutations in one chunk of a large transaction: less than 20 ms of apply
 MUTATIONS_PER_CHUNK: Final = 400

@@ -59,6 +59,10 @@ class Schema:
         work = self._work
         catalog = work.catalog
         schema = (command.entity, command.label, tuple(command.properties))
+        if catalog.vector_index(command.name) is not None:
+            if command.if_not_exists:
+                return self._unchanged()
+            raise IndexAlreadyExists(f"There already exists a vector index `{command.name}`")
         found = catalog.indexes.get(command.name) if command.name else None
         equal = next((one for one in catalog.indexes.values() if _schema(one) == schema), None)
         if found is not None or equal is not None:
@@ -129,6 +133,9 @@ class Schema:
                 continue
             if one.kind is kind or (one.kind in _INDEXED and kind in _INDEXED):
                 equal = one
+        vector = ConstraintKind.VECTOR
+        if kind is vector or (named is not None and named.kind is vector):
+            return self._free_for_vectors(command, named or equal)
         if named is not None or equal is not None:
             if command.if_not_exists and (equal is None or _same(equal, kind, command.type_text)):
                 return False
@@ -151,6 +158,20 @@ class Schema:
                     "created until the index has been dropped."
                 )
         return True
+
+    def _free_for_vectors(
+        self, command: c.CreateConstraint, other: ConstraintDefinition | None
+    ) -> bool:
+        """As :meth:`_free`, where a vector index is wanted or has the name."""
+        if other is None and command.name not in self._work.catalog.indexes:
+            return True
+        if command.if_not_exists:
+            return False
+        what = (
+            "an index" if other is None or other.kind is ConstraintKind.VECTOR else "a constraint"
+        )
+        name = command.name if other is None else other.name
+        raise IndexAlreadyExists(f"There already exists {what} like it or of its name: `{name}`")
 
     def _index(
         self,
@@ -219,7 +240,7 @@ class Schema:
         catalog = self._work.catalog
         if command.constraint:
             constraint = catalog.constraints.get(command.name)
-            if constraint is None:
+            if constraint is None or constraint.kind is ConstraintKind.VECTOR:
                 if command.if_exists:
                     return self._unchanged()
                 raise ConstraintNotFound(f"There is no constraint called `{command.name}`")
@@ -227,6 +248,10 @@ class Schema:
             if constraint.index is not None:
                 self._remove(self._work.catalog.indexes[constraint.index])
             return self._changed(constraint.id)
+        vectors = catalog.vector_index(command.name)
+        if vectors is not None:
+            self._remove(vectors)
+            return self._changed(vectors.id)
         index = catalog.indexes.get(command.name)
         if index is None:
             if command.if_exists:

@@ -48,6 +48,17 @@ class Bound:
         self.inclusive = inclusive
 
 
+class Wanted(NamedTuple):
+    """What a search for the nearest is to give."""
+
+    #: how many at most
+    most: int
+    #: compare with every vector, so that none is missed
+    exact: bool
+    #: called for each entity that is read one by one; may raise
+    tick: Callable[[], None]
+
+
 class MergedPart(NamedTuple):
     """A node or relationship that MERGE looked for in vain."""
 
@@ -147,6 +158,14 @@ class GraphView(ElementReader, Statistics, Protocol):
 
     def index_scan(self, index_name: str) -> Iterator[int]:
         """All ids in the index, in the total order of the indexed values (openCypher order)."""
+
+    def nearest(
+        self, index_name: str, query: Sequence[float], wanted: Wanted
+    ) -> list[tuple[int, float]]:
+        """Ids and scores of what a vector index holds nearest to ``query``, best first.
+
+        :raises IndexNotFound: no vector index of that name.
+        """
 
     def at_version(self, version: int) -> GraphView:
         """The committed graph at a past version (no own writes).

@@ -25,6 +25,8 @@ class ConstraintKind(Enum):
     EXISTS = "PROPERTY_EXISTENCE"
     KEY = "KEY"
     TYPE = "PROPERTY_TYPE"
+    #: a vector index: what it demands of its property; what it finds is derived, in memory only
+    VECTOR = "VECTOR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class IndexDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ConstraintDefinition:
-    """One constraint. ``type_text`` is the normalised type of a TYPE constraint."""
+    """One constraint. ``type_text`` is the normalised type of a TYPE constraint, and the text of
+    a VECTOR one's ``model.vector_index.VectorConfig``."""
 
     id: int
     name: str
@@ -73,6 +76,16 @@ class Catalog:
     version: int = 0
     indexes: dict[str, IndexDefinition] = field(default_factory=dict)
     constraints: dict[str, ConstraintDefinition] = field(default_factory=dict)
+
+    def vector_index(self, name: str) -> ConstraintDefinition | None:
+        """The vector index of a name."""
+        found = self.constraints.get(name)
+        return found if found is not None and found.kind is ConstraintKind.VECTOR else None
+
+    def vector_indexes(self) -> dict[str, ConstraintDefinition]:
+        """All vector indexes, by name."""
+        kind = ConstraintKind.VECTOR
+        return {name: one for name, one in self.constraints.items() if one.kind is kind}
 
     def online_indexes(self, entity: str, label: str) -> list[IndexDefinition]:
         """Indexes a plan may use for a label or type."""

@@ -14,9 +14,9 @@ from everwhen.codec.keys import Counter
 from everwhen.errors import EntityNotFound, TimeOutOfRange
 from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
-from everwhen.model.graph import Bound, Direction
+from everwhen.model.graph import Bound, Direction, Wanted
 from everwhen.model.schema import Catalog
-from everwhen.mvcc import lookup, membership, times
+from everwhen.mvcc import lookup, membership, nearest, times
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.state import Published, RecordState
@@ -320,6 +320,11 @@ class GraphSnapshot:
 
     def index_scan(self, index_name: str) -> Iterator[int]:
         return lookup.everything(self, index_name)
+
+    def nearest(
+        self, index_name: str, query: Sequence[float], wanted: Wanted
+    ) -> list[tuple[int, float]]:
+        return nearest.search(self, index_name, query, wanted)
 
     # --- statistics (of the newest version) ---
 

@@ -33,6 +33,7 @@ from everwhen.codec.records import (
 from everwhen.codec.records import decode_publish as decode_publish_value
 from everwhen.codec.users import META_USER, User, decode_user
 from everwhen.errors import CorruptData
+from everwhen.model.graph import Wanted
 from everwhen.model.schema import Catalog, ConstraintDefinition, IndexDefinition
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
 from everwhen.mvcc.store import Batch, Store
@@ -104,10 +105,29 @@ class NodeColumns(Protocol):
         """All of them, ascending."""
 
 
+class VectorColumns(Protocol):
+    """What vector indexes hold in memory."""
+
+    def nearest(
+        self,
+        index: ConstraintDefinition,
+        version: int,
+        query: npt.NDArray[np.float32],
+        wanted: Wanted,
+    ) -> list[tuple[int, float]] | None:
+        """Ids and scores, best first, at a version; None: look at the record."""
+
+    def tend(self) -> bool:
+        """A step in the background; whether more may be left."""
+
+    def interrupt(self) -> None:
+        """End such a step."""
+
+
 class RecordState:
     """The record's state in memory; see the module."""
 
-    __slots__ = ("cache", "columns", "counters", "current", "store", "tokens")
+    __slots__ = ("cache", "columns", "counters", "current", "store", "tokens", "vectors")
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -116,6 +136,7 @@ class RecordState:
         self.cache = SegmentCache(store)
         #: what a database keeps beside the record; nothing for tools that only read it
         self.columns: NodeColumns | None = None
+        self.vectors: VectorColumns | None = None
         self.current = Published()
 
     @classmethod

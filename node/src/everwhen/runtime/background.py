@@ -65,6 +65,13 @@ class Upkeep:
         await self._threads.run("background", self._schema.step, waiting[0])
         return True
 
+    async def seal(self) -> bool:
+        """One step of making graphs of the vectors that indexes hold here."""
+        vectors = self._state.vectors
+        if vectors is None or not self._state.current.catalog.vector_indexes():
+            return False
+        return await self._threads.run("background", vectors.tend, stop=vectors.interrupt)
+
     async def fold(self) -> bool:
         """One step of folding published large transactions into the main keys."""
         if not self._state.current.runs:
@@ -113,6 +120,7 @@ class Background:
             for step in (
                 self._build,
                 self._fold,
+                self._upkeep.seal,
                 self._end_silent,
                 self._flush_when_due,
                 self._look_around,

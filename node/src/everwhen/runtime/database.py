@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 from everwhen.columns.image import Image
+from everwhen.columns.vectors import Vectors
 from everwhen.errors import EverwhenError, TooManyRequests
 from everwhen.exec.build import build
 from everwhen.exec.context import ExecutionContext
@@ -89,6 +90,7 @@ class Database:
         options = options or DatabaseOptions()
         self.state = state
         self.image = state.columns = Image(state, options.image_memory)
+        self.vectors = state.vectors = Vectors(state)
         self.backend = backend
         self.clock = clock
         self.random = random

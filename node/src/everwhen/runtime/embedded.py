@@ -179,7 +179,7 @@ class Embedded:
         """What ``background`` does for a served node: folds large transactions, builds indexes."""
         upkeep = Upkeep(parts.database.schema, parts.consensus, parts.state, self._threads)
         while True:
-            more = await upkeep.fold() or await upkeep.build()
+            more = await upkeep.fold() or await upkeep.build() or await upkeep.seal()
             await asyncio.sleep(0 if more else IDLE_SECONDS)
 
     @property

@@ -14,7 +14,13 @@ from everwhen.errors import (
     TransactionTimedOut,
 )
 from everwhen.limits import BACKFILL_ENTITIES_PER_STEP
-from everwhen.model.schema import ConstraintKind, IndexState
+from everwhen.model.schema import (
+    ConstraintDefinition,
+    ConstraintKind,
+    IndexDefinition,
+    IndexState,
+)
+from everwhen.model.vector_index import VectorConfig
 from everwhen.query import syntax
 from everwhen.query.types import type_text
 from everwhen.runtime.cursor import Summary
@@ -95,9 +101,11 @@ class SchemaRunner:
         ends = clock.monotonic() + timeout
         while True:
             catalog = self._database.state.current.catalog
-            if name is not None and name not in catalog.indexes:
+            found: dict[str, IndexDefinition | ConstraintDefinition]
+            found = {**catalog.indexes, **catalog.vector_indexes()}
+            if name is not None and name not in found:
                 raise ProcedureCallFailed(f"there is no index {name!r}")
-            wanted = [catalog.indexes[name]] if name else list(catalog.indexes.values())
+            wanted = [found[name]] if name else list(found.values())
             for index in wanted:
                 if index.state is IndexState.FAILED:
                     raise ProcedureCallFailed(f"index {index.name!r} failed: {index.failure}")
@@ -140,6 +148,8 @@ class SchemaRunner:
     ) -> c.Command | None:
         if body.kind == "LOOKUP":
             return None  # labels are always indexed; nothing to create
+        if body.kind == "VECTOR":
+            return self._create_vectors(body, parameters)
         if body.kind not in ("RANGE", "TEXT", "POINT"):
             raise NotSupported(
                 f"{body.kind} indexes are not available in this version",
@@ -153,6 +163,48 @@ class SchemaRunner:
             list(body.properties),
             body.if_not_exists,
         )
+
+    def _create_vectors(
+        self, body: syntax.CreateIndex, parameters: Mapping[str, Any]
+    ) -> c.CreateConstraint:
+        if len(body.properties) != 1:
+            raise NotSupported("a vector index is on one property")
+        options = None if body.options is None else _constant(body.options, parameters)
+        config = VectorConfig.of(options if isinstance(options, dict) else {})
+        return c.CreateConstraint(
+            c.FORMAT,
+            _name(body.name, parameters),
+            ConstraintKind.VECTOR.value,
+            body.entity,
+            body.labels[0],
+            list(body.properties),
+            config.text(),
+            body.if_not_exists,
+        )
+
+
+def _constant(expression: syntax.Expression, parameters: Mapping[str, Any]) -> Any:
+    """The value of an option.
+
+    :raises QueryTypeError: it is no literal, map of literals or parameter.
+    """
+    if isinstance(expression, syntax.MapLiteral):
+        return {key: _constant(item, parameters) for key, item in expression.entries}
+    if isinstance(expression, syntax.Parameter):
+        if expression.name not in parameters:
+            raise ParameterMissing(f"the statement needs the parameter ${expression.name}")
+        return parameters[expression.name]
+    if isinstance(
+        expression,
+        (
+            syntax.StringLiteral,
+            syntax.IntegerLiteral,
+            syntax.FloatLiteral,
+            syntax.BooleanLiteral,
+        ),
+    ):
+        return expression.value
+    raise QueryTypeError("an option must be a literal or a parameter", detail="InvalidArgumentType")
 
 
 def _name(name: str | syntax.Parameter | None, parameters: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from everwhen.model.schema import (
 )
 from everwhen.model.types import matches_type
 from everwhen.model.values import to_text
+from everwhen.model.vector_index import parse_config
 
 if TYPE_CHECKING:
     from everwhen.txn.writes import BufferedWrites
@@ -82,7 +83,25 @@ def broken(
                     f"{constraint.type_text}, but its value is {to_text(value)} "
                     f"(constraint `{constraint.name}`)"
                 )
+    if constraint.kind is ConstraintKind.VECTOR:
+        return _unfit(constraint, who, properties)
     return None
+
+
+def _unfit(
+    constraint: ConstraintDefinition, who: str, properties: Gettable
+) -> ConstraintViolation | None:
+    """What a vector index could not take."""
+    value = properties.get(constraint.properties[0])
+    if value is None:
+        return None
+    problem = parse_config(constraint.type_text).problem(value)
+    if problem is None:
+        return None
+    return ConstraintViolation(
+        f"{who} has a property `{constraint.properties[0]}` that the vector index "
+        f"`{constraint.name}` cannot take: {problem}"
+    )
 
 
 def watched(

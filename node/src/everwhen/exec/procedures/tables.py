@@ -10,6 +10,7 @@ from everwhen.exec.context import ExecutionContext
 from everwhen.exec.functions import FUNCTIONS
 from everwhen.exec.functions.aggregates import AGGREGATE_SIGNATURES
 from everwhen.model.schema import ConstraintDefinition, ConstraintKind, IndexDefinition
+from everwhen.model.vector_index import parse_config
 
 TableRows = Iterator[Mapping[str, Any]]
 
@@ -57,33 +58,65 @@ def _create_constraint(constraint: ConstraintDefinition) -> str:
     return f"CREATE CONSTRAINT `{constraint.name}` FOR {pattern} REQUIRE ({keys}) {demand}"
 
 
+def _create_vectors(index: ConstraintDefinition) -> str:
+    variable = "n" if index.entity == "NODE" else "r"
+    pattern = f"(n:`{index.label}`)" if index.entity == "NODE" else f"()-[r:`{index.label}`]-()"
+    config = ", ".join(
+        f"`{key}`: {value!r}" for key, value in parse_config(index.type_text).options().items()
+    )
+    return (
+        f"CREATE VECTOR INDEX `{index.name}` FOR {pattern} ON ({variable}.`{index.properties[0]}`) "
+        f"OPTIONS {{indexConfig: {{{config}}}}}"
+    )
+
+
 def _indexes(ctx: ExecutionContext, detail: str) -> TableRows:
-    for index in ctx.view.catalog.indexes.values():
-        if detail not in ("", "ALL", "RANGE"):
-            continue
-        yield {
-            "id": index.id,
-            "name": index.name,
-            "state": index.state.value,
-            "populationPercent": index.percent,
-            "type": "RANGE",
-            "entityType": index.entity,
-            "labelsOrTypes": [index.label],
-            "properties": list(index.properties),
-            "indexProvider": "range-1.0",
-            "owningConstraint": index.constraint,
-            "lastRead": None,
-            "readCount": None,
-            "trackedSince": None,
-            "options": {"indexProvider": "range-1.0", "indexConfig": {}},
-            "failureMessage": index.failure,
-            "createStatement": _create_index(index),
-        }
+    catalog = ctx.view.catalog
+    if detail in ("", "ALL", "RANGE"):
+        for index in catalog.indexes.values():
+            yield _index_row(
+                index, "RANGE", "range-1.0", {}, index.constraint, _create_index(index)
+            )
+    if detail in ("", "ALL", "VECTOR"):
+        for vectors in catalog.vector_indexes().values():
+            config = parse_config(vectors.type_text).options()
+            create = _create_vectors(vectors)
+            yield _index_row(vectors, "VECTOR", "vector-1.0", config, None, create)
+
+
+def _index_row(
+    index: IndexDefinition | ConstraintDefinition,
+    kind: str,
+    provider: str,
+    config: Mapping[str, Any],
+    owner: str | None,
+    create: str,
+) -> Mapping[str, Any]:
+    return {
+        "id": index.id,
+        "name": index.name,
+        "state": index.state.value,
+        "populationPercent": index.percent,
+        "type": kind,
+        "entityType": index.entity,
+        "labelsOrTypes": [index.label],
+        "properties": list(index.properties),
+        "indexProvider": provider,
+        "owningConstraint": owner,
+        "lastRead": None,
+        "readCount": None,
+        "trackedSince": None,
+        "options": {"indexProvider": provider, "indexConfig": config},
+        "failureMessage": index.failure,
+        "createStatement": create,
+    }
 
 
 def _constraints(ctx: ExecutionContext, detail: str) -> TableRows:
     wanted = detail.replace(" ", "_")
     for constraint in ctx.view.catalog.constraints.values():
+        if constraint.kind is ConstraintKind.VECTOR:
+            continue  # SHOW INDEXES lists it
         kind = _kind_of(constraint)
         if wanted not in ("", "ALL") and not _constraint_matches(wanted, constraint, kind):
             continue

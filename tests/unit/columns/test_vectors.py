@@ -1,0 +1,243 @@
+"""Vector indexes through versions: against comparing with everything, at every version."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from everwhen.columns.hnsw import Sealed
+from everwhen.columns.vectors import Vectors
+from everwhen.columns.vectors_table import FOREVER, VectorTable
+from everwhen.errors import (
+    ConstraintViolation,
+    IndexNotFound,
+    QueryArgumentError,
+    ShuttingDown,
+)
+from everwhen.model.graph import Wanted
+from everwhen.model.vector_index import VectorConfig
+from everwhen.mvcc.nearest import prepared
+from everwhen.runtime.embedded import Embedded
+
+DIMENSIONS = 3
+Found = list[tuple[int, float]]
+
+_coordinate = st.integers(-3, 3).map(float)
+_vector = st.lists(_coordinate, min_size=DIMENSIONS, max_size=DIMENSIONS).filter(any)
+_step = st.one_of(
+    st.tuples(st.just("create"), st.integers(0, 9), _vector),
+    st.tuples(st.just("set"), st.integers(0, 9), _vector),
+    st.tuples(st.sampled_from(("delete", "unset", "label", "unlabel")), st.integers(0, 9)),
+    st.tuples(st.just("seal"), st.just(0)),
+    st.tuples(st.just("many"), _vector),
+)
+_TEXTS = {
+    "create": "MERGE (n:K {k: $k}) SET n:D, n.e = $e",
+    "set": "MATCH (n:K {k: $k}) SET n.e = $e",
+    "delete": "MATCH (n:K {k: $k}) DETACH DELETE n",
+    "unset": "MATCH (n:K {k: $k}) REMOVE n.e",
+    "label": "MATCH (n:K {k: $k}) SET n:D",
+    "unlabel": "MATCH (n:K {k: $k}) REMOVE n:D",
+    "many": "UNWIND range(0, 3) AS k MERGE (n:K {k: k}) SET n:D, n.e = $e",
+}
+
+
+def _nothing() -> None:
+    """Nobody counts."""
+
+
+def index(db: Embedded, metric: str = "euclidean", dimensions: int = DIMENSIONS) -> None:
+    db.execute(
+        "CREATE VECTOR INDEX v FOR (n:D) ON (n.e) OPTIONS {indexConfig: $c}",
+        {"c": {"vector.dimensions": dimensions, "vector.similarity_function": metric}},
+    )
+
+
+def score(metric: str, a: list[float], b: list[float]) -> float:
+    """By the book."""
+    if metric == "euclidean":
+        return 1 / (1 + math.dist(a, b) ** 2)
+    product = math.fsum(x * y for x, y in zip(a, b, strict=True))
+    return (1 + (product if metric == "dot" else product / math.hypot(*a) / math.hypot(*b))) / 2
+
+
+def expected(db: Embedded, metric: str, query: list[float], version: int) -> Found:
+    """Everything the record holds at a version, best first."""
+    rows = []
+    for node in db.service.database.snapshot(version).nodes_with_label("D"):
+        value = node.properties.get("e")
+        if value is not None:
+            rows.append((node.id, score(metric, value, query)))
+    return sorted(rows, key=lambda one: (-one[1], one[0]))
+
+
+def same(found: Found, wanted: Found, most: int) -> None:
+    """The same likenesses, of things that have them."""
+    assert len(found) == min(most, len(wanted))
+    assert [s for _, s in found] == pytest.approx([s for _, s in wanted[:most]], abs=1e-5)
+    by_id = dict(wanted)
+    assert len({entity for entity, _ in found}) == len(found)
+    for entity, value in found:
+        assert value == pytest.approx(by_id[entity], abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(_step, min_size=1, max_size=25),
+    _vector,
+    st.sampled_from(("cosine", "euclidean", "dot")),
+    st.integers(1, 6),
+    st.booleans(),
+)
+def test_every_version_answers_what_was_nearest_then(
+    steps: list[tuple[Any, ...]], query: list[float], metric: str, most: int, follows: bool
+) -> None:
+    with Embedded() as db:
+        index(db, metric)
+        vectors = Vectors(db.service.database.state, tail_min=2, follow_max=50 if follows else 4)
+        db.service.database.state.vectors = vectors
+        for step in steps:
+            if step[0] == "seal":
+                ask(db, query, most)
+                while vectors.tend():
+                    pass
+            elif step[0] == "many":
+                db.execute(_TEXTS["many"], {"e": step[1]})
+            else:
+                db.execute(_TEXTS[step[0]], dict(zip(("k", "e"), step[1:], strict=False)))
+        for version in range(db.version, -1, -1):
+            wanted = expected(db, metric, query, version)
+            for exact in (True, False):
+                same(ask(db, query, most, version, exact=exact), wanted, most)
+
+
+def ask(
+    db: Embedded, query: list[float], most: int, version: int | None = None, *, exact: bool = False
+) -> Found:
+    at = db.version if version is None else version
+    return db.service.database.snapshot(at).nearest("v", query, Wanted(most, exact, _nothing))
+
+
+def clustered(rows: int, dimensions: int, seed: int = 7) -> np.ndarray:
+    """Vectors that lie in groups, as those of texts and pictures do."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(max(rows // 40, 1), dimensions))
+    vectors = centres[random.integers(0, len(centres), rows)]
+    return (vectors + 0.6 * random.normal(size=vectors.shape)).astype(np.float32)
+
+
+def recall(table: VectorTable, queries: np.ndarray, version: int) -> float:
+    hits = 0
+    for query in queries:
+        view = table.view()
+        exact = {one for one, _ in view.nearest(query, 10, version, exact=True)}
+        hits += len(exact & {one for one, _ in view.nearest(query, 10, version, exact=False)})
+    return hits / (10 * len(queries))
+
+
+def test_recall_stays_when_half_is_deleted_or_moved_and_at_past_versions() -> None:
+    config = VectorConfig(32)
+    data = np.array([prepared(config, row) for row in clustered(4_000, 32)])
+    queries = data[:100] + np.float32(0.01)
+    table = VectorTable(config, 0)
+    for entity, row in enumerate(data):
+        table.note(1 + entity // 1_000, entity, row)
+    start, end = table.due(2_000) or (0, 0)
+    assert (start, end) == (0, 4_000)
+    table.seal(start, Sealed(config, table.rows(start, end)))
+    assert recall(table, queries, 4) >= 0.95
+    for entity in range(0, 4_000, 4):
+        table.note(5, entity, None)
+        table.note(6, entity + 1, data[entity])
+    for version in (1, 2, 3, 4, 5, 6):
+        assert recall(table, queries, version) >= 0.95, version
+
+
+def test_parts_are_merged_and_searches_that_began_before_go_on() -> None:
+    config = VectorConfig(4, "euclidean")
+    table = VectorTable(config, 0)
+    before = table.view()
+    for round_ in range(6):
+        for entity in range(10):
+            table.note(round_ + 1, round_ * 10 + entity, np.full(4, round_ + entity / 10, "f"))
+        due = table.due(10)
+        if due is not None:
+            table.seal(due[0], Sealed(config, table.rows(*due)))
+        assert len(table.parts) <= 2
+    assert before.nearest(np.zeros(4, "f"), 3, 9, exact=False) == []
+    found = table.view().nearest(np.zeros(4, "f"), 3, FOREVER - 1, exact=False)
+    assert [entity for entity, _ in found] == [0, 1, 2]
+
+
+def test_memory_above_its_bound_is_given_back_and_the_record_answers() -> None:
+    with Embedded() as db:
+        index(db)
+        db.execute("UNWIND range(1, 500) AS i CREATE (:D {e: [i, 0, 0]})")
+        vectors = db.service.database.state.vectors = Vectors(db.service.database.state, 10_000)
+        found = ask(db, [3.2, 0, 0], 1)
+        assert vectors.bytes == 0
+        assert found == ask(db, [3.2, 0, 0], 1)
+        assert found[0][1] == pytest.approx(1 / (1 + 0.04), abs=1e-5)
+
+
+def test_a_large_transaction_is_read_anew() -> None:
+    with Embedded() as db:
+        index(db)
+        db.execute("CREATE (:D {e: [1, 0, 0]})")
+        assert len(ask(db, [0, 0, 1], 5_000)) == 1
+        db.execute("UNWIND range(1, 3000) AS i CREATE (:D {e: [i, 0, 0]})")
+        assert len(ask(db, [0, 0, 1], 5_000)) == 3_001
+        assert len(ask(db, [0, 0, 1], 5_000, db.version - 1)) == 1
+
+
+def test_what_is_sealed_ends_when_the_node_does() -> None:
+    with Embedded() as db:
+        index(db)
+        db.execute("UNWIND range(1, 20) AS i CREATE (:D {e: [i, 0, 0]})")
+        vectors = Vectors(db.service.database.state, tail_min=2)
+        db.service.database.state.vectors = vectors
+        ask(db, [1, 1, 1], 1)
+        vectors.interrupt()
+        with pytest.raises(ShuttingDown):
+            vectors.tend()
+
+
+def test_a_dropped_index_is_forgotten() -> None:
+    with Embedded() as db:
+        index(db)
+        db.execute("CREATE (:D {e: [1, 0, 0]})")
+        ask(db, [1, 0, 0], 1)
+        vectors = db.service.database.vectors
+        assert vectors.bytes > 0
+        db.execute("DROP INDEX v")
+        assert not vectors.tend()
+        assert vectors.bytes == 0
+        with pytest.raises(IndexNotFound):
+            ask(db, [1, 0, 0], 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([1, 2], "2 dimensions, not 3"),
+        ([1, 2, math.nan], "no finite number"),
+        ([1, 2, 1e39], "no finite number"),
+        ([0, 0, 0], "length is 0"),
+        ("text", "no vector"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_changes_nothing(value: Any, says: str) -> None:
+    with Embedded() as db:
+        index(db, "cosine")
+        before = db.version
+        with pytest.raises(ConstraintViolation, match=says):
+            db.execute("CREATE (:D {e: $v})", {"v": value})
+        assert db.version == before
+        if type(value) is list:
+            with pytest.raises(QueryArgumentError, match=says):
+                ask(db, value, 1)
