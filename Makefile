@@ -90,6 +90,10 @@ bench-stragglers: .venv/ready-bench ## a member misses a million entries, then l
 bench-failover: .venv/ready-bench ## writes around the death of a leader (100 times), and planned changes
 	@$(bin)/python -m bench.failover $(ARGS)
 
+.PHONY: bench-vector
+bench-vector: .venv/ready-bench ## the nearest of 100,000 vectors, now and then, against bare hnswlib
+	@$(bin)/python -m bench.vector $(ARGS)
+
 .PHONY: soak-bolt
 soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish
 	@$(bin)/python -m bench.soak_bolt $(ARGS)

@@ -90,6 +90,13 @@ class Vectors:
             tables = [held.table for held in self._held.values()]
         return sum(table.bytes for table in tables if table is not None)
 
+    @property
+    def unsealed(self) -> int:
+        """Rows that are compared one by one."""
+        with self._lock:
+            tables = [held.table for held in self._held.values()]
+        return sum(table.unsealed for table in tables if table is not None)
+
     def nearest(
         self, index: ConstraintDefinition, version: int, query: Floats, wanted: Wanted
     ) -> list[tuple[int, float]] | None:

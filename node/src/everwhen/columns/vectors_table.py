@@ -153,6 +153,11 @@ class VectorTable:
         return self._count
 
     @property
+    def unsealed(self) -> int:
+        """Rows that no graph covers."""
+        return self._count - (self.parts[-1].end if self.parts else 0)
+
+    @property
     def bytes(self) -> int:
         """Memory held."""
         return (
@@ -211,7 +216,7 @@ class VectorTable:
 
     def due(self, least: int = VECTOR_TAIL_MIN) -> tuple[int, int] | None:
         """The rows that should be sealed into one graph, if there are enough."""
-        sealed = self.parts[-1].end if self.parts else 0
+        sealed = self._count - self.unsealed
         if self._count - sealed < max(least, sealed // _TAIL_SHARE):
             return None
         start = sealed

@@ -1,0 +1,194 @@
+"""``python -m bench.vector``: the nearest of many vectors, against bare ``hnswlib``.
+
+Ours is the whole index (stamps, graphs, exact tail) of a database in process, and the statement
+that calls it; the peer is one graph of the same library with the same parameters over the same
+vectors, searched in the same run, in turns. Vectors lie in groups, as embeddings do. A tenth comes
+after the rest was sealed; then some are deleted and moved; then the past is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hnswlib
+import numpy as np
+import numpy.typing as npt
+
+from bench.common import Report, scratch
+from everwhen.model.graph import Wanted
+from everwhen.runtime.embedded import Embedded
+from everwhen.storage.rocks import RocksStore
+
+Floats = npt.NDArray[np.float32]
+Search = Callable[[Floats], Sequence[int]]
+
+TEXT = "CALL db.index.vector.queryNodes('v', 10, $q) YIELD node, score RETURN id(node) AS id, score"
+NEAREST = 10
+ROWS_PER_STATEMENT = 1_000
+TURNS = 5
+SEAL_SECONDS = 1_800
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="bench.vector", description=__doc__)
+    parser.add_argument("--vectors", type=int, default=100_000)
+    parser.add_argument("--dimensions", type=int, default=128)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--m", type=int, default=16)
+    parser.add_argument("--construction", type=int, default=100)
+    parser.add_argument("--ef", type=int, default=128)
+    options = parser.parse_args(arguments)
+    report = Report()
+    data = clustered(options.vectors, options.dimensions)
+    chance = np.random.default_rng(2)
+    picked = data[chance.integers(0, len(data), options.queries)]
+    queries = picked + np.float32(0.2) * chance.normal(size=picked.shape).astype(np.float32)
+    with scratch("vector") as folder, Embedded(RocksStore(folder / "db", create=True)) as database:
+        measure(report, database, data, queries, options)
+    return report.end()
+
+
+def clustered(rows: int, dimensions: int) -> Floats:
+    """Groups of about forty vectors each."""
+    chance = np.random.default_rng(1)
+    centres = chance.normal(size=(max(rows // 40, 1), dimensions))
+    found = centres[chance.integers(0, len(centres), rows)]
+    return (found + 0.6 * chance.normal(size=found.shape)).astype(np.float32)
+
+
+def measure(
+    report: Report, database: Embedded, data: Floats, queries: Floats, options: argparse.Namespace
+) -> None:
+    """Load nine tenths, seal, search; the rest, search; delete and move, search; the past."""
+    most = len(data) * 9 // 10
+    config = {
+        "vector.dimensions": options.dimensions,
+        "vector.hnsw.m": options.m,
+        "vector.hnsw.ef_construction": options.construction,
+        "vector.hnsw.ef_search": options.ef,
+    }
+    database.execute(
+        "CREATE VECTOR INDEX v FOR (n:V) ON (n.e) OPTIONS {indexConfig: $c}", {"c": config}
+    )
+    ids = load(database, data[:most])
+    vectors = database.service.database.vectors
+    started = time.perf_counter()
+    ours_at(database, None)(queries[0])
+    read = time.perf_counter() - started
+    while vectors.unsealed and time.perf_counter() - started < SEAL_SECONDS:
+        time.sleep(0.1)
+    report.add("vector_read", "s", read, vectors=most, sealed=time.perf_counter() - started - read)
+    graph = hnswlib.Index(space="cosine", dim=options.dimensions)
+    graph.init_index(len(data), M=options.m, ef_construction=options.construction)
+    graph.add_items(data[:most], np.arange(most), num_threads=1)
+    graph.set_ef(options.ef)
+
+    def bare(query: Floats) -> Sequence[int]:
+        found, _ = graph.knn_query(query, k=NEAREST, num_threads=1)
+        labels: list[int] = found[0].tolist()
+        return labels
+
+    bare_ids = {number: row for row, number in enumerate(ids)}
+    there = np.ones(most, bool)
+    state = (data[:most], there)
+    merged = database.version
+
+    def line(name: str, search: Search, truth: tuple[Floats, Any], bar: float | None) -> None:
+        mine, peer = turns(search, bare, queries)
+        recalled = recall(search, queries, *truth, bare_ids)
+        known = recall(bare, queries, *state, None)
+        report.add(
+            name, "queries/s", mine, {"hnswlib": peer}, bar=bar, against_peer=True,
+            recall=recalled, peer_recall=known, memory=float(vectors.bytes),
+        )  # fmt: skip
+        report.add(f"{name}_recall", "of 10", recalled, bar=0.95)
+
+    line("vector_merged", ours_at(database, None), state, 0.8)
+    line("vector_statement", statement(database), state, None)
+    for number in load(database, data[most:]):
+        bare_ids[number] = len(bare_ids)
+    everything = (data, np.ones(len(data), bool))
+    line("vector_tenth_unmerged", ours_at(database, None), everything, 0.4)
+    line("vector_past", ours_at(database, merged), state, 0.5)
+    gone = np.arange(0, len(data), 4)
+    remove = [number for number, row in bare_ids.items() if row % 4 == 0]
+    for low in range(0, len(remove), ROWS_PER_STATEMENT):
+        database.execute(
+            "UNWIND $ids AS i MATCH (n) WHERE id(n) = i DETACH DELETE n",
+            {"ids": remove[low : low + ROWS_PER_STATEMENT]},
+        )
+    left = np.ones(len(data), bool)
+    left[gone] = False
+    line("vector_quarter_deleted", ours_at(database, None), (data, left), None)
+    line("vector_before_deleting", ours_at(database, merged), state, 0.5)
+
+
+def load(database: Embedded, data: Floats) -> list[int]:
+    """Create a node for each vector; their ids."""
+    ids: list[int] = []
+    for low in range(0, len(data), ROWS_PER_STATEMENT):
+        rows = data[low : low + ROWS_PER_STATEMENT].tolist()
+        found = database.execute(
+            "UNWIND $rows AS e CREATE (n:V {e: e}) RETURN id(n) AS id", {"rows": rows}
+        )
+        ids += [row[0] for row in found.rows]
+    return ids
+
+
+def ours_at(database: Embedded, version: int | None) -> Search:
+    """The index, as a statement reaches it."""
+    wanted = Wanted(NEAREST, False, lambda: None)
+    core = database.service.database
+
+    def search(query: Floats) -> Sequence[int]:
+        snapshot = core.snapshot(core.version if version is None else version)
+        return [entity for entity, _ in snapshot.nearest("v", query.tolist(), wanted)]
+
+    return search
+
+
+def statement(database: Embedded) -> Search:
+    """The same through parser cache, executor and rows."""
+
+    def search(query: Floats) -> Sequence[int]:
+        return [row[0] for row in database.execute(TEXT, {"q": query.tolist()}).rows]
+
+    return search
+
+
+def turns(ours: Search, peer: Search, queries: Floats) -> tuple[float, float]:
+    """Queries a second of both: the best of turns taken one after the other."""
+    best = [0.0, 0.0]
+    for _ in range(TURNS):
+        for at, search in enumerate((ours, peer)):
+            started = time.perf_counter()
+            for query in queries:
+                search(query)
+            best[at] = max(best[at], len(queries) / (time.perf_counter() - started))
+    return best[0], best[1]
+
+
+def recall(
+    search: Search,
+    queries: Floats,
+    data: Floats,
+    there: npt.NDArray[np.bool_],
+    rows: dict[int, int] | None,
+) -> float:
+    """The share of the ten nearest that a search finds; ``rows``: of its ids, if they differ."""
+    rows_there = np.flatnonzero(there)
+    unit = data[rows_there] / np.linalg.norm(data[rows_there], axis=1, keepdims=True)
+    hits = 0
+    for query in queries:
+        near = rows_there[np.argpartition(-(unit @ query), NEAREST)[:NEAREST]]
+        found = search(query)
+        hits += len(set(near.tolist()) & {one if rows is None else rows[one] for one in found})
+    return hits / (NEAREST * len(queries))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
