@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from everwhen.columns import vectors as module
 from everwhen.columns.hnsw import Sealed
 from everwhen.columns.vectors import Vectors
 from everwhen.columns.vectors_table import FOREVER, VectorTable
@@ -185,7 +186,7 @@ def test_memory_above_its_bound_is_given_back_and_the_record_answers() -> None:
         assert found[0][1] == pytest.approx(1 / (1 + 0.04), abs=1e-5)
 
 
-def test_a_large_transaction_is_read_anew() -> None:
+def test_a_large_transaction_is_followed() -> None:
     with Embedded() as db:
         index(db)
         db.execute("CREATE (:D {e: [1, 0, 0]})")
@@ -241,3 +242,29 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(value: Any, says: str)
         if type(value) is list:
             with pytest.raises(QueryArgumentError, match=says):
                 ask(db, value, 1)
+
+
+def test_what_the_journal_does_not_tell_is_found_in_the_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Embedded() as db:
+        index(db)
+        vectors = Vectors(db.service.database.state, tail_min=2)
+        db.service.database.state.vectors = vectors
+        db.execute("UNWIND range(1, 20) AS i CREATE (:D {k: i, e: [i, 0, 0]})")
+        ask(db, [1, 1, 1], 1)
+        while vectors.tend():
+            pass
+        first = db.version
+        db.execute("MATCH (n:D {k: 3}) SET n.e = [0, 0, 7]")
+        db.execute(
+            "MATCH (n:D) WHERE n.k % 2 = 0 WITH n, n.k AS k DELETE n CREATE (:D {k: 0, e: [1, 2, k]})"
+        )
+        db.execute("MATCH (n:D {k: 5}) DELETE n")
+        silent = first + 2
+        monkeypatch.setattr(module, "says_all", lambda _, version: version != silent)
+        for version in (db.version, first, first + 1, silent, db.version - 1):
+            for most in (3, 60):
+                wanted = expected(db, "euclidean", [3.0, 0.5, 0], version)
+                same(ask(db, [3.0, 0.5, 0], most, version), wanted, most)
+        assert 0 < vectors.unsealed < 20

@@ -1,9 +1,9 @@
 """Vector indexes in memory: tables that are read from the record once and follow the journal.
 
 A table begins some commits before the newest version, so that searches of the near past are
-answered by stamps; a search of an older version compares with the vectors of the record. A commit
-whose journal record does not say it all (a large transaction, a bulk load) makes the table begin
-anew at that commit. Nothing here is ever the only copy of anything.
+answered by stamps; a search of an older version compares with the vectors of the record. After a
+commit whose journal record does not say it all (a bulk load) the table is compared with the
+record. Nothing here is ever the only copy of anything.
 
 Building graphs takes long: :meth:`Vectors.tend` does a step of it, for a background thread; until
 then vectors are compared one by one.
@@ -11,23 +11,11 @@ then vectors are compared one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from threading import Lock
 
-from everwhen.codec.journal import (
-    AnyChange,
-    LabelsChanged,
-    NodeChanged,
-    NodeCreated,
-    NodeDeleted,
-    RelationshipChanged,
-    RelationshipCreated,
-    RelationshipDeleted,
-    changes_of,
-    decode_record,
-)
-from everwhen.codec.keys import journal_key
 from everwhen.columns.hnsw import Sealed
+from everwhen.columns.touched import says_all, touched, value_at
 from everwhen.columns.vectors_table import VectorTable
 from everwhen.errors import ShuttingDown
 from everwhen.limits import (
@@ -126,21 +114,33 @@ class Vectors:
             table = held.table = self._read(index, held, self._first(), wanted)
         while table is not None and table.upto < version:
             wanted.tick()
-            changes = self._changes(table.upto + 1)
-            if changes is None:
-                table = held.table = self._read(index, held, self._gap(version), wanted)
+            if says_all(self._state, table.upto + 1):
+                self._follow(index, table)
             else:
-                self._follow(index, table, changes)
-                if table.bytes > self._bytes_max:
-                    held.refused = len(table)
-                    table = held.table = None
+                held.table = None  # if it ends halfway
+                self._bridge(index, table, version, wanted)
+                held.table = table
+            if self.bytes > self._bytes_max:
+                held.refused = len(table)
+                table = held.table = None
         return table
 
-    def _gap(self, version: int) -> int:
-        """The last commit up to a version that must be read from the record."""
-        while self._changes(version) is not None:
-            version -= 1
-        return version
+    def _bridge(
+        self, index: ConstraintDefinition, table: VectorTable, version: int, wanted: Wanted
+    ) -> None:
+        """Move a table over what the journal does not tell, by comparing with the record after
+        the last commit of that kind."""
+        last = version
+        while says_all(self._state, last):
+            last -= 1
+        seen: set[int] = set()
+        for entity, row in self._rows(index, last, wanted):
+            seen.add(entity)
+            table.note(last, entity, row)
+        table.keep(last, seen)
+        if last > table.upto + 1:
+            table.base = last  # what was in between was not looked at
+        table.upto = last
 
     def _first(self) -> int:
         head = self._state.current.head
@@ -156,51 +156,33 @@ class Vectors:
     ) -> VectorTable | None:
         """A table as of a version, from the record."""
         held.table = None
-        config = parse_config(index.type_text)
-        table = VectorTable(config, version)
+        table = VectorTable(parse_config(index.type_text), version)
         others = self.bytes
+        for entity, row in self._rows(index, version, wanted):
+            table.note(version, entity, row)
+            if others + table.bytes > self._bytes_max:
+                held.refused = len(table)
+                return None
+        held.refused = 0
+        return table
+
+    def _rows(
+        self, index: ConstraintDefinition, version: int, wanted: Wanted
+    ) -> Iterator[tuple[int, Floats]]:
+        """All vectors at a version, from the record."""
+        config = parse_config(index.type_text)
         for entity, value in values_of(GraphSnapshot(self._state, version), index):
             wanted.tick()
             row = stored(config, value)
             if row is not None:
-                table.note(version, entity, row)
-                if others + table.bytes > self._bytes_max:
-                    held.refused = len(table)
-                    return None
-        held.refused = 0
-        return table
+                yield entity, row
 
-    def _changes(self, version: int) -> list[AnyChange] | None:
-        """What a commit changed; None if its journal record does not say it all."""
-        raw = self._state.store.get(journal_key(version))
-        if raw is None:
-            return None
-        record = decode_record(raw)
-        if record.header.pieces or not record.content:
-            return None
-        return changes_of(record)
-
-    def _follow(
-        self, index: ConstraintDefinition, table: VectorTable, changes: Iterable[AnyChange]
-    ) -> None:
-        """Look again at each entity that a commit touched in a way that matters."""
+    def _follow(self, index: ConstraintDefinition, table: VectorTable) -> None:
+        """Look again at each entity that the next commit touched."""
         version = table.upto + 1
-        tokens = self._state.tokens
-        label = (tokens.labels if index.entity == "NODE" else tokens.types).ids[index.label]
-        key = tokens.keys.ids[index.properties[0]]
-        touched = {
-            change.id: None
-            for change in changes
-            if (
-                _node_matters(change, label, key)
-                if index.entity == "NODE"
-                else _relationship_matters(change, label, key)
-            )
-        }
-        snapshot = GraphSnapshot(self._state, version) if touched else None
-        for entity in touched:
-            assert snapshot is not None
-            value = _value(snapshot, index, entity)
+        snapshot = GraphSnapshot(self._state, version)
+        for entity in touched(self._state, index, version):
+            value = value_at(snapshot, index, entity)
             table.note(version, entity, stored(table.config, value))
         table.upto = version
 
@@ -257,27 +239,3 @@ class Vectors:
             with held.lock:
                 if held.table is not None:
                     held.refused, held.table = len(held.table), None
-
-
-def _node_matters(change: AnyChange, label: int, key: int) -> bool:
-    if isinstance(change, LabelsChanged):
-        return (label in change.old) != (label in change.new)
-    if isinstance(change, NodeCreated | NodeDeleted | NodeChanged):
-        return label in change.labels and key in change.properties
-    return False
-
-
-def _relationship_matters(change: AnyChange, type_: int, key: int) -> bool:
-    if isinstance(change, RelationshipCreated | RelationshipDeleted | RelationshipChanged):
-        return change.type == type_ and key in change.properties
-    return False
-
-
-def _value(snapshot: GraphSnapshot, index: ConstraintDefinition, entity: int) -> object:
-    """The property at the snapshot's version, None if the entity is not in the index then."""
-    key = index.properties[0]
-    if index.entity == "NODE":
-        image = snapshot.node_image(entity)
-        return image.get(key) if image is not None and index.label in image.labels else None
-    there = snapshot.relationship_image(entity)
-    return None if there is None else there.get(key)

@@ -12,7 +12,7 @@ that the view's reader does not see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -179,6 +179,11 @@ class VectorTable:
             del self._current[entity]
         if vector is not None:
             self._append(version, entity, vector)
+
+    def keep(self, version: int, entities: Collection[int]) -> None:
+        """From a version on there are vectors of these entities only."""
+        for entity in [one for one in self._current if one not in entities]:
+            self.note(version, entity, None)
 
     def _append(self, version: int, entity: int, vector: Floats) -> None:
         row = self._count

@@ -31,6 +31,7 @@ _RANGES: Final = {
     "ef_construction": (1, 3200),
     "ef_search": (1, 3200),
 }
+_NUMBERS: Final = frozenset((int, float))
 #: the largest number that vectors are searched with
 _FLOAT32_MAX: Final = 3.4028234e38
 
@@ -83,9 +84,13 @@ class VectorConfig:
             return "it is no vector or list of numbers"
         if len(numbers) != self.dimensions:
             return f"it has {len(numbers)} dimensions, not {self.dimensions}"
-        if not all(-_FLOAT32_MAX <= number <= _FLOAT32_MAX for number in numbers):
+        length = math.hypot(*numbers)
+        # no coordinate is larger than the length; not a number is in no range
+        if not length <= _FLOAT32_MAX and not all(
+            -_FLOAT32_MAX <= number <= _FLOAT32_MAX for number in numbers
+        ):
             return "a coordinate is no finite number of 32 bits"
-        if self.metric == "cosine" and math.hypot(*numbers) < _LENGTH_MIN:
+        if self.metric == "cosine" and length < _LENGTH_MIN:
             return "its length is 0, which has no direction"
         return None
 
@@ -104,7 +109,7 @@ def coordinates(value: Any) -> Sequence[float] | None:
     """The numbers of a vector or of a list of numbers; None for anything else."""
     if type(value) is Vector:
         return value.values()
-    if type(value) is list and all(type(item) in (int, float) for item in value):
+    if type(value) is list and _NUMBERS.issuperset(map(type, value)):
         return value
     return None
 
