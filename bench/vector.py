@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from bench.common import Report, scratch
 from everwhen.model.graph import Wanted
+from everwhen.runtime.database import Database
 from everwhen.runtime.embedded import Embedded
 from everwhen.storage.rocks import RocksStore
 
@@ -79,8 +80,7 @@ def measure(
     started = time.perf_counter()
     ours_at(database, None)(queries[0])
     read = time.perf_counter() - started
-    while vectors.unsealed and time.perf_counter() - started < SEAL_SECONDS:
-        time.sleep(0.1)
+    settle(database.service.database, 0)
     report.add("vector_read", "s", read, vectors=most, sealed=time.perf_counter() - started - read)
     graph = hnswlib.Index(space="cosine", dim=options.dimensions)
     graph.init_index(len(data), M=options.m, ef_construction=options.construction)
@@ -114,17 +114,39 @@ def measure(
     everything = (data, np.ones(len(data), bool))
     line("vector_tenth_unmerged", ours_at(database, None), everything, 0.4)
     line("vector_past", ours_at(database, merged), state, 0.5)
-    gone = np.arange(0, len(data), 4)
-    remove = [number for number, row in bare_ids.items() if row % 4 == 0]
-    for low in range(0, len(remove), ROWS_PER_STATEMENT):
+    changed = delete_and_move(database, data, list(bare_ids))
+    ours_at(database, None)(queries[0])
+    settle(database.service.database, len(data) // 8)
+    line("vector_half_changed", ours_at(database, None), changed, None)
+    line("vector_before_changes", ours_at(database, merged), state, 0.5)
+
+
+def settle(database: Database, unsealed: int) -> None:
+    """Wait until no more rows than these are compared one by one."""
+    ends = time.perf_counter() + SEAL_SECONDS
+    while database.vectors.unsealed > unsealed and time.perf_counter() < ends:
+        time.sleep(0.1)
+
+
+def delete_and_move(
+    database: Embedded, data: Floats, ids: list[int]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Delete a quarter of the nodes, give another quarter new vectors; what is then."""
+    left, moved = np.ones(len(data), bool), data.copy()
+    left[::4] = False
+    moved[1::4] = data[::4][: len(moved[1::4])] + np.float32(0.1)
+    gone = [ids[row] for row in range(0, len(ids), 4)]
+    new = [{"i": ids[row], "e": moved[row].tolist()} for row in range(1, len(ids), 4)]
+    for low in range(0, len(gone), ROWS_PER_STATEMENT):
         database.execute(
             "UNWIND $ids AS i MATCH (n) WHERE id(n) = i DETACH DELETE n",
-            {"ids": remove[low : low + ROWS_PER_STATEMENT]},
+            {"ids": gone[low : low + ROWS_PER_STATEMENT]},
         )
-    left = np.ones(len(data), bool)
-    left[gone] = False
-    line("vector_quarter_deleted", ours_at(database, None), (data, left), None)
-    line("vector_before_deleting", ours_at(database, merged), state, 0.5)
+        database.execute(
+            "UNWIND $rows AS row MATCH (n) WHERE id(n) = row.i SET n.e = row.e",
+            {"rows": new[low : low + ROWS_PER_STATEMENT]},
+        )
+    return moved, left
 
 
 def load(database: Embedded, data: Floats) -> list[int]:

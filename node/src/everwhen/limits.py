@@ -53,14 +53,12 @@ SEGMENT_CACHE_BYTES: Final = 256 << 20
 SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 
 # --- the image ---
-#: columns kept in memory
+#: columns and vectors kept in memory
 IMAGE_BYTES_DEFAULT: Final = 256 << 20
 #: commits a column follows at once; behind by more it is made anew when it is wanted
 IMAGE_FOLLOW_VERSIONS_MAX: Final = 2_000
 
 # --- vector indexes ---
-#: what vector indexes may hold in memory
-VECTOR_BYTES_DEFAULT: Final = 256 << 20
 #: commits a vector index follows; older ones, and one that is behind by more, are read anew
 VECTOR_FOLLOW_VERSIONS_MAX: Final = 2_000
 #: vectors searched one by one before they are sealed into a graph

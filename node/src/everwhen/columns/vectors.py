@@ -11,7 +11,7 @@ then vectors are compared one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
 
 from everwhen.columns.hnsw import Sealed
@@ -19,7 +19,7 @@ from everwhen.columns.touched import says_all, touched, value_at
 from everwhen.columns.vectors_table import VectorTable
 from everwhen.errors import ShuttingDown
 from everwhen.limits import (
-    VECTOR_BYTES_DEFAULT,
+    IMAGE_BYTES_DEFAULT,
     VECTOR_FOLLOW_VERSIONS_MAX,
     VECTOR_TAIL_MIN,
 )
@@ -51,18 +51,30 @@ class _Held:
 class Vectors:
     """See the module. Any thread; a :class:`~everwhen.mvcc.state.VectorColumns`."""
 
-    __slots__ = ("_bytes_max", "_ending", "_follow_max", "_held", "_lock", "_state", "_tail_min")
+    __slots__ = (
+        "_beside",
+        "_bytes_max",
+        "_ending",
+        "_follow_max",
+        "_held",
+        "_lock",
+        "_state",
+        "_tail_min",
+    )
 
     def __init__(
         self,
         state: RecordState,
-        bytes_max: int = VECTOR_BYTES_DEFAULT,
+        bytes_max: int = IMAGE_BYTES_DEFAULT,
         *,
         tail_min: int = VECTOR_TAIL_MIN,
         follow_max: int = VECTOR_FOLLOW_VERSIONS_MAX,
+        beside: Callable[[], int] = lambda: 0,
     ) -> None:
+        """``bytes_max`` bounds the tables and what is held ``beside`` them."""
         self._state = state
         self._bytes_max = bytes_max
+        self._beside = beside
         #: what runs in the background is to end
         self._ending = False
         self._tail_min = tail_min
@@ -77,6 +89,10 @@ class Vectors:
         with self._lock:
             tables = [held.table for held in self._held.values()]
         return sum(table.bytes for table in tables if table is not None)
+
+    def _whole(self) -> int:
+        """Memory held of what is bounded."""
+        return self.bytes + self._beside()
 
     @property
     def unsealed(self) -> int:
@@ -120,7 +136,7 @@ class Vectors:
                 held.table = None  # if it ends halfway
                 self._bridge(index, table, version, wanted)
                 held.table = table
-            if self.bytes > self._bytes_max:
+            if self._whole() > self._bytes_max:
                 held.refused = len(table)
                 table = held.table = None
         return table
@@ -149,7 +165,7 @@ class Vectors:
     def _room(self, index: ConstraintDefinition, rows: int) -> bool:
         """Whether so many vectors may be held beside the others."""
         dimensions = parse_config(index.type_text).dimensions
-        return self.bytes + rows * dimensions * 4 <= self._bytes_max
+        return self._whole() + rows * dimensions * 4 <= self._bytes_max
 
     def _read(
         self, index: ConstraintDefinition, held: _Held, version: int, wanted: Wanted
@@ -157,7 +173,7 @@ class Vectors:
         """A table as of a version, from the record."""
         held.table = None
         table = VectorTable(parse_config(index.type_text), version)
-        others = self.bytes
+        others = self._whole()
         for entity, row in self._rows(index, version, wanted):
             table.note(version, entity, row)
             if others + table.bytes > self._bytes_max:
@@ -235,7 +251,7 @@ class Vectors:
 
     def _give_back(self, held: _Held) -> None:
         """Stay within the bound: what a graph just made too large goes."""
-        if self.bytes > self._bytes_max:
+        if self._whole() > self._bytes_max:
             with held.lock:
                 if held.table is not None:
                     held.refused, held.table = len(held.table), None

@@ -34,6 +34,8 @@ _MERGE_RATIO: Final = 3
 _ASKED_SHARE: Final = 8
 #: … and so many of a small one
 _COMPARED_MAX: Final = 500
+#: rows are copied to be compared where no more than this share is there
+_COPIED_SHARE: Final = 4
 #: rows compared at a time
 _CHUNK: Final = 4_096
 #: bytes a row takes beside its vector: three stamps and a place in a dictionary
@@ -100,7 +102,10 @@ class View(NamedTuple):
             if there.all():
                 ids.append(self.ids[part])
                 values.append(scores(self.config, rows, query))
-            elif there.any():
+            elif (count := np.count_nonzero(there)) * _COPIED_SHARE > len(rows):
+                ids.append(self.ids[part][there])
+                values.append(scores(self.config, rows, query)[there])
+            elif count:
                 ids.append(self.ids[part][there])
                 values.append(scores(self.config, rows[there], query))
 
@@ -109,8 +114,7 @@ class View(NamedTuple):
     ) -> npt.NDArray[np.int64] | None:
         """The nearest of a graph's rows; None: compare with all that are there."""
         graph = part.graph
-        # what a search looks at anyway costs little to ask for
-        asked = most if all_there else max(most, min(graph.reach, graph.rows))
+        asked = min(most if all_there else 2 * most, graph.rows)
         limit = max(graph.rows // _ASKED_SHARE, min(_COMPARED_MAX, graph.rows))
         while asked <= limit:
             near = graph.search(query, asked)
@@ -120,9 +124,10 @@ class View(NamedTuple):
             there = rows[(self.begins[rows] <= version) & (version < self.ends[rows])]
             if len(there) >= most:
                 return there[:most]
-            if not len(there):
+            if not len(there) and asked >= graph.reach:
                 return None
-            asked = max(asked * 2, 2 * most * asked // len(there))
+            # what a search looks at anyway costs little to ask for
+            asked = max(asked * 2, 2 * most * asked // max(len(there), 1), graph.reach)
         return None
 
 

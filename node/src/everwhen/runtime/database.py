@@ -90,7 +90,9 @@ class Database:
         options = options or DatabaseOptions()
         self.state = state
         self.image = state.columns = Image(state, options.image_memory)
-        self.vectors = state.vectors = Vectors(state)
+        self.vectors = state.vectors = Vectors(
+            state, options.image_memory, beside=lambda: self.image.bytes
+        )
         self.backend = backend
         self.clock = clock
         self.random = random
