@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import hnswlib
 import numpy as np
 import numpy.typing as npt
 
@@ -34,6 +33,8 @@ class Sealed:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         """Takes long; ``check`` is called now and then, and may raise."""
+        import hnswlib  # a node without vector indexes never needs it
+
         space = "l2" if config.metric == "euclidean" else "ip"
         index: Any = hnswlib.Index(space=space, dim=config.dimensions)
         index.init_index(
