@@ -237,7 +237,8 @@ class LimitSettings:
     )
     image_memory_bytes: int = _setting(
         limits.IMAGE_BYTES_DEFAULT,
-        "Memory for columns of the graph that make counts and scans fast; 0 keeps none. Bytes.",
+        "Memory for columns of the graph that make counts and scans fast, and for vectors; "
+        "0 keeps none. Bytes.",
         low=0,
         high=1 << 40,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from everwhen.errors import (
     QueryArgumentError,
     ShuttingDown,
 )
+from everwhen.limits import IMAGE_BYTES_DEFAULT
 from everwhen.model.graph import Wanted
 from everwhen.model.vector_index import VectorConfig
 from everwhen.mvcc.nearest import prepared
@@ -100,8 +103,7 @@ def test_every_version_answers_what_was_nearest_then(
 ) -> None:
     with Embedded() as db:
         index(db, metric)
-        vectors = Vectors(db.service.database.state, tail_min=2, follow_max=50 if follows else 4)
-        db.service.database.state.vectors = vectors
+        vectors = hold(db, tail_min=2, follow_max=50 if follows else 4)
         for step in steps:
             if step[0] == "seal":
                 ask(db, query, most)
@@ -122,6 +124,33 @@ def ask(
 ) -> Found:
     at = db.version if version is None else version
     return db.service.database.snapshot(at).nearest("v", query, Wanted(most, exact, _nothing))
+
+
+class _Untended:
+    """Vectors that the database's own background leaves alone."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self.nearest = vectors.nearest
+
+    def tend(self) -> bool:
+        return False
+
+    def interrupt(self) -> None:
+        """Nothing runs."""
+
+
+def hold(
+    db: Embedded,
+    bytes_max: int = IMAGE_BYTES_DEFAULT,
+    *,
+    tail_min: int = 2_000,
+    follow_max: int = 2_000,
+) -> Vectors:
+    """Vectors that answer for a database, and that only the test tends."""
+    state = db.service.database.state
+    vectors = Vectors(state, bytes_max, tail_min=tail_min, follow_max=follow_max)
+    state.vectors = _Untended(vectors)
+    return vectors
 
 
 def clustered(rows: int, dimensions: int, seed: int = 7) -> np.ndarray:
@@ -175,15 +204,96 @@ def test_parts_are_merged_and_searches_that_began_before_go_on() -> None:
     assert [entity for entity, _ in found] == [0, 1, 2]
 
 
+def test_searches_while_another_thread_seals_and_others_write() -> None:
+    with Embedded() as db:
+        index(db)
+        vectors = hold(db, tail_min=4, follow_max=20)
+        done = Event()
+
+        def tend() -> None:
+            while not done.is_set():
+                vectors.tend()
+
+        with ThreadPoolExecutor(2) as pool:
+            tending = [pool.submit(tend) for _ in range(2)]
+            try:
+                for step in range(120):
+                    vector = [step % 7, step % 5, 1.0]
+                    text = _TEXTS["delete" if step % 6 == 5 else "create"]
+                    db.execute(text, {"k": step % 17, "e": vector})
+                    version = max(db.version - step % 9, 0)
+                    wanted = expected(db, "euclidean", [1.0, 1, 1], version)
+                    same(ask(db, [1.0, 1, 1], 4, version), wanted, 4)
+            finally:
+                done.set()
+            for one in tending:
+                one.result()
+
+
+def test_relationships_are_found_at_every_version() -> None:
+    with Embedded() as db:
+        db.execute(
+            "CREATE VECTOR INDEX v FOR ()-[r:R]-() ON (r.e) OPTIONS {indexConfig: $c}",
+            {"c": {"vector.dimensions": 2, "vector.similarity_function": "euclidean"}},
+        )
+        text = "CALL db.index.vector.queryRelationships('v', 9, [0, 0]) YIELD relationship AS r "
+        answers: dict[int, list[Any]] = {0: []}
+        for statement in (
+            "CREATE (:A)-[:R {k: 1, e: [1, 0]}]->(:B)-[:S {k: 9, e: [0]}]->(:A)",
+            "MATCH (a:A), (b:B) CREATE (a)-[:R {k: 2, e: [2, 0]}]->(b)",
+            "MATCH ()-[r:R {k: 1}]->() SET r.e = [3, 0], r.x = 1",
+            "MATCH ()-[r:R {k: 2}]->() REMOVE r.e",
+            "MATCH ()-[r:R {k: 1}]->() DELETE r",
+        ):
+            db.execute(statement)
+            found = db.execute("MATCH ()-[r:R]->() WHERE r.e IS NOT NULL RETURN r.k ORDER BY r.e")
+            answers[db.version] = sorted(found.rows, key=str)
+        for version, rows in answers.items():
+            found = db.execute(f"{text} RETURN r.k AS k AT VERSION {version}")
+            assert sorted(found.rows, key=str) == rows, version
+
+
 def test_memory_above_its_bound_is_given_back_and_the_record_answers() -> None:
     with Embedded() as db:
         index(db)
         db.execute("UNWIND range(1, 500) AS i CREATE (:D {e: [i, 0, 0]})")
-        vectors = db.service.database.state.vectors = Vectors(db.service.database.state, 10_000)
+        vectors = hold(db, 10_000)
         found = ask(db, [3.2, 0, 0], 1)
         assert vectors.bytes == 0
+        assert not vectors.tend()
         assert found == ask(db, [3.2, 0, 0], 1)
         assert found[0][1] == pytest.approx(1 / (1 + 0.04), abs=1e-5)
+
+
+def test_a_table_that_is_mostly_history_begins_anew() -> None:
+    with Embedded() as db:
+        index(db)
+        vectors = hold(db, tail_min=3)
+        db.execute("CREATE (:D {e: [0, 0, 1]})")
+        for step in range(12):
+            db.execute("MATCH (n:D) SET n.e = [$s, 0, 1]", {"s": step})
+        assert len(ask(db, [0, 0, 0], 9)) == 1
+        assert vectors.unsealed == 12
+        while vectors.tend():
+            pass
+        assert vectors.unsealed == 1
+        for version in range(db.version + 1):
+            same(ask(db, [0, 0, 0], 9, version), expected(db, "euclidean", [0, 0, 0], version), 9)
+
+
+def test_what_has_no_room_for_a_graph_is_compared() -> None:
+    with Embedded() as db:
+        index(db)
+        db.execute("UNWIND range(1, 200) AS i CREATE (:D {e: [i, 0, 0]})")
+        vectors = hold(db, 50_000, tail_min=10)
+        found = ask(db, [3.2, 0, 0], 1)
+        assert not vectors.tend()
+        assert vectors.unsealed == 200
+        vectors = hold(db, 500_000, tail_min=10)
+        assert ask(db, [3.2, 0, 0], 1) == found
+        assert vectors.tend()
+        assert vectors.unsealed == 0
+        assert ask(db, [3.2, 0, 0], 1) == found
 
 
 def test_a_large_transaction_is_followed() -> None:
@@ -200,8 +310,7 @@ def test_what_is_sealed_ends_when_the_node_does() -> None:
     with Embedded() as db:
         index(db)
         db.execute("UNWIND range(1, 20) AS i CREATE (:D {e: [i, 0, 0]})")
-        vectors = Vectors(db.service.database.state, tail_min=2)
-        db.service.database.state.vectors = vectors
+        vectors = hold(db, tail_min=2)
         ask(db, [1, 1, 1], 1)
         vectors.interrupt()
         with pytest.raises(ShuttingDown):
@@ -211,9 +320,9 @@ def test_what_is_sealed_ends_when_the_node_does() -> None:
 def test_a_dropped_index_is_forgotten() -> None:
     with Embedded() as db:
         index(db)
+        vectors = hold(db)
         db.execute("CREATE (:D {e: [1, 0, 0]})")
         ask(db, [1, 0, 0], 1)
-        vectors = db.service.database.vectors
         assert vectors.bytes > 0
         db.execute("DROP INDEX v")
         assert not vectors.tend()
@@ -249,8 +358,7 @@ def test_what_the_journal_does_not_tell_is_found_in_the_record(
 ) -> None:
     with Embedded() as db:
         index(db)
-        vectors = Vectors(db.service.database.state, tail_min=2)
-        db.service.database.state.vectors = vectors
+        vectors = hold(db, tail_min=2)
         db.execute("UNWIND range(1, 20) AS i CREATE (:D {k: i, e: [i, 0, 0]})")
         ask(db, [1, 1, 1], 1)
         while vectors.tend():

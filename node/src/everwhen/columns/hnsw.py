@@ -21,6 +21,11 @@ _ROW_BYTES = 24
 _BATCH = 256
 
 
+def graph_bytes(config: VectorConfig, rows: int) -> int:
+    """Memory that a graph of so many rows takes."""
+    return rows * (config.dimensions * 4 + 2 * config.m * _LINK_BYTES + _ROW_BYTES)
+
+
 class Sealed:
     """See the module."""
 
@@ -49,9 +54,8 @@ class Sealed:
         self._index = index
         self._ef = config.ef_search
         self.rows = len(matrix)
-        row = config.dimensions * 4 + 2 * config.m * _LINK_BYTES + _ROW_BYTES
         #: memory held
-        self.bytes = row * self.rows
+        self.bytes = graph_bytes(config, self.rows)
 
     @property
     def reach(self) -> int:

@@ -5,8 +5,8 @@ answered by stamps; a search of an older version compares with the vectors of th
 commit whose journal record does not say it all (a bulk load) the table is compared with the
 record. Nothing here is ever the only copy of anything.
 
-Building graphs takes long: :meth:`Vectors.tend` does a step of it, for a background thread; until
-then vectors are compared one by one.
+Reading tables and building graphs takes long: :meth:`Vectors.tend` does a step of it, for a
+background thread; until then vectors are read by who searches first, and compared one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from threading import Lock
 
-from everwhen.columns.hnsw import Sealed
+from everwhen.columns.hnsw import Sealed, graph_bytes
 from everwhen.columns.touched import says_all, touched, value_at
 from everwhen.columns.vectors_table import VectorTable
 from everwhen.errors import ShuttingDown
@@ -34,17 +34,23 @@ from everwhen.mvcc.state import RecordState
 _ENDED_SHARE = 2
 
 
+#: who waits for a table that is being read looks up so often whether it still may
+_LOOK_UP_SECONDS = 0.05
+
+
 class _Held:
     """One index: its table, and a lock for whoever moves it on."""
 
-    __slots__ = ("lock", "refused", "sealing", "table")
+    __slots__ = ("lock", "refused", "sealing", "table", "worn")
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.table: VectorTable | None = None
         #: a graph is being made of its rows
         self.sealing = False
-        #: number of vectors that did not fit into memory, 0 if they did
+        #: most of the last table was history: the next begins at the newest version
+        self.worn = False
+        #: bytes that did not fit into memory, 0 if all did
         self.refused = 0
 
 
@@ -106,11 +112,15 @@ class Vectors:
     ) -> list[tuple[int, float]] | None:
         """See ``VectorColumns``."""
         held = self._of(index)
-        with held.lock:
+        while not held.lock.acquire(timeout=_LOOK_UP_SECONDS):
+            wanted.tick()
+        try:
             table = self._moved(index, held, version, wanted)
             if table is None or not table.base <= version <= table.upto:
                 return None
             view = table.view()
+        finally:
+            held.lock.release()
         return view.nearest(query, wanted.most, version, exact=wanted.exact)
 
     def _of(self, index: ConstraintDefinition) -> _Held:
@@ -125,9 +135,10 @@ class Vectors:
         """The table, moved to a version if it was behind; None if there can be none."""
         table = held.table
         if table is None or version - table.upto > self._follow_max:
-            if held.refused and not self._room(index, held.refused):
-                return None
-            table = held.table = self._read(index, held, self._first(), wanted)
+            held.table = None
+            if held.refused and held.refused + self._whole() > self._bytes_max:
+                return None  # it still would not fit
+            table = held.table = self._read(index, held, self._first(held), wanted)
         while table is not None and table.upto < version:
             wanted.tick()
             if says_all(self._state, table.upto + 1):
@@ -137,7 +148,8 @@ class Vectors:
                 self._bridge(index, table, version, wanted)
                 held.table = table
             if self._whole() > self._bytes_max:
-                held.refused = len(table)
+                # without its history it may fit
+                held.refused, held.worn = 0 if table.ended else table.bytes, True
                 table = held.table = None
         return table
 
@@ -158,14 +170,12 @@ class Vectors:
             table.base = last  # what was in between was not looked at
         table.upto = last
 
-    def _first(self) -> int:
+    def _first(self, held: _Held) -> int:
+        """The version that a new table begins at."""
         head = self._state.current.head
+        if held.worn:
+            return head.version
         return max(head.oldest_version, head.version - self._follow_max // 2)
-
-    def _room(self, index: ConstraintDefinition, rows: int) -> bool:
-        """Whether so many vectors may be held beside the others."""
-        dimensions = parse_config(index.type_text).dimensions
-        return self._whole() + rows * dimensions * 4 <= self._bytes_max
 
     def _read(
         self, index: ConstraintDefinition, held: _Held, version: int, wanted: Wanted
@@ -177,7 +187,7 @@ class Vectors:
         for entity, row in self._rows(index, version, wanted):
             table.note(version, entity, row)
             if others + table.bytes > self._bytes_max:
-                held.refused = len(table)
+                held.refused = table.bytes
                 return None
         held.refused = 0
         return table
@@ -205,8 +215,8 @@ class Vectors:
     # --- in the background ---
 
     def tend(self) -> bool:
-        """One step: forget what was dropped, seal what is due; whether more may be left. A
-        graph is made without holding a lock."""
+        """One step: forget what was dropped, read what is new, seal what is due; whether more
+        may be left. A graph is made without holding a lock."""
         indexes = {
             one.id: one
             for one in self._state.current.catalog.vector_indexes().values()
@@ -215,8 +225,22 @@ class Vectors:
         with self._lock:
             for gone in [number for number in self._held if number not in indexes]:
                 del self._held[gone]
-            all_held = list(self._held.values())
-        return any(self._seal(held) for held in all_held)
+        for index in indexes.values():
+            held = self._of(index)
+            if self._catch_up(index, held) or self._seal(held):
+                return True
+        return False
+
+    def _catch_up(self, index: ConstraintDefinition, held: _Held) -> bool:
+        """Read a table that is not there, and move one on that would soon be too far behind."""
+        version = self._state.current.head.version
+        table = held.table
+        if table is not None and version - table.upto < self._follow_max // 4:
+            return False
+        with held.lock:
+            before = held.table
+            moved = self._moved(index, held, version, Wanted(0, False, self._go_on))
+        return moved is not None and moved is not before
 
     def interrupt(self) -> None:
         """End a step of :meth:`tend` that runs, and all that come; from any thread."""
@@ -232,12 +256,15 @@ class Vectors:
             if table is None or held.sealing:
                 return False
             if table.ended > _ENDED_SHARE * (len(table) - table.ended) + self._tail_min:
-                held.table = None  # most of it is history: who searches next reads it anew
-                return False
+                held.table, held.worn = None, True
+                return True
             due = table.due(self._tail_min)
             if due is None:
                 return False
             rows = table.rows(*due)
+            freed = sum(part.graph.bytes for part in table.parts if part.start >= due[0])
+            if self._whole() - freed + graph_bytes(table.config, len(rows)) > self._bytes_max:
+                return False
             held.sealing = True
         try:
             graph = Sealed(table.config, rows, self._go_on)
@@ -246,12 +273,4 @@ class Vectors:
                     table.seal(due[0], graph)
         finally:
             held.sealing = False
-        self._give_back(held)
         return True
-
-    def _give_back(self, held: _Held) -> None:
-        """Stay within the bound: what a graph just made too large goes."""
-        if self._whole() > self._bytes_max:
-            with held.lock:
-                if held.table is not None:
-                    held.refused, held.table = len(held.table), None

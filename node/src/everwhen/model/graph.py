@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
     most: int
     #: compare with every vector, so that none is missed
     exact: bool
-    #: called for each entity that is read one by one; may raise
+    #: called for each entity that is read one by one, and while waiting; may raise
     tick: Callable[[], None]
 
 

@@ -39,7 +39,7 @@ def _query(kind: str, ctx: ExecutionContext, view: GraphView, arguments: Sequenc
     query = coordinates(value)
     if query is None:
         raise _wrong("query", value)
-    wanted = Wanted(count, _exact(options), ctx.tick)
+    wanted = Wanted(count, _exact(options), ctx.environment.checkpoint)
     element: Node | Relationship | None
     for entity, score in view.nearest(name, query, wanted):
         element = view.node(entity) if kind == "NODE" else view.relationship(entity)
