@@ -2,8 +2,8 @@
 
 Ours is the whole index (stamps, graphs, exact tail) of a database in process, and the statement
 that calls it; the peer is one graph of the same library with the same parameters over the same
-vectors, searched in the same run, in turns. Vectors lie in groups, as embeddings do. A tenth comes
-after the rest was sealed; then some are deleted and moved; then the past is asked.
+vectors, searched in the same run, in turns. Queries are not among the vectors. A tenth comes after
+the rest was sealed; the past is asked; then half are deleted or moved, and the past is asked again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ Search = Callable[[Floats], Sequence[int]]
 
 TEXT = "CALL db.index.vector.queryNodes('v', 10, $q) YIELD node, score RETURN id(node) AS id, score"
 NEAREST = 10
+LATENT = 24
 ROWS_PER_STATEMENT = 1_000
 TURNS = 5
 SEAL_SECONDS = 1_800
@@ -44,21 +45,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ef", type=int, default=128)
     options = parser.parse_args(arguments)
     report = Report()
-    data = clustered(options.vectors, options.dimensions)
-    chance = np.random.default_rng(2)
-    picked = data[chance.integers(0, len(data), options.queries)]
-    queries = picked + np.float32(0.2) * chance.normal(size=picked.shape).astype(np.float32)
+    everything = embeddings(options.vectors + options.queries, options.dimensions)
+    data, queries = everything[: options.vectors], everything[options.vectors :]
     with scratch("vector") as folder, Embedded(RocksStore(folder / "db", create=True)) as database:
         measure(report, database, data, queries, options)
     return report.end()
 
 
-def clustered(rows: int, dimensions: int) -> Floats:
-    """Groups of about forty vectors each."""
+def embeddings(rows: int, dimensions: int) -> Floats:
+    """Vectors that vary in about as many ways as embeddings do, less than their dimensions."""
     chance = np.random.default_rng(1)
-    centres = chance.normal(size=(max(rows // 40, 1), dimensions))
-    found = centres[chance.integers(0, len(centres), rows)]
-    return (found + 0.6 * chance.normal(size=found.shape)).astype(np.float32)
+    ways = min(LATENT, dimensions)
+    directions = chance.normal(size=(ways, dimensions)) / ways**0.5
+    found = chance.normal(size=(rows, ways)) @ directions
+    return (found + 0.2 * chance.normal(size=found.shape)).astype(np.float32)
 
 
 def measure(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from everwhen.errors import (
     NotSupported,
@@ -13,6 +13,7 @@ from everwhen.errors import (
     TransactionStateError,
     TransactionTimedOut,
 )
+from everwhen.exec.functions.conversions import to_integer
 from everwhen.limits import BACKFILL_ENTITIES_PER_STEP
 from everwhen.model.schema import (
     ConstraintDefinition,
@@ -36,6 +37,8 @@ _KINDS = {
     "KEY": ConstraintKind.KEY,
     "TYPED": ConstraintKind.TYPE,
 }
+#: what clients put around parameters of options (LangChain, neo4j-graphrag)
+_CONVERSIONS: Final[dict[str, Callable[[Any], Any]]] = {"tointeger": to_integer, "tostring": str}
 #: CREATE of a small index answers when it is online; a large one goes on in the background
 _STEPS_BEFORE_ANSWER = 4
 
@@ -204,6 +207,11 @@ def _constant(expression: syntax.Expression, parameters: Mapping[str, Any]) -> A
         ),
     ):
         return expression.value
+    if isinstance(expression, syntax.FunctionCall) and len(expression.arguments) == 1:
+        convert = _CONVERSIONS.get(expression.name.lower())
+        value = _constant(expression.arguments[0], parameters)
+        if convert is not None and type(value) in (int, float, str):
+            return convert(value)
     raise QueryTypeError("an option must be a literal or a parameter", detail="InvalidArgumentType")
 
 
