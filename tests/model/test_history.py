@@ -61,6 +61,7 @@ transactions = st.builds(
     st.booleans(),
     st.booleans(),
 )
+histories = st.lists(transactions, max_size=8)
 
 
 @settings(
@@ -68,7 +69,7 @@ transactions = st.builds(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(history=st.lists(transactions, max_size=8), indexed=st.booleans())
+@given(history=histories, indexed=st.booleans())
 def test_shrinkable_histories(engine: Engine, history: list[Transaction], indexed: bool) -> None:
     engine.reset()
     if indexed:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from everwhen.codec.values import encode_value
+from everwhen.model.graph import EntityKind, Era
 from everwhen.model.schema import IndexDefinition
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.state import RecordState
@@ -110,6 +112,39 @@ def test_every_version_reads_as_it_was(seed: int) -> None:
     for version, past in enumerate(builder.graphs):
         check(GraphSnapshot(builder.state, version), past, IDS)
         check(GraphSnapshot(reopened, version), past, IDS)
+    for kind in EntityKind:
+        for key in IDS:
+            for state in (builder.state, reopened):
+                came = [_exact(e) for e in GraphSnapshot(state).history(kind, key)]
+                assert came == eras_of(builder.graphs, kind, key), f"{kind} {key}"
     report = verify(builder.store)
     assert report.problems == []
     assert report.checked["commits"] == len(builder.graphs) - 1
+
+
+def _exact(era: Era) -> tuple[Any, ...]:
+    return era.version, era.names, exact(era.properties)
+
+
+def exact(properties: dict[str, Any] | None) -> Any:
+    """Comparable where NaN is itself and 1 is not 1.0."""
+    if properties is None:
+        return None
+    return {key: encode_value(value) for key, value in properties.items()}
+
+
+def eras_of(graphs: list[NaiveGraph], kind: EntityKind, key: int) -> list[tuple[Any, ...]]:
+    """The history that the states of all versions tell."""
+    found: list[tuple[Any, ...]] = []
+    last: tuple[Any, ...] = (None, None)
+    for version, graph in enumerate(graphs):
+        state: tuple[Any, ...] = (None, None)
+        node, one = graph.nodes.get(key), graph.relationships.get(key)
+        if kind is EntityKind.NODE and node is not None:
+            state = (tuple(sorted(node.labels)), exact(node.properties))
+        elif kind is EntityKind.RELATIONSHIP and one is not None:
+            state = ((one.type,), exact(one.properties))
+        if state != last:
+            found.append((version, *state))
+        last = state
+    return found

@@ -59,6 +59,17 @@ class Wanted(NamedTuple):
     tick: Callable[[], None]
 
 
+class Era(NamedTuple):
+    """A version from which on an entity had these names and properties, or none any more."""
+
+    version: int
+    #: commit time in µs since 1970 UTC
+    time: int
+    #: labels ascending, or the one type; None: it was deleted
+    names: tuple[str, ...] | None
+    properties: dict[str, Value] | None
+
+
 class MergedPart(NamedTuple):
     """A node or relationship that MERGE looked for in vain."""
 
@@ -166,6 +177,10 @@ class GraphView(ElementReader, Statistics, Protocol):
 
         :raises IndexNotFound: no vector index of that name.
         """
+
+    def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
+        """What an entity was, one era after the other up to this version, oldest first; lazy.
+        Committed data only. Nothing if it never existed."""
 
     def at_version(self, version: int) -> GraphView:
         """The committed graph at a past version (no own writes).

@@ -33,6 +33,7 @@ from everwhen.codec.keys import (
     relationship_prefix,
     relationship_stem,
 )
+from everwhen.model.graph import EntityKind
 from everwhen.mvcc.images import (
     NodeImage,
     NodeRow,
@@ -82,7 +83,17 @@ class Entities:
         self._segments = segments
         self._cache = cache
 
+    def as_of(self, version: int) -> Entities:
+        """The same record as of another version."""
+        return Entities(self.record, self.tokens, self._segments, self._cache, version)
+
     # --- one entity ---
+
+    def placed(self, kind: EntityKind, identity: int) -> int | None:
+        """The version of the segment that has an entity's creation, if one has."""
+        node = kind is EntityKind.NODE
+        row = self._node_row(identity) if node else self._relationship_row(identity)
+        return None if row is None else row.version
 
     def node(self, node: int) -> NodeImage | None:
         """A node, or None if it is not there."""

@@ -11,13 +11,14 @@ from itertools import islice
 from typing import Final
 
 from everwhen.codec.keys import Counter
-from everwhen.errors import EntityNotFound, TimeOutOfRange
+from everwhen.errors import EntityNotFound
 from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
-from everwhen.model.graph import Bound, Direction, Wanted
+from everwhen.model.graph import Bound, Direction, EntityKind, Era, Wanted
 from everwhen.model.schema import Catalog
 from everwhen.mvcc import lookup, membership, nearest, times
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.history import eras
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.state import Published, RecordState
 from everwhen.mvcc.tokens import TokenTable
@@ -375,13 +376,11 @@ class GraphSnapshot:
 
     # --- time ---
 
+    def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
+        return eras(self._entities, kind, identity)
+
     def at_version(self, version: int) -> GraphSnapshot:
-        head = self._state.current.head
-        if not head.oldest_version <= version <= head.version:
-            raise TimeOutOfRange(
-                f"there is no readable version {version}: the readable ones are "
-                f"{head.oldest_version} to {head.version}"
-            )
+        times.check_readable(self._state.current.head, version)
         return GraphSnapshot(self._state, version)
 
     def version_at(self, time_micros: int) -> int:

@@ -31,6 +31,15 @@ def version_at(store: Store, head: RecordHead, time_micros: int) -> int:
     )
 
 
+def check_readable(head: RecordHead, version: int) -> None:
+    """:raises TimeOutOfRange: the version cannot be read."""
+    if not head.oldest_version <= version <= head.version:
+        raise TimeOutOfRange(
+            f"there is no readable version {version}: the readable ones are "
+            f"{head.oldest_version} to {head.version}"
+        )
+
+
 def readable_range(store: Store, head: RecordHead) -> str:
     """The times that can be read, in words."""
     first = store.first(*kind_range(Kind.TIME))

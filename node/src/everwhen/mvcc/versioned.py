@@ -67,6 +67,17 @@ class Versioned:
                     best = (run.version, value)
         return best
 
+    def versions(self, prefix: bytes, version: int) -> set[int]:
+        """The versions up to ``version`` at which a stem that begins with ``prefix`` has entries."""
+        start, end = prefix, after(prefix)
+        found: set[int] = set()
+        for run in self.runs:
+            if any(True for _ in _run_entries(self.store, run, start, end)):
+                found.add(run.version)
+        for key, _ in self.store.scan(start, end):
+            found.add(VERSION_MAX - int.from_bytes(key[-8:], "big"))
+        return {one for one in found if one <= version}
+
     def scan(self, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
         """Of every stem in [start, end): its newest entry at or below ``version``, by stem."""
         visible = [run for run in self.runs if run.version <= version]

@@ -8,12 +8,12 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from everwhen.errors import EntityNotFound
 from everwhen.model.elements import Node, Relationship, Value
-from everwhen.model.graph import GraphView
+from everwhen.model.graph import EntityKind, Era, GraphView
 from everwhen.model.schema import Catalog
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.txn.buffer import Buffer, RelationshipDraft
@@ -95,6 +95,15 @@ class EntityOverlay:
     @property
     def catalog(self) -> Catalog:
         return self._snapshot.catalog
+
+    def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
+        if self._reads is not None:
+            if kind is EntityKind.NODE:
+                self._reads.node(identity)
+            else:
+                found = self._snapshot.relationship(identity)
+                self._reads.relationship(identity, found.type if found is not None else "")
+        return self._snapshot.history(kind, identity)
 
     def at_version(self, version: int) -> GraphView:
         return self._snapshot.at_version(version)
