@@ -98,5 +98,6 @@ def test_tasks_belong_to_a_group():
 
 #: tasks outside a group, and who looks after them
 _TASKS: Final[dict[tuple[str, str], str]] = {
+    (f"{NODE}/runtime/backend.py", "asyncio.ensure_future"): "ended and awaited where it is made",
     (f"{NODE}/runtime/single.py", "asyncio.ensure_future"): "awaited by every read that shares it",
 }
