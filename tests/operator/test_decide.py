@@ -159,6 +159,11 @@ CASES: Final[dict[str, tuple[Facts, type, str]]] = {
         a.Wait, "LevelWaits"),
     # 11: shrinking
     "fewer are wanted": (settled(5, spec=spec(replicas=3)), a.Demote, "graph-4 is one more"),
+    "fewer and newer are wanted, and nobody newer stays": (
+        settled(3, spec=spec(replicas=1), pods={0: pod(0, revision="old"), 1: pod(1), 2: pod(2)}),
+        a.Demote, "graph-2 is one more"),
+    "one of two is one more": (
+        settled(2, spec=spec(replicas=1)), a.Demote, "graph-1 is one more"),
     "the one too many has no vote": (
         configured(but(settled(5, spec=spec(replicas=3)), pods={4: pod(4, role="learner")}),
                    voters=(1, 2, 3, 4), learners=(5,)),

@@ -25,12 +25,9 @@ def hibernate(facts: Facts) -> Action | Wait | None:
 
 
 def extent(facts: Facts) -> int:
-    """How many pods there must be for every claim that belongs to a member to have its own."""
-    living = [
-        claim.ordinal
-        for claim in facts.claims.values()
-        if claim.node_id and not claim.dead and not claim.deleting
-    ]
+    """How many pods there must be for every claim that may belong to a member to have its own: one
+    without a name on it may be of a member that was not seen since it was admitted."""
+    living = [c.ordinal for c in facts.claims.values() if not c.dead and not c.deleting]
     return max(living, default=-1) + 1
 
 

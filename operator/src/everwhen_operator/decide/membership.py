@@ -180,7 +180,9 @@ def shrink(facts: Facts, group: Group, spec: ClusterSpec) -> Action | Wait | Non
         why = f"{name} is one more than spec.replicas"
         if node_id not in group.voters:
             return RemoveMember(why, via, index, node_id)
-        if not group.quorum_after_removal(node_id) or not group.quorum_without(node_id):
+        # of two, both serve (or nobody could say who leads), and the one that stays decides
+        at_risk = len(group.voters) > 2 and not group.quorum_without(node_id)
+        if at_risk or not group.quorum_after_removal(node_id):
             return Wait("ShrinkUnsafe", f"without {name} the others would not decide")
         if node_id != group.leader.node_id:
             return Demote(why, via, index, node_id)

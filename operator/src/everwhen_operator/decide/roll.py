@@ -75,7 +75,8 @@ def roll(facts: Facts, group: Group, spec: ClusterSpec) -> Action | Wait | None:
         return DeletePod(f"{subject.name} is not what is asked for", subject.name, subject.uid)
     successor = best_successor(facts, group, stay=spec.replicas, revision=facts.revision)
     if successor is None:
-        return Wait("NoSuccessor", f"{subject.name} leads and no updated voter keeps up")
+        # soft: with fewer members to stay there may be nobody to lead until the others have left
+        return Wait("NoSuccessor", f"{subject.name} leads and no updated voter keeps up", soft=True)
     ordinal = group.ordinals[successor]
     to = "" if ordinal is None else names.pod(facts.name, ordinal)
     return Transfer(
