@@ -11,13 +11,7 @@ from everwhen_operator.decide.birth import extent
 from everwhen_operator.decide.group import quorum
 from everwhen_operator.model import actions as a
 from everwhen_operator.model.facts import (
-    ClaimFact,
     Facts,
-    MemberFact,
-    Memory,
-    NodeFact,
-    PodFact,
-    SetFact,
 )
 from everwhen_operator.model.quantities import amount
 from everwhen_operator.model.spec import ClusterSpec
@@ -178,102 +172,6 @@ class Cluster:
             for one in self.group.lag:
                 if self.serves(one):
                     self.group.lag[one] = 0
-
-    # --- what is seen ---
-
-    def observe(self, memory: Memory) -> Facts:
-        """What the API server and the nodes say now."""
-        found = self.set
-        spec = self.spec
-        drifted = found is None or found.revision != self.revision
-        return Facts(
-            NAME,
-            "default",
-            UID,
-            1,
-            self.now,
-            spec,
-            latched_id=self.latched[0],
-            seed_disk=self.latched[1],
-            revision=self.revision,
-            drifted=(f"StatefulSet/{NAME}",) if drifted else (),
-            set=None
-            if found is None
-            else SetFact(found.uid, str(found.version), found.replicas, found.claim_size),
-            pods={o: self._pod(o, pod) for o, pod in sorted(self.pods.items())},
-            claims={o: self._claim(o, claim) for o, claim in sorted(self.claims.items())},
-            nodes={
-                o: self._node(o, self.claims[o].disk)
-                for o, pod in sorted(self.pods.items())
-                if pod.up and not pod.cut
-            },
-            memory=memory,
-        )
-
-    def _pod(self, ordinal: int, pod: Pod) -> PodFact:
-        node_id = self.claims[ordinal].disk.node_id
-        group = self.group
-        member = group is not None and node_id in [*group.voters, *group.learners]
-        return PodFact(
-            names.pod(NAME, ordinal),
-            ordinal,
-            pod.uid,
-            phase="Running" if pod.up else "Pending",
-            ready=pod.up and not pod.cut and member and self.leads,
-            ready_since=pod.since,
-            created=pod.created,
-            deleting=pod.deleting,
-            revision=pod.revision,
-            role=pod.role,
-            trouble="" if pod.up else "ImagePullBackOff",
-        )
-
-    def _claim(self, ordinal: int, claim: Claim) -> ClaimFact:
-        return ClaimFact(
-            f"data-{names.pod(NAME, ordinal)}",
-            ordinal,
-            claim.uid,
-            claim.requested,
-            claim.labels.get(names.LABEL_CLUSTER_ID, ""),
-            int(claim.labels.get(names.LABEL_NODE_ID, "0")),
-            dead=names.LABEL_DEAD_NODE_ID in claim.labels,
-            deleting=claim.deleting,
-        )
-
-    def _node(self, ordinal: int, disk: Disk) -> NodeFact:
-        group = self.group
-        if group is None or not disk.node_id:
-            return NodeFact(ordinal, disk_id=disk.disk_id, feature_level_supported=2)
-        ids = [*group.voters, *group.learners]
-        led = self.leads and disk.node_id in ids
-        leading = led and group.leader == disk.node_id
-        return NodeFact(
-            ordinal,
-            cluster_id=UID,
-            node_id=disk.node_id,
-            disk_id=disk.disk_id,
-            role="leader" if leading else "follower",
-            term=group.term,
-            leader_id=group.leader if led else 0,
-            config_index=group.config_index,
-            voters=tuple(group.voters),
-            learners=tuple(group.learners),
-            members=tuple(
-                MemberFact(
-                    one,
-                    group.known[one][0],
-                    lag=group.lag.get(one, 0),
-                    healthy=self.serves(one),
-                    disk_id=group.known[one][1],
-                    feature_level=2,
-                )
-                for one in ids
-            ),
-            operator_epoch=group.epoch,
-            feature_level=group.level,
-            feature_level_supported=2,
-            ready=led,
-        )
 
     # --- what is done to it ---
 

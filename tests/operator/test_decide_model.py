@@ -28,6 +28,7 @@ from everwhen_operator.model import actions as a
 from everwhen_operator.model.facts import Facts, Memory
 from everwhen_operator.model.spec import ClusterSpec, parse_spec
 from tests.operator.model_cluster import UID, Cluster, Refused
+from tests.operator.model_observation import observe
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "150"))
 #: looks until everything must be as asked for: each a minute, and a replacement an hour
@@ -44,7 +45,7 @@ class Operator:
         self.seen: Facts | None = None
 
     def look(self, cluster: Cluster) -> Facts:
-        facts = with_memory(cluster.observe(self.memory))
+        facts = with_memory(observe(cluster, self.memory))
         self.memory = facts.memory
         self.seen = facts
         return facts
