@@ -219,6 +219,17 @@ class Entities:
         ):
             yield relationship, RelationshipRow(ref.version, segment, row)
 
+    def loaded(self, after: int) -> Iterator[tuple[EntityKind, int]]:
+        """What segments published after a version hold; each has its things once."""
+        for ref in self._segments.nodes(self.version):
+            if ref.version > after:
+                for node in self._cache.node(ref).ids.whole().tolist():
+                    yield EntityKind.NODE, node
+        for ref in self._segments.relationships(self.version):
+            if ref.version > after:
+                for relationship in self._cache.relationship(ref).ids.whole().tolist():
+                    yield EntityKind.RELATIONSHIP, relationship
+
     # --- labels and adjacency ---
 
     def node_ids(self) -> Iterator[int]:

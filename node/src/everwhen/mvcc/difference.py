@@ -1,0 +1,123 @@
+"""What differs between two versions of the record.
+
+The commit journal between the two names everything that was touched; only that is looked at, as of
+either version. So the cost is that of what changed in between, whatever else the record holds, and
+what was changed and changed back is no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from everwhen.codec.journal import (
+    AnyChange,
+    RelationshipChanged,
+    RelationshipCreated,
+    RelationshipDeleted,
+    changes_of,
+    decode_piece,
+    decode_record,
+)
+from everwhen.codec.keys import journal_key, piece_key
+from everwhen.codec.values import encode_value
+from everwhen.errors import CorruptData
+from everwhen.model.graph import EntityKind
+from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.images import NodeImage, RelationshipImage
+from everwhen.mvcc.store import Store
+
+
+class NodeDifference(NamedTuple):
+    """A node as of both versions; None where it is not there."""
+
+    id: int
+    old: NodeImage | None
+    new: NodeImage | None
+
+
+class RelationshipDifference(NamedTuple):
+    """A relationship as of both versions; None where it is not there."""
+
+    id: int
+    old: RelationshipImage | None
+    new: RelationshipImage | None
+
+
+class Touched(NamedTuple):
+    """Ids of what some commits wrote to."""
+
+    nodes: set[int]
+    relationships: set[int]
+
+
+def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, AnyChange]]:
+    """Version and change, in order, of the commits after one version up to another.
+
+    What a bulk commit loaded as segments is not among them.
+
+    :raises CorruptData: the journal misses a commit or a piece of one.
+    """
+    for version in range(after + 1, upto + 1):
+        value = store.get(journal_key(version))
+        if value is None:
+            raise CorruptData(f"commit {version} is missing in the journal")
+        record = decode_record(value)
+        for change in changes_of(record):
+            yield version, change
+        for number in range(record.header.pieces):
+            piece = store.get(piece_key(record.header.transaction, number))
+            if piece is None:
+                raise CorruptData(f"piece {number} of commit {version} is missing in the journal")
+            for change in decode_piece(piece).changes:
+                yield version, change
+
+
+def touched(entities: Entities, after: int) -> Touched:
+    """What was written after a version, up to the version of ``entities``."""
+    found = Touched(set(), set())
+    for _, change in changes_between(entities.record.store, after, entities.version):
+        if isinstance(change, RelationshipCreated | RelationshipDeleted | RelationshipChanged):
+            found.relationships.add(change.id)
+        else:
+            found.nodes.add(change.id)
+    for kind, identity in entities.loaded(after):
+        (found.nodes if kind is EntityKind.NODE else found.relationships).add(identity)
+    return found
+
+
+def node_differences(old: Entities, new: Entities, ids: set[int]) -> Iterator[NodeDifference]:
+    """Which of some nodes differ, ascending by id."""
+    for identity in sorted(ids):
+        before, now = old.node(identity), new.node(identity)
+        if not same_node(before, now):
+            yield NodeDifference(identity, before, now)
+
+
+def relationship_differences(
+    old: Entities, new: Entities, ids: set[int]
+) -> Iterator[RelationshipDifference]:
+    """Which of some relationships differ, ascending by id."""
+    for identity in sorted(ids):
+        before, now = old.relationship(identity), new.relationship(identity)
+        if not same_relationship(before, now):
+            yield RelationshipDifference(identity, before, now)
+
+
+def same_node(one: NodeImage | None, other: NodeImage | None) -> bool:
+    """Whether two images of a node say the same."""
+    if one is None or other is None:
+        return one is other
+    return one.labels == other.labels and _stored(one) == _stored(other)
+
+
+def same_relationship(one: RelationshipImage | None, other: RelationshipImage | None) -> bool:
+    """Whether two images of a relationship say the same."""
+    if one is None or other is None:
+        return one is other
+    return one.ends == other.ends and _stored(one) == _stored(other)
+
+
+def _stored(image: NodeImage | RelationshipImage) -> dict[str, bytes]:
+    # as stored: 1 and 1.0 are equal, yet a change
+    return {key: encode_value(value) for key, value in image.properties().items()}
