@@ -7,7 +7,8 @@ from itertools import product
 
 import pytest
 
-from everwhen.codec.keys import journal_key
+from everwhen import limits
+from everwhen.codec.keys import Kind, journal_key, kind_range
 from everwhen.errors import CorruptData
 from everwhen.mvcc.difference import (
     node_differences,
@@ -96,3 +97,19 @@ def test_a_commit_missing_in_the_journal_is_an_error() -> None:
         state.store.write(batch)
         with pytest.raises(CorruptData, match="commit 2 is missing"):
             touched(at(state, 2), 1)
+
+
+def test_what_large_transactions_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MUTATIONS_PER_CHUNK", 3)
+    monkeypatch.setattr(limits, "MUTATIONS_PER_COMMIT_MAX", 10)
+    with Embedded() as database:
+        database.execute("CREATE (:A {k: 1})")
+        database.execute("UNWIND range(1, 40) AS i CREATE (:A {k: i})-[:R {w: i}]->(:B {k: i})")
+        database.execute("MATCH (x) WHERE x.k % 2 = 0 SET x.v = x.k")
+        database.execute("MATCH (x:A) WHERE x.k % 3 = 0 DETACH DELETE x")
+        assert next(iter(database.store.scan(*kind_range(Kind.PIECE))), None) is not None
+        state = RecordState.load(database.store)
+        assert compare(state, 1, 2) == 120
+        assert compare(state, 2, 3) == 40
+        assert compare(state, 3, 4) == 26
+        assert compare(state, 1, 4) == 94
