@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from itertools import product
 
+import numpy as np
 import pytest
 
 from everwhen import limits
+from everwhen.codec.columns import column_of
 from everwhen.codec.keys import Kind, journal_key, kind_range
+from everwhen.codec.segment_making import node_segment, relationship_segment
+from everwhen.codec.segments import encode_segment
 from everwhen.errors import CorruptData
 from everwhen.mvcc.difference import (
     node_differences,
@@ -22,6 +26,8 @@ from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Batch
 from everwhen.mvcc.versioned import Versioned
 from everwhen.runtime.embedded import Embedded
+from everwhen.txn import commands as c
+from tests.unit.apply.harness import Database, origin_of
 
 STATEMENTS = (
     "CREATE (:A {k: {n}})-[:R {w: {n}}]->(:B {k: {n}})",
@@ -113,3 +119,21 @@ def test_what_large_transactions_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
         assert compare(state, 2, 3) == 40
         assert compare(state, 3, 4) == 26
         assert compare(state, 1, 4) == 94
+
+
+def test_what_was_loaded_as_segments() -> None:
+    database = Database()
+    small = database.begin()
+    small.create_node(["N"], {})
+    database.commit(small)
+    ids = np.arange(100, 120, dtype=np.int64)
+    piece = [
+        encode_segment(node_segment(["P"], ids, {"k": column_of(ids.tolist())})),
+        encode_segment(relationship_segment("E", np.arange(20, dtype=np.int64), ids, ids, {})),
+    ]
+    begin = c.BeginChunks(c.FORMAT, 0, database.view().version, origin_of())
+    number = database.do(begin).transaction
+    database.do(c.Chunk(c.FORMAT, number, 0, [], [], piece, c.Checks()))
+    database.do(c.CommitChunks(c.FORMAT, database.tick(), number, 1))
+    assert compare(database.state, 0, 1) == 1
+    assert compare(database.state, 1, 2) == 40
