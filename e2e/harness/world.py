@@ -251,7 +251,8 @@ class Watch:
 
     def _enough_pods(self, status: dict[str, Any]) -> None:
         """Invariant 6: there is a pod for every member."""
-        ordinals = [each["ordinal"] for each in status.get("members", []) if each.get("nodeId")]
-        voting = [each for each in status.get("members", []) if each.get("role") == "Voter"]
-        if ordinals and voting and status.get("replicas", 0) < 1 + max(ordinals):
+        belong = {"Leader", "Voter", "Learner"}
+        ordinals = [each["ordinal"] for each in status.get("members", []) if each["role"] in belong]
+        # without a leader each pod speaks for itself, also one that was removed and ends
+        if status.get("leader") and ordinals and status.get("replicas", 0) < 1 + max(ordinals):
             self.broken.append(f"{status.get('replicas')} pods wanted, members at {ordinals}")

@@ -108,6 +108,9 @@ def _member(facts: Facts, group: Group | Wait, ordinal: int) -> Object:
 
 def _role(group: Group | Wait, ordinal: int, node: NodeFact | None) -> str:
     role = role_of(node)
+    if node is not None and node.node_id and not isinstance(group, Wait):
+        # one that was removed may not have heard of it, and a pod that ends still answers
+        role = role if node.node_id in group.ids else "removed"
     if role == "follower":
         role = "voter"
     if not role and not isinstance(group, Wait):
