@@ -177,6 +177,10 @@ CASES: Final[dict[str, tuple[Facts, type, str]]] = {
                        members=tuple(member(o) for o in range(3))), nodes={3: None},
             claims={3: claim(3, dead=True)}),
         a.SetReplicas, "3 members are left"),
+    "its pod still ends": (
+        but(settled(), pods={3: pod(3, deleting=True)}, claims={3: claim(3, dead=True)},
+            nodes={3: node(3, 4)}),
+        a.Wait, "PodsEnding"),
     # 12
     "all is well": (settled(), a.Wait, "Settled"),
     "one is a cluster too": (settled(1), a.Wait, "Settled"),

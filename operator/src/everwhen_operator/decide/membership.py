@@ -193,7 +193,7 @@ def shrink(facts: Facts, group: Group, spec: ClusterSpec) -> Action | Wait | Non
     return None
 
 
-def retire_pods(facts: Facts, group: Group, spec: ClusterSpec) -> Action | None:
+def retire_pods(facts: Facts, group: Group, spec: ClusterSpec) -> Action | Wait | None:
     """Pods beyond what is asked for and beyond every member go; their claims are marked first."""
     found = facts.set
     if found is None:
@@ -208,7 +208,8 @@ def retire_pods(facts: Facts, group: Group, spec: ClusterSpec) -> Action | None:
             return mark_dead(claim)
     if found.replicas > wanted:
         return SetReplicas(f"{wanted} members are left", found.uid, found.resource_version, wanted)
-    return None
+    ending = ", ".join(pod.name for ordinal, pod in facts.pods.items() if ordinal >= wanted)
+    return Wait("PodsEnding", f"{ending} stops", soft=True) if ending else None
 
 
 def best_successor(
