@@ -8,6 +8,7 @@ from tests.mutants.patching import Mutant
 
 _RULES: Final = "tests/raft/test_rules.py::test_"
 _MORE: Final = "tests/raft/test_replication_rules.py::test_"
+_LEADING: Final = "tests/sim/test_leading.py::test_"
 _LEADER: Final = "everwhen.raft.leader:"
 _LOG: Final = "everwhen.raft.log:Log."
 _PROGRESS: Final = "everwhen.raft.progress:Progress."
@@ -253,6 +254,18 @@ READS: Final = (
         "everwhen.raft.read_only:ReadOnly.acknowledge",
         "self._acked[node] = number", "self._acked[node] = self._confirmed + len(self._waiting)",
         _MORE + "p50_an_answer_confirms_only_what_was_asked_before_it",
+    ),
+    _one(
+        "writes_in_whatever_term", "P51",
+        "everwhen.runtime.replica.consensus:GroupConsensus._see_through",
+        "if only_in and (", "if False and (",
+        _LEADING + "what_it_read_too_early_is_not_written",
+    ),
+    _one(
+        "tells_what_nobody_confirmed", "P51",
+        "everwhen.runtime.replica.consensus:GroupConsensus.still_leads",
+        "await self._replica.reads.index()", "pass",
+        _LEADING + "what_it_found_too_early_is_not_told",
     ),
     _one(
         "answers_reads_without_asking_anybody", "P51", _LEADER + "_begin_read",

@@ -56,8 +56,8 @@ def database() -> Iterator[Embedded]:
 
 @pytest.fixture
 def threads(database: Embedded, monkeypatch: pytest.MonkeyPatch) -> Threads:
-    counting = Threads(database.service._threads)
-    monkeypatch.setattr(database.service, "_threads", counting)
+    counting = Threads(database.service._steps._threads)
+    monkeypatch.setattr(database.service._steps, "_threads", counting)
     return counting
 
 

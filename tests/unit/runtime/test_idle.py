@@ -8,7 +8,7 @@ import pytest
 
 from everwhen.runtime.embedded import Embedded
 from everwhen.runtime.requests import Caller, TransactionOptions
-from everwhen.runtime.service import Service
+from everwhen.runtime.steps import Steps
 from everwhen.runtime.system import SystemClock
 
 _CALLER = Caller("neo4j", "test")
@@ -26,14 +26,14 @@ class Clock(SystemClock):
 @pytest.mark.parametrize("seconds", [0, 3_000])
 def test_a_long_statement_is_not_silence(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    run = Service._at_once
+    run = Steps.at_once
 
     def slow(*arguments: Any) -> Any:
         found = run(*arguments)
         clock.ahead += seconds
         return found
 
-    monkeypatch.setattr(Service, "_at_once", slow)
+    monkeypatch.setattr(Steps, "at_once", slow)
     database = Embedded(clock=clock)
     service = database.service
     transaction = database.call(service.begin(TransactionOptions(), _CALLER))

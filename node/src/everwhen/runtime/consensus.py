@@ -15,6 +15,10 @@ from everwhen.codec.envelope import Flag
 from everwhen.txn import commands as c
 
 
+class TermEnded(Exception):
+    """The term that a command was meant for is over: it is in no log, and nothing happened."""
+
+
 class ReadMode(Enum):
     """How fresh a read of the present must be (brief, section 4)."""
 
@@ -74,15 +78,30 @@ def grows(command: c.Command) -> bool:
 class Consensus(Protocol):
     """Agreement on the log."""
 
-    async def propose(self, command: bytes, order: Order | None = None) -> bytes:
+    async def propose(self, command: bytes, order: Order | None = None, term: int = 0) -> bytes:
         """Replicate a command (``txn.commands``) and return the encoded reply of its apply.
 
         ``order`` (``order_of``) tells the leader what it must do with the command, so that nobody
-        need decode it on the way; without it the command is decoded here. A data commit is stamped here, by the leader, in the same step that orders it.
+        need decode it on the way; without it the command is decoded here. A data commit is stamped
+        here, by the leader, in the same step that orders it. ``term``: enter the log in this term
+        of this node's leadership or not at all.
 
         :raises ResourceExhausted: refused before it was proposed; nothing happened.
         :raises ShuttingDown: not proposed.
         :raises OutcomeUnknown: it may or may not take effect.
+        :raises TermEnded: only with ``term``: this node does not lead in it any more.
+        """
+
+    async def leading_term(self) -> int:
+        """The term in which this node leads a group, once it has applied all that it knows to be
+        committed; 0 where it does not lead, has not committed anything in its term yet, or needs
+        nobody's word (``read_barrier`` answers at once)."""
+
+    async def still_leads(self, term: int) -> bool:
+        """Whether this node led in ``term`` until after this call began, by the word of a
+        majority.
+
+        :raises NoLeader: nobody confirmed anything in time.
         """
 
     async def read_barrier(self, mode: ReadMode, version: int = 0, staleness: float = 0.0) -> int:

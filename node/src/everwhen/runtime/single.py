@@ -119,7 +119,15 @@ class SingleConsensus:
 
     # --- the port ---
 
-    async def propose(self, command: bytes, order: Order | None = None) -> bytes:
+    async def leading_term(self) -> int:
+        """See ``Consensus.leading_term``: it needs nobody's word."""
+        return 0
+
+    async def still_leads(self, term: int) -> bool:
+        """See ``Consensus.still_leads``: it always leads."""
+        return True
+
+    async def propose(self, command: bytes, order: Order | None = None, term: int = 0) -> bytes:
         """See ``Consensus.propose``."""
         if self._stopping:
             raise ShuttingDown("the server is stopping")

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from everwhen import raft
 from everwhen.codec import envelope
 from everwhen.codec.envelope import Flag
 from everwhen.codec.peer_frames import Verb
@@ -34,7 +35,7 @@ from everwhen.limits import (
 )
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock
-from everwhen.runtime.consensus import Leader, Order, ReadMode, order_of
+from everwhen.runtime.consensus import Leader, Order, ReadMode, TermEnded, order_of
 from everwhen.runtime.replica.leadership import ROOM_SECONDS, ROOM_STEP_SECONDS, Leadership
 from everwhen.runtime.replica.proposals import NoRoom, Proposal, Superseded
 from everwhen.runtime.replica.replica import Replica
@@ -100,7 +101,7 @@ class GroupConsensus:
 
     # --- proposals ---
 
-    async def propose(self, command: bytes, order: Order | None = None) -> bytes:
+    async def propose(self, command: bytes, order: Order | None = None, term: int = 0) -> bytes:
         """See ``Consensus.propose``."""
         if self.stopping:
             raise ShuttingDown("the server is stopping")
@@ -121,7 +122,7 @@ class GroupConsensus:
         if not self._watching:
             self._watch()
         try:
-            return await self._see_through(proposal)
+            return await self._see_through(proposal, term)
         finally:
             self._pending_bytes -= len(command)
             proposals.close(proposal)
@@ -133,12 +134,14 @@ class GroupConsensus:
         if self._watching:
             asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._watch)
 
-    async def _see_through(self, proposal: Proposal) -> bytes:
-        """Offer it until its outcome is known, or time is up."""
+    async def _see_through(self, proposal: Proposal, only_in: int) -> bytes:
+        """Offer it until its outcome is known, or time is up; ``only_in``: a term, or 0."""
         replica = self._replica
         room_until = 0.0
         while True:
             term, leader = replica.term, replica.leader
+            if only_in and (term != only_in or leader != replica.node_id):
+                raise TermEnded
             try:
                 if leader == replica.node_id and not proposal.outcome.done():
                     proposal.term = term
@@ -210,6 +213,24 @@ class GroupConsensus:
         return b""
 
     # --- reads ---
+
+    async def leading_term(self) -> int:
+        """See ``Consensus.leading_term``."""
+        replica = self._replica
+        term, core = replica.term, replica.core.raft
+        if core.state is not raft.StateType.LEADER or core.term != term:
+            return 0
+        if core.tracker.is_singleton or not core.committed_in_term():
+            return 0
+        if not await replica.applied.reach(core.log.committed, READ_BARRIER_SECONDS):
+            return 0
+        return term if replica.is_leader and replica.term == term else 0
+
+    async def still_leads(self, term: int) -> bool:
+        """See ``Consensus.still_leads``."""
+        await self._replica.reads.index()
+        # another leader, who may have answered instead, leads in a later term
+        return self._replica.is_leader and self._replica.term == term
 
     async def read_barrier(self, mode: ReadMode, version: int = 0, staleness: float = 0.0) -> int:
         """See ``Consensus.read_barrier``."""
