@@ -24,8 +24,8 @@ class Rig(Protocol):
     name: str
     kube: Kube
 
-    def load(self, dockerfile: str, image: str) -> None:
-        """Build an image and bring it to every node."""
+    def load(self, dockerfile: str, image: str, source: Path = ROOT) -> None:
+        """Build an image of ``source`` and bring it to every node."""
 
     def crash(self, pod: str, namespace: str) -> None:
         """kill -9 of a pod's processes."""
@@ -77,11 +77,10 @@ class SharedRig:
     def _cluster(self, *arguments: str) -> str:
         return run(str(self._folder / "cluster"), *arguments)
 
-    def load(self, dockerfile: str, image: str) -> None:
+    def load(self, dockerfile: str, image: str, source: Path = ROOT) -> None:
         """See ``Rig``."""
-        printed = run(
-            str(self._folder / "image"), "build", image, str(ROOT), "--file", str(ROOT / dockerfile)
-        )
+        file = str(source / dockerfile)
+        printed = run(str(self._folder / "image"), "build", image, str(source), "--file", file)
         self._cluster("load", printed.split()[-1])
 
     def crash(self, pod: str, namespace: str) -> None:
@@ -143,7 +142,7 @@ class Existing:
     def __init__(self, kubeconfig: Path) -> None:
         self.kube = Kube(kubeconfig)
 
-    def load(self, dockerfile: str, image: str) -> None:
+    def load(self, dockerfile: str, image: str, source: Path = ROOT) -> None:
         """See ``Rig``."""
         print(f"{image}: expected to be pullable by the cluster")
 
@@ -210,9 +209,9 @@ class Kind(Existing):
         kubeconfig.write_text(run("kind", "get", "kubeconfig", "--name", NAME), encoding="utf-8")
         super().__init__(kubeconfig)
 
-    def load(self, dockerfile: str, image: str) -> None:
+    def load(self, dockerfile: str, image: str, source: Path = ROOT) -> None:
         """See ``Rig``."""
-        run("docker", "build", "--file", str(ROOT / dockerfile), "--tag", image, str(ROOT))
+        run("docker", "build", "--file", str(source / dockerfile), "--tag", image, str(source))
         run("kind", "load", "docker-image", image, "--name", NAME)
 
     def crash(self, pod: str, namespace: str) -> None:

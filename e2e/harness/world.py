@@ -174,6 +174,18 @@ class Graph:
         """``everwhen admin`` in a pod."""
         return self.kube("exec", pod, "-n", self.namespace, "--", "everwhen", "admin", *arguments)
 
+    def ask(self, pod: str, statement: str) -> list[Object]:
+        """The rows of a statement that a pod is asked.
+
+        :raises Failed: it is refused.
+        """
+        file = "/etc/everwhen/secrets/password"
+        said = self.kube(
+            "exec", pod, "-n", self.namespace, "--", "everwhen", "sh", "--json", "--user", "neo4j",
+            "--password-file", file, "-c", statement,
+        )  # fmt: skip
+        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
     # --- its end ---
 
     def judged(self, name: str) -> History:

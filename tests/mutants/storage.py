@@ -241,7 +241,7 @@ CLIENTS: Final = (
     ),
     _one(
         "uses_levels_that_not_all_have", "P60", "everwhen.apply.users:Users._check_level",
-        "if level < LEVEL_USERS:", "if False:",
+        'check_level(self._work.cluster, LEVEL_USERS, "users")', "pass",
         _APPLY + "users.py::test_below_the_feature_level_there_are_no_users",
     ),
     _one(

@@ -9,6 +9,7 @@ from everwhen.codec.dump import Names, line
 from everwhen.codec.keys import meta_key
 from everwhen.codec.users import META_USER, Credential, User
 from everwhen.errors import EverwhenError, PreconditionFailed, QueryArgumentError
+from everwhen.model.vector_index import VectorConfig
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.report import Report
 from everwhen.mvcc.state import RecordState
@@ -140,6 +141,21 @@ def test_below_the_feature_level_there_are_no_users() -> None:
     ):
         assert isinstance(group.apply(command), PreconditionFailed)
     assert group.users() == {}
+
+
+def test_below_the_feature_level_there_are_no_vector_indexes() -> None:
+    index = c.CreateConstraint(
+        c.FORMAT,
+        "v",
+        "VECTOR",
+        "NODE",
+        "D",
+        ["e"],
+        VectorConfig.of({"indexConfig": {"vector.dimensions": 2}}).text(),
+        False,
+    )
+    assert isinstance(Group(level=2).apply(index), PreconditionFailed)
+    assert isinstance(Group(level=3).apply(index), c.SchemaChanged)
 
 
 def test_what_changes_a_user_changes_the_digest() -> None:

@@ -16,6 +16,7 @@ from hashlib import blake2b
 
 from everwhen.apply.staging import Stagings
 from everwhen.apply.work import Work
+from everwhen.codec.cluster import LEVEL_VECTORS, check_level
 from everwhen.codec.keys import Counter, after, index_prefix, meta_key, schema_key
 from everwhen.codec.records import encode_definition
 from everwhen.errors import (
@@ -84,8 +85,11 @@ class Schema:
         return self._changed(definition.id)
 
     def create_constraint(self, command: c.CreateConstraint) -> c.SchemaChanged:
-        """:raises ConstraintAlreadyExists: :raises IndexAlreadyExists: something equal exists."""
+        """:raises ConstraintAlreadyExists: :raises IndexAlreadyExists: something equal exists.
+        :raises PreconditionFailed: not at this feature level."""
         kind = ConstraintKind(command.constraint)
+        if kind is ConstraintKind.VECTOR:
+            check_level(self._work.cluster, LEVEL_VECTORS, "vector indexes")
         properties = tuple(command.properties)
         if not self._free(command, kind, properties):
             return self._unchanged()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from everwhen.apply.work import Work
-from everwhen.codec.cluster import LEVEL_USERS
+from everwhen.codec.cluster import LEVEL_USERS, check_level
 from everwhen.codec.keys import meta_key
 from everwhen.codec.users import META_USER, User, encode_user
 from everwhen.errors import PreconditionFailed, QueryArgumentError
@@ -77,12 +77,7 @@ class Users:
         return self._answer(changed=True)
 
     def _check_level(self) -> None:
-        level = self._work.cluster.feature_level
-        if level < LEVEL_USERS:
-            raise PreconditionFailed(
-                f"users need feature level {LEVEL_USERS}, the cluster is at {level}",
-                hint=f"once every member runs this version: everwhen admin feature-level {LEVEL_USERS}",
-            )
+        check_level(self._work.cluster, LEVEL_USERS, "users")
 
     def _put(self, user: User) -> None:
         work = self._work

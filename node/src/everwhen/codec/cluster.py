@@ -12,13 +12,15 @@ from typing import Final
 
 import msgspec
 
-from everwhen.errors import CorruptData, FormatUnsupported
+from everwhen.errors import CorruptData, FormatUnsupported, PreconditionFailed
 
 FORMAT: Final = 1
 #: what this build can do at most, and what a new cluster begins with (architecture brief, 3.7)
-FEATURE_LEVEL: Final = 2
+FEATURE_LEVEL: Final = 3
 #: the level from which on the state holds users
 LEVEL_USERS: Final = 2
+#: the level from which on there are vector indexes
+LEVEL_VECTORS: Final = 3
 #: META name of the value
 META_CLUSTER: Final = "cluster"
 
@@ -110,3 +112,16 @@ def decode_cluster(value: bytes) -> Cluster:
     if cluster.format > FORMAT:
         raise FormatUnsupported(f"a cluster of format {cluster.format}; this build knows {FORMAT}")
     return cluster
+
+
+def check_level(cluster: Cluster, level: int, what: str) -> None:
+    """Below the level, members of older builds could not read the entry. Asked before it is
+    proposed, and again when it is applied.
+
+    :raises PreconditionFailed: the cluster has not reached it.
+    """
+    if cluster.feature_level < level:
+        raise PreconditionFailed(
+            f"{what} need feature level {level}, the cluster is at {cluster.feature_level}",
+            hint=f"once every member runs this version: everwhen admin feature-level {level}",
+        )

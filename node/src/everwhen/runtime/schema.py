@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from everwhen.codec.cluster import LEVEL_VECTORS, check_level
 from everwhen.errors import (
     NotSupported,
     ParameterMissing,
@@ -170,6 +171,8 @@ class SchemaRunner:
     def _create_vectors(
         self, body: syntax.CreateIndex, parameters: Mapping[str, Any]
     ) -> c.CreateConstraint:
+        cluster = self._database.state.current.cluster
+        check_level(cluster, LEVEL_VECTORS, "vector indexes")
         if len(body.properties) != 1:
             raise NotSupported("a vector index is on one property")
         options = None if body.options is None else _constant(body.options, parameters)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from everwhen.codec.cluster import LEVEL_USERS
+from everwhen.codec.cluster import LEVEL_USERS, check_level
 from everwhen.codec.users import Credential
-from everwhen.errors import ParameterMissing, PreconditionFailed, QueryArgumentError, QueryTypeError
+from everwhen.errors import ParameterMissing, QueryArgumentError, QueryTypeError
 from everwhen.query import syntax
 from everwhen.runtime.cursor import Summary
 from everwhen.runtime.passwords import check_password, check_user_name, hash_password, matches
@@ -55,13 +55,7 @@ class UserRunner:
         return summary
 
     def _check_level(self) -> None:
-        """Below the level, members of older builds could not read the entry."""
-        level = self._database.state.current.cluster.feature_level
-        if level < LEVEL_USERS:
-            raise PreconditionFailed(
-                f"users need feature level {LEVEL_USERS}, the cluster is at {level}",
-                hint=f"once every member runs this version: everwhen admin feature-level {LEVEL_USERS}",
-            )
+        check_level(self._database.state.current.cluster, LEVEL_USERS, "users")
 
     def _create(
         self, body: syntax.CreateUser, parameters: Mapping[str, Any], caller: Caller
