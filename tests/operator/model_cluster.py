@@ -15,13 +15,10 @@ from everwhen_operator.model.facts import (
 )
 from everwhen_operator.model.quantities import amount
 from everwhen_operator.model.spec import ClusterSpec
+from tests.operator.model_tasks import Refused, Tasks
 
 NAME: Final = "graph"
 UID: Final = "6a6f7a52-2b6f-4f6a-8d8c-0a0a0a0a0a0a"
-
-
-class Refused(Exception):
-    """A precondition of the API server, or a rule of a node, does not hold."""
 
 
 @dataclass(slots=True)
@@ -93,6 +90,9 @@ class Cluster:
         self.group: Raft | None = None
         self.latched = ("", "")
         self.founded = 0
+        self.tasks = Tasks()
+        #: members that answer nobody
+        self.fenced: set[int] = set()
         self._made = 0
 
     def _new(self, what: str) -> str:
@@ -126,7 +126,7 @@ class Cluster:
     def leads(self) -> bool:
         """Whether there is a leader whom a majority follows."""
         group = self.group
-        return group is not None and self.serves(group.leader) and self.healthy(group.voters)
+        return group is not None and self.may_lead(group.leader) and self.healthy(group.voters)
 
     # --- what goes on by itself ---
 
@@ -164,8 +164,14 @@ class Cluster:
         group = self.group
         if group is None or self.leads or not self.healthy(group.voters):
             return
+        if not any(map(self.may_lead, group.voters)):
+            return
         group.term += 1
-        group.leader = next(one for one in group.voters if self.serves(one))
+        group.leader = next(one for one in group.voters if self.may_lead(one))
+
+    def may_lead(self, node_id: int) -> bool:
+        """A voter that serves and is not barred."""
+        return self.serves(node_id) and node_id not in self.fenced
 
     def catch_up(self) -> None:
         if self.group is not None and self.leads:
@@ -180,6 +186,9 @@ class Cluster:
 
         :raises Refused: what it relied on is not so.
         """
+        if isinstance(action, a.TaskAction):
+            self._task(action)
+            return
         name = "_" + type(action).__name__.lower()
         if isinstance(action, a.NodeAction):
             self._call(action, epoch)
@@ -319,13 +328,27 @@ class Cluster:
 
     def _transfer(self, action: a.Transfer, seen: Facts) -> None:
         group = self._raft
-        if action.node_id not in group.voters or not self.serves(action.node_id):
+        if action.node_id not in group.voters or not self.may_lead(action.node_id):
             raise Refused("it does not serve")
         group.leader = action.node_id
         group.term += 1
 
     def _raiselevel(self, action: a.RaiseLevel, seen: Facts) -> None:
         self._raft.level = action.level
+
+    def _fence(self, action: a.Fence, seen: Facts) -> None:
+        pod, claim = self.pods.get(action.ordinal), self.claims.get(action.ordinal)
+        if pod is None or not pod.up or pod.cut or claim is None or not claim.disk.node_id:
+            raise Refused("it does not answer")
+        change = self.fenced.add if action.fenced else self.fenced.discard
+        change(claim.disk.node_id)
+
+    def _task(self, action: a.TaskAction) -> None:
+        if isinstance(action, a.TakeSnapshot):
+            pod = self.pods.get(action.ordinal)
+            if pod is None or not pod.up or pod.cut:
+                raise Refused("it does not answer")
+        self.tasks.act(action, self.now)
 
     def sizes(self) -> dict[str, float]:
         """What each claim asks for, in bytes."""

@@ -12,7 +12,9 @@ from everwhen_operator.model.facts import (
     PodFact,
     SetFact,
 )
+from everwhen_operator.model.tasks import TaskFact
 from tests.operator.model_cluster import NAME, UID, Claim, Cluster, Disk, Pod
+from tests.operator.model_tasks import Task
 
 
 def observe(cluster: Cluster, memory: Memory) -> Facts:
@@ -42,6 +44,23 @@ def observe(cluster: Cluster, memory: Memory) -> Facts:
             if pod.up and not pod.cut
         },
         memory=memory,
+        tasks=tuple(_task(task) for task in cluster.tasks.values()),
+    )
+
+
+def _task(task: Task) -> TaskFact:
+    return TaskFact(
+        task.name,
+        f"uid of {task.name}",
+        str(task.version),
+        task.action,
+        created=task.created,
+        pods=task.pods,
+        lift=task.lift,
+        phase=task.phase,
+        cluster_uid="" if task.phase == "Pending" else UID,
+        finished_at=task.finished,
+        subjects=task.subjects,
     )
 
 
@@ -54,7 +73,7 @@ def _pod(cluster: Cluster, ordinal: int, pod: Pod) -> PodFact:
         ordinal,
         pod.uid,
         phase="Running" if pod.up else "Pending",
-        ready=pod.up and not pod.cut and member and cluster.leads,
+        ready=pod.up and not pod.cut and member and cluster.leads and node_id not in cluster.fenced,
         ready_since=pod.since,
         created=pod.created,
         deleting=pod.deleting,
@@ -83,13 +102,14 @@ def _node(cluster: Cluster, ordinal: int, disk: Disk) -> NodeFact:
         return NodeFact(ordinal, disk_id=disk.disk_id, feature_level_supported=2)
     ids = [*group.voters, *group.learners]
     led = cluster.leads and disk.node_id in ids
+    fenced = disk.node_id in cluster.fenced
     leading = led and group.leader == disk.node_id
     return NodeFact(
         ordinal,
         cluster_id=UID,
         node_id=disk.node_id,
         disk_id=disk.disk_id,
-        role="leader" if leading else "follower",
+        role="fenced" if fenced else "leader" if leading else "follower",
         term=group.term,
         leader_id=group.leader if led else 0,
         config_index=group.config_index,
@@ -109,5 +129,6 @@ def _node(cluster: Cluster, ordinal: int, disk: Disk) -> NodeFact:
         operator_epoch=group.epoch,
         feature_level=group.level,
         feature_level_supported=2,
-        ready=led,
+        ready=led and not fenced,
+        fenced="a task" if fenced else None,
     )

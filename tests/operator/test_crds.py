@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
-from everwhen_operator import names
+from everwhen_operator import names, task_status
 from everwhen_operator.build.settings import snake
+from everwhen_operator.model import actions as a
+from everwhen_operator.model import tasks as t
+from everwhen_operator.model.quantities import seconds
 from everwhen_operator.model.spec import parse_spec
+from everwhen_operator.model.tasks import parse_task
 from tests.operator.settings_schema import BEGIN, END, block, camel
 
-CRD: Final = Path(__file__).resolve().parents[2] / "crds" / "graphcluster.yaml"
+ROOT: Final = Path(__file__).resolve().parents[2]
+CRD: Final = ROOT / "crds" / "graphcluster.yaml"
+TASKS: Final = ROOT / "crds" / "graphtask.yaml"
+SAMPLES: Final = sorted((ROOT / "samples" / "tasks").glob("*.yaml"))
 
 
-def schema() -> dict[str, Any]:
-    found = yaml.safe_load(CRD.read_text(encoding="utf-8"))
+def schema(crd: Path = CRD) -> dict[str, Any]:
+    found = yaml.safe_load(crd.read_text(encoding="utf-8"))
     version = found["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert isinstance(version, dict)
     return version
@@ -38,17 +47,38 @@ def test_names_of_settings_go_there_and_back() -> None:
         assert snake(camel(name)) == name
 
 
-def test_names_are_those_the_operator_uses() -> None:
-    found = yaml.safe_load(CRD.read_text(encoding="utf-8"))
-    assert found["metadata"]["name"] == f"{names.PLURAL}.{names.GROUP}"
-    assert found["spec"]["names"]["kind"] == names.KIND
+@pytest.mark.parametrize(
+    ("crd", "kind", "plural"),
+    [(CRD, names.KIND, names.PLURAL), (TASKS, names.TASK_KIND, names.TASK_PLURAL)],
+)
+def test_names_are_those_the_operator_uses(crd: Path, kind: str, plural: str) -> None:
+    found = yaml.safe_load(crd.read_text(encoding="utf-8"))
+    assert found["metadata"]["name"] == f"{plural}.{names.GROUP}"
+    assert found["spec"]["names"]["kind"] == kind
     assert found["spec"]["versions"][0]["name"] == names.VERSION
 
 
-def test_every_field_is_explained() -> None:
+@pytest.mark.parametrize("crd", [CRD, TASKS])
+def test_every_field_is_explained(crd: Path) -> None:
     """Parts of a pod are explained by Kubernetes."""
-    bare = [path for path, field in _fields(schema()["properties"]["spec"], "spec") if not field]
+    spec = schema(crd)["properties"]["spec"]
+    bare = [path for path, field in _fields(spec, "spec") if not field]
     assert bare == []
+
+
+@pytest.mark.parametrize("crd", [CRD, TASKS])
+def test_every_rule_says_what_to_do(crd: Path) -> None:
+    """The messages that people see are tried in ``e2e/test_bad_input.py`` and ``test_bad_tasks``."""
+    rules = list(_rules(schema(crd)))
+    assert rules
+    assert [rule for rule in rules if not rule.get("message")] == []
+
+
+def _rules(field: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(field, dict):
+        yield from field.get("x-kubernetes-validations", ())
+        for inner in field.values():
+            yield from _rules(inner)
 
 
 def _fields(field: dict[str, Any], path: str) -> list[tuple[str, str]]:
@@ -90,3 +120,47 @@ def _defaults(field: dict[str, Any]) -> dict[str, Any]:
 def test_the_sample_is_valid() -> None:
     sample = CRD.parents[1] / "samples" / "graphcluster.yaml"
     parse_spec(yaml.safe_load(sample.read_text(encoding="utf-8"))["spec"])
+
+
+def test_actions_and_phases_are_those_the_operator_knows() -> None:
+    parts = schema(TASKS)["properties"]
+    assert parts["spec"]["properties"]["action"]["enum"] == list(t.ACTIONS)
+    assert parts["status"]["properties"]["phase"]["enum"] == [
+        t.PENDING, t.RUNNING, t.SUCCEEDED, t.FAILED,
+    ]  # fmt: skip
+    assert seconds(parts["spec"]["properties"]["deadline"]["default"]) == t.DEADLINE_SECONDS
+
+
+def test_what_is_written_to_a_task_is_in_its_schema() -> None:
+    made = {"metadata": {"generation": 2}, "status": {}}
+    subject = t.Subject("graph-1", "uid", 2, done=True, result="entry 7")
+    task = t.TaskFact("do", "uid", "9", t.SNAPSHOT, subjects=(subject,))
+    begin = a.BeginTask("why", "do", "uid", "9", (subject,))
+    finish = a.FinishTask("why", "do", "uid", "9", True, "Done", {"leader": "graph-1"})
+    known = schema(TASKS)["properties"]["status"]["properties"]
+    for written in (
+        task_status.begun(made, begin, "cluster", 1.0),
+        task_status.waiting(made, a.Wait("Queued", "behind another"), 1.0),
+        task_status.noted(task, "graph-1", "entry 8"),
+        task_status.finished(made, finish, 1.0),
+        task_status.diagnosed(made, ["it is ill"], [{"pod": "graph-1"}], 1.0),
+    ):
+        assert set(written) <= set(known)
+        for part in ("subjects", "conditions"):
+            for each in written.get(part, ()):
+                assert set(each) <= set(known[part]["items"]["properties"])
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_samples_of_tasks_are_valid(sample: Path) -> None:
+    made = yaml.safe_load(sample.read_text(encoding="utf-8"))
+    known = schema(TASKS)["properties"]["spec"]["properties"]
+    assert made["metadata"]["name"] == sample.stem
+    assert set(made["spec"]) <= set(known)
+    made["metadata"] |= {"uid": "uid", "resourceVersion": "1"}
+    assert parse_task(made).problem == ""
+
+
+def test_there_is_a_sample_of_every_action() -> None:
+    found = {yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["action"] for path in SAMPLES}
+    assert found == set(t.ACTIONS)

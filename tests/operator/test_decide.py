@@ -201,6 +201,7 @@ def test_row(name: str) -> None:
 def test_every_action_has_a_row() -> None:
     wanted = {a.NodeAction, a.Action}
     every = {kind for kind in vars(a).values() if isinstance(kind, type)} - wanted - {a.Decision}
+    every = {kind for kind in every if not issubclass(kind, a.TaskAction)}
     assert every - {kind for _, kind, _ in CASES.values()} - {type(None)} == {
         kind for kind in every if kind.__module__ != a.__name__
     }

@@ -25,15 +25,21 @@ from hypothesis.stateful import (
 from everwhen_operator.decide import decide
 from everwhen_operator.decide.memory import noted, with_memory
 from everwhen_operator.model import actions as a
+from everwhen_operator.model import tasks as t
 from everwhen_operator.model.facts import Facts, Memory
 from everwhen_operator.model.spec import ClusterSpec, parse_spec
-from tests.operator.model_cluster import UID, Cluster, Refused
+from tests.operator.model_cluster import UID, Cluster
 from tests.operator.model_observation import observe
+from tests.operator.model_tasks import Refused, Task
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "150"))
 #: looks until everything must be as asked for: each a minute, and a replacement an hour
 LOOKS: Final = 900
 ORDINALS: Final = st.integers(0, 4)
+#: what goes on while a task is worked on; mostly it goes well
+SCRIPT: Final = (
+    "look", "look", "look", "look", "go_on", "kubernetes", "start_pods", "group", "crash", "cut",
+)  # fmt: skip
 
 
 class Operator:
@@ -66,6 +72,7 @@ class Machine(RuleBasedStateMachine):
         self.sizes: dict[str, float] = {}
         #: volumes that failed, of members: more than a minority of them cannot be healed
         self.lost = 0
+        self.asked_tasks = 0
 
     def spec(self) -> ClusterSpec:
         return parse_spec(self.asked)
@@ -106,6 +113,50 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def enlarge(self) -> None:
         self.ask(storage={"size": "30Gi"})
+
+    @rule(
+        action=st.sampled_from(t.ACTIONS),
+        ordinals=st.lists(ORDINALS, max_size=3, unique=True),
+        lift=st.booleans(),
+    )
+    def ask_for_a_task(self, action: str, ordinals: list[int], lift: bool) -> None:
+        """As the schema lets people."""
+        if action in (t.REPLACE, t.FENCE) and not ordinals:
+            return
+        pods = tuple(f"graph-{o}" for o in ordinals)
+        one = action in (t.REPLACE, t.TRANSFER)
+        self.asked_tasks += 1
+        task = Task(
+            f"task-{self.asked_tasks}", action, pods[:1] if one else pods,
+            lift and action == t.FENCE, self.cluster.now,
+        )  # fmt: skip
+        self.cluster.tasks[task.name] = task
+
+    @precondition(lambda self: self.cluster.group is not None and self.cluster.pods)
+    @rule(
+        action=st.sampled_from((t.RESTART, t.REPLACE, t.TRANSFER, t.FENCE)),
+        which=st.integers(0, 4),
+        script=st.lists(st.sampled_from(SCRIPT), min_size=4, max_size=25),
+        ordinal=ORDINALS,
+    )
+    def a_task_while_things_fail(
+        self, action: str, which: int, script: list[str], ordinal: int
+    ) -> None:
+        """One about a pod that is there; what goes on and what fails come in any order."""
+        ordinals = sorted(self.cluster.pods)
+        self.ask_for_a_task(action, [ordinals[which % len(ordinals)]], lift=False)
+        for step in script:
+            if step == "look":
+                self.look_and_act(0)
+                self.cluster.now += 5
+            elif step in ("crash", "cut"):
+                getattr(self, step)(ordinal)
+            else:
+                getattr(self, step)()
+
+    @rule(number=st.integers(1, 9))
+    def withdraw_a_task(self, number: int) -> None:
+        self.cluster.tasks.pop(f"task-{number}", None)
 
     # --- what happens ---
 
@@ -198,7 +249,8 @@ class Machine(RuleBasedStateMachine):
         if isinstance(what, a.Wait):
             return what
         # (the object is read again before anything is done about it)
-        assert not (fresh and self.cluster.spec.paused), what
+        if not isinstance(what, a.FinishTask):
+            assert not (fresh and self.cluster.spec.paused), what
         group = self.cluster.group
         # one or two voters never decide without one of them: they are replaced all the same
         before = self.healthy() and group is not None and len(group.voters) > 2
@@ -237,6 +289,11 @@ class Machine(RuleBasedStateMachine):
             leading = cluster.pod_of(group.leader)
             if leading is not None and cluster.pods[leading].uid == what.uid:
                 assert len(group.voters) == 1, "8: the leader's pod while others vote"
+        if isinstance(what, a.Fence) and what.fenced and fresh and group is not None:
+            fenced = cluster.claims[what.ordinal].disk.node_id
+            rest = [one for one in group.voters if one != fenced]
+            assert any(map(cluster.may_lead, rest)), "nobody is left to lead"
+            assert fenced != group.leader or not cluster.leads, "8: the leader is fenced"
         if isinstance(what, a.RaiseLevel):
             assert what.level <= 2, "9: a level that not every member supports"
 
@@ -262,7 +319,16 @@ class Machine(RuleBasedStateMachine):
             self.ask(version="1.2.0")
         self.ask(maintenance={}, upgrade={})
         self.heal()
+        # what is out of service is brought back by whoever took it out
+        self.cluster.fenced.clear()
+        for task in self.cluster.tasks.values():
+            # those still to come fence nobody
+            if task.action == t.FENCE and task.phase in ("Pending", "Running"):
+                task.lift = True
         self.arrive()
+        open_ = [each for each in self.cluster.tasks.values() if each.finished == 0.0]
+        assert not open_, f"never finished: {open_}"
+        assert len(self.cluster.tasks) <= t.FINISHED_KEPT
 
     def go_on(self) -> None:
         self.cluster.kubernetes()
@@ -278,10 +344,13 @@ class Machine(RuleBasedStateMachine):
             what = self.look_and_act(0)
             self.volumes_never_shrink()
             if isinstance(what, a.Wait):
-                if what.reason in ("Settled", "Hibernated"):
+                if what.reason in ("Settled", "Hibernated") and not self.open_tasks():
                     break
                 self.cluster.now += 60
         self.arrived(what)
+
+    def open_tasks(self) -> bool:
+        return any(task.finished == 0.0 for task in self.cluster.tasks.values())
 
     def arrived(self, what: a.Action | a.Wait | None) -> None:
         cluster, wanted = self.cluster, self.cluster.spec.replicas

@@ -23,6 +23,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - apiGroups: [everwhen.io]
   resources: [graphclusters, graphtasks]
   verbs: [get, list, watch]
+# the oldest finished ones
+- apiGroups: [everwhen.io]
+  resources: [graphtasks]
+  verbs: [delete]
 - apiGroups: [everwhen.io]
   resources: [graphclusters/status, graphtasks/status]
   verbs: [get, patch]

@@ -224,3 +224,9 @@ READS_PENDING_MAX: Final = 10_000
 LOCAL_NODES_MAX: Final = 9
 LOCAL_LOG_FILES: Final = 5
 LOCAL_LOG_BYTES_MAX: Final = 16 << 20
+
+#: warnings and errors that a node remembers for a diagnosis, and the length of each
+PROBLEMS_KEPT: Final = 100
+PROBLEM_CHARS_MAX: Final = 1_000
+#: digests of states in a diagnosis, the newest ones
+DIAGNOSED_DIGESTS_MAX: Final = 16

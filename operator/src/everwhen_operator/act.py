@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from everwhen_operator import names
+from everwhen_operator import names, task_status
+from everwhen_operator.diagnosis import judged
 from everwhen_operator.kube.api import Api, ApiFailed, Object
 from everwhen_operator.kube.secrets import completed, decoded, encoded
 from everwhen_operator.model import actions as a
-from everwhen_operator.nodes import Nodes
+from everwhen_operator.model.tasks import parse_task
+from everwhen_operator.nodes import NodeFailed, Nodes
 from everwhen_operator.observe import Observation
 
 
@@ -142,9 +145,60 @@ class Actor:
         body = {
             "fenced": action.fenced,
             "operatorEpoch": self._epoch(),
-            "reason": f"the annotation {names.ANNOTATION_FENCE}",
+            "reason": action.reason or "an operator asked for it",
         }
         await self._call(seen, action.ordinal, "POST", "/v1/fence", body)
+
+    # --- tasks ---
+
+    async def _begin_task(self, seen: Observation, action: a.BeginTask) -> None:
+        made = seen.tasks[action.task]
+        change = task_status.begun(made, action, seen.facts.uid, seen.facts.now)
+        await self._write_task(seen, action, change)
+
+    async def _finish_task(self, seen: Observation, action: a.FinishTask) -> None:
+        change = task_status.finished(seen.tasks[action.task], action, seen.facts.now)
+        await self._write_task(seen, action, change)
+
+    async def _forget_task(self, seen: Observation, action: a.ForgetTask) -> None:
+        await self._api.delete(
+            names.TASK_KIND, seen.owner.namespace, action.task, uid=action.uid
+        )  # fmt: skip
+
+    async def _take_snapshot(self, seen: Observation, action: a.TakeSnapshot) -> None:
+        body = {"operatorEpoch": self._epoch()}
+        made = await self._call(seen, action.ordinal, "POST", "/v1/snapshot", body)
+        result = f"entry {made.get('index')}, {made.get('bytes')} bytes"
+        pod = names.pod(seen.owner.name, action.ordinal)
+        change = task_status.noted(parse_task(seen.tasks[action.task]), pod, result)
+        await self._write_task(seen, action, change)
+
+    async def _diagnose(self, seen: Observation, action: a.Diagnose) -> None:
+        """A node that does not answer is a finding, no failure."""
+
+        async def ask(ordinal: int) -> tuple[int, Mapping[str, Any] | str]:
+            address = seen.addresses.get(ordinal)
+            if address is None:
+                return ordinal, "there is no such pod, or it has no address yet"
+            try:
+                return ordinal, await self._nodes.diagnose(address, seen.key)
+            except NodeFailed as failed:
+                return ordinal, str(failed)
+
+        answers = dict(await asyncio.gather(*map(ask, action.ordinals)))
+        findings, reports = judged(seen.facts, answers)
+        made = seen.tasks[action.task]
+        change = task_status.diagnosed(made, findings, reports, seen.facts.now)
+        await self._write_task(seen, action, change)
+
+    async def _write_task(self, seen: Observation, action: a.TaskAction, change: Object) -> None:
+        body: Object = {
+            "metadata": {"uid": action.uid, "resourceVersion": action.resource_version},
+            "status": change,
+        }
+        await self._api.patch(
+            names.TASK_KIND, seen.owner.namespace, action.task, body, subresource="status"
+        )
 
     async def _change(
         self,
@@ -163,11 +217,11 @@ class Actor:
 
     async def _call(
         self, seen: Observation, ordinal: int, method: str, path: str, body: Mapping[str, Any]
-    ) -> None:
+    ) -> Mapping[str, Any]:
         address = seen.addresses.get(ordinal)
         if address is None:
             raise ApiFailed(0, "NoAddress", f"pod {ordinal} has no address any more")
-        await self._nodes.call(address, method, path, body, seen.key)
+        return await self._nodes.call(address, method, path, body, seen.key)
 
 
 _Does = Callable[[Actor, Observation, Any], Awaitable[None]]
@@ -189,4 +243,9 @@ _DOES: Final[Mapping[type[a.Action], _Does]] = {
     a.Transfer: Actor._transfer,
     a.RaiseLevel: Actor._raise_level,
     a.Fence: Actor._fence,
+    a.BeginTask: Actor._begin_task,
+    a.FinishTask: Actor._finish_task,
+    a.ForgetTask: Actor._forget_task,
+    a.TakeSnapshot: Actor._take_snapshot,
+    a.Diagnose: Actor._diagnose,
 }

@@ -14,7 +14,7 @@ from everwhen_operator.model import actions as a
 from everwhen_operator.status import text_of
 
 #: too frequent and too harmless to be told of
-QUIET: Final = (a.LabelPod, a.LabelClaim)
+QUIET: Final = (a.LabelPod, a.LabelClaim, a.ForgetTask)
 
 
 class Events:
@@ -25,8 +25,8 @@ class Events:
         self._last: dict[str, tuple[str, str]] = {}
 
     async def began(self, about: Object, action: a.Action, now: float) -> None:
-        """An action begins."""
-        if not isinstance(action, (*QUIET, a.ApplyObjects)):
+        """An action begins; what is only written to a task is told when it is done."""
+        if not isinstance(action, (*QUIET, a.ApplyObjects, a.TaskAction)):
             await self.tell(about, type(action).__name__, action.why, now)
 
     async def ended(self, about: Object, action: a.Action, now: float, failure: str = "") -> None:
@@ -34,6 +34,10 @@ class Events:
         if failure:
             reason = f"{type(action).__name__}Failed"
             await self.tell(about, reason, failure, now, kind="Warning")
+        elif isinstance(action, a.FinishTask):
+            kind = "Normal" if action.succeeded else "Warning"
+            reason = "TaskSucceeded" if action.succeeded else f"Task{action.reason}"
+            await self.tell(about, reason, action.why, now, kind=kind)
         elif not isinstance(action, QUIET):
             await self.tell(about, f"{type(action).__name__}Done", action.why, now)
 

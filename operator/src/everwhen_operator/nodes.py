@@ -15,6 +15,7 @@ from everwhen_operator.model.facts import MemberFact, NodeFact
 _STATUS_SECONDS: Final = 1.0
 #: a promotion waits for its learner, a transfer for its election
 _CALL_SECONDS: Final = 15.0
+_DIAGNOSE_SECONDS: Final = 5.0
 _SECRET_HEADER: Final = "X-Everwhen-Secret"  # noqa: S105 - a name
 _EPOCH_REFUSED: Final = 412
 
@@ -41,6 +42,12 @@ class Nodes(Protocol):
         :raises NodeFailed: it does not answer in time.
         """
 
+    async def diagnose(self, address: str, secret: str) -> Mapping[str, Any]:
+        """``GET /v1/diagnose``.
+
+        :raises NodeFailed: it does not answer in time.
+        """
+
     async def call(
         self, address: str, method: str, path: str, body: Mapping[str, Any], secret: str
     ) -> Mapping[str, Any]:
@@ -61,6 +68,12 @@ class HttpNodes:
         headers = {_SECRET_HEADER: secret}
         url = f"{_url(address)}/v1/status"
         return await self._send("GET", url, None, headers, _STATUS_SECONDS)
+
+    async def diagnose(self, address: str, secret: str) -> Mapping[str, Any]:
+        """See ``Nodes``."""
+        headers = {_SECRET_HEADER: secret}
+        url = f"{_url(address)}/v1/diagnose"
+        return await self._send("GET", url, None, headers, _DIAGNOSE_SECONDS)
 
     async def call(
         self, address: str, method: str, path: str, body: Mapping[str, Any], secret: str

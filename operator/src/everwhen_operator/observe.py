@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Final
 
 from everwhen_operator import names
@@ -24,7 +23,9 @@ from everwhen_operator.model.facts import (
     PodFact,
     SetFact,
 )
+from everwhen_operator.model.quantities import moment
 from everwhen_operator.model.spec import ClusterSpec, SpecInvalid, parse_spec
+from everwhen_operator.model.tasks import parse_task
 from everwhen_operator.nodes import NodeFailed, Nodes, node_fact
 
 _MONITORS: Final = "/apis/monitoring.coreos.com/v1"
@@ -45,6 +46,8 @@ class Observation:
     key: str
     monitors: bool = False
     troubles: Mapping[int, str] = field(default_factory=dict)
+    #: GraphTask objects by name
+    tasks: Mapping[str, Object] = field(default_factory=dict)
 
 
 class Observer:
@@ -67,6 +70,7 @@ class Observer:
             return None
         owner = Owner(name, namespace, made["metadata"]["uid"])
         live, pods, claims, secret = await self._objects(owner)
+        tasks = await self.tasks(namespace, name)
         facts = _from_object(made, name, namespace, memory)
         addresses = {
             ordinal: ip for ordinal, pod in pods.items() if (ip := pod["status"].get("podIP"))
@@ -82,6 +86,7 @@ class Observer:
             pods={ordinal: _pod_fact(ordinal, pod) for ordinal, pod in pods.items()},
             claims={ordinal: _claim_fact(ordinal, claim) for ordinal, claim in claims.items()},
             nodes=nodes,
+            tasks=tuple(map(parse_task, tasks)),
         )
         monitors = await self._has_monitors()
         wanted: dict[str, Object] = {}
@@ -99,7 +104,14 @@ class Observer:
             key,
             monitors,
             troubles,
+            {task["metadata"]["name"]: task for task in tasks},
         )
+
+    async def tasks(self, namespace: str, name: str) -> list[Object]:
+        """The GraphTask objects of a cluster, the oldest first."""
+        found = await self._api.list(names.TASK_KIND, namespace)
+        own = [task for task in found if (task.get("spec") or {}).get("cluster") == name]
+        return sorted(own, key=lambda task: _age_of(task["metadata"]))
 
     async def _objects(
         self, owner: Owner
@@ -201,6 +213,10 @@ def _from_object(made: Object, name: str, namespace: str, memory: Memory) -> Fac
     )
 
 
+def _age_of(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    return (metadata.get("creationTimestamp") or "", metadata["name"])
+
+
 def _by_ordinal(items: list[Object], prefix: str) -> dict[int, Object]:
     found = {}
     for item in items:
@@ -208,11 +224,6 @@ def _by_ordinal(items: list[Object], prefix: str) -> dict[int, Object]:
         if number.isdecimal():
             found[int(number)] = item
     return dict(sorted(found.items()))
-
-
-def moment(text: str | None) -> float:
-    """A time of Kubernetes in seconds; 0 for none."""
-    return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
 def _set_fact(live: Object | None) -> SetFact | None:

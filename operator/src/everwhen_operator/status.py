@@ -59,7 +59,7 @@ def status_of(
         "operatorEpoch": epoch,
         "members": [_member(facts, group, ordinal) for ordinal in sorted(facts.pods)],
         "phase": _phase(facts, decision, group),
-        "blockedBy": [{"reason": w.reason, "message": w.message} for w in _awaited(decision)],
+        "blockedBy": [{"reason": w.reason, "message": _said(w)} for w in _awaited(decision)],
     }
     if leader is not None:
         found |= {
@@ -78,6 +78,10 @@ def status_of(
 
 def _awaited(decision: Decision) -> list[Wait]:
     return [wait for wait in decision.blocked_by if wait.reason != "Settled"]
+
+
+def _said(wait: Wait) -> str:
+    return f"task {wait.task}: {wait.message}" if wait.task else wait.message
 
 
 def _member(facts: Facts, group: Group | Wait, ordinal: int) -> Object:

@@ -45,6 +45,11 @@ def _registry(wake: Wake, access: Access) -> kopf.OperatorRegistry:
         if namespace and name:
             wake((namespace, name))
 
+    async def task_changed(namespace: str | None, spec: kopf.Spec, **_: Any) -> None:
+        name = spec.get("cluster")
+        if namespace and isinstance(name, str):
+            wake((namespace, name))
+
     async def child_changed(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
         name = labels.get(names.LABEL_INSTANCE)
         if namespace and name:
@@ -52,6 +57,7 @@ def _registry(wake: Wake, access: Access) -> kopf.OperatorRegistry:
 
     kopf.on.login(registry=registry)(login)
     kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)(cluster_changed)
+    kopf.on.event(names.GROUP, names.VERSION, names.TASK_PLURAL, registry=registry)(task_changed)
     for kind in _CHILDREN:
         base, plural = KINDS[kind]
         group = base.removeprefix("/apis/").split("/")[0] if base != "/api/v1" else ""

@@ -19,11 +19,12 @@ from everwhen_operator.kube.api import Api, ApiFailed, Object
 from everwhen_operator.lease import Lease
 from everwhen_operator.logs import log
 from everwhen_operator.metrics import Metrics
-from everwhen_operator.model.actions import Action, Decision, Wait
+from everwhen_operator.model.actions import Action, Decision, TaskAction, Wait
 from everwhen_operator.model.facts import Facts, Memory
 from everwhen_operator.nodes import NodeFailed
 from everwhen_operator.observe import Observation, Observer
 from everwhen_operator.status import matters, status_of
+from everwhen_operator.task_reports import TaskReports, until_next
 
 Key = tuple[str, str]
 #: what happens at once is looked at once
@@ -61,6 +62,7 @@ class Reconciler:
         self._lease = lease
         self._metrics = metrics
         self._events = Events(api)
+        self._tasks = TaskReports(api, observer)
 
     async def step(self, key: Key, cluster: Cluster) -> float | None:
         """Seconds until the next look; None: the object is gone."""
@@ -70,7 +72,7 @@ class Reconciler:
                 seen = await self._observer.observe(namespace, name, cluster.memory)
                 if seen is None:
                     self._metrics.ready.remove(namespace, name)
-                    return None
+                    return await self._tasks.without_cluster(namespace, name)
                 cluster.memory = seen.facts.memory
                 decision = decide(seen.facts)
                 return await self._follow(key, cluster, seen, decision)
@@ -92,6 +94,7 @@ class Reconciler:
         if isinstance(what, Wait):
             cluster.failure, cluster.failures = "", 0
             await self._report(cluster, seen, decision)
+            await self._tasks.report(seen, decision)
             if what.reason != cluster.last_wait:
                 cluster.last_wait = what.reason
                 log(
@@ -101,17 +104,20 @@ class Reconciler:
                     reason=what.reason,
                     message=what.message,
                 )
-            return IDLE_SECONDS if what.reason in _SLOW else PROGRESS_SECONDS
+            idle = IDLE_SECONDS if what.reason in _SLOW else PROGRESS_SECONDS
+            return min(idle, until_next(seen.facts, what))
         cluster.last_wait = ""
         again, cluster.last_action = what == cluster.last_action, what
-        if not isinstance(what, QUIET):
+        if not isinstance(what, (*QUIET, TaskAction)):
             await self._report(cluster, seen, decision)
-        await self._events.began(seen.object, what, seen.facts.now)
+        about = seen.tasks[what.task] if isinstance(what, TaskAction) else seen.object
+        await self._events.began(about, what, seen.facts.now)
         failure = await self._act(key, cluster, seen, what)
-        await self._events.ended(seen.object, what, time.time(), failure)
+        await self._events.ended(about, what, time.time(), failure)
         cluster.failure = failure
         if failure:
             await self._report(cluster, seen, decision)
+            await self._tasks.report(seen, decision, failure)
             return self._back_off(cluster)
         if not again:
             cluster.failures = 0

@@ -8,7 +8,9 @@ import logging
 
 import pytest
 
+from everwhen.limits import PROBLEM_CHARS_MAX, PROBLEMS_KEPT
 from everwhen.server.logging import configure, logger
+from everwhen.server.problems import RECENT
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +86,25 @@ def test_secrets_are_hidden():
     (line,) = lines(stream)
     assert "abc" not in line
     assert json.loads(line)["password"] == "(hidden)"
+
+
+def test_the_last_problems_are_remembered_without_statements():
+    configure("info", "json", io.StringIO())
+    logger("http").info("fine")
+    logger("query").warning("slow_query", statement="MATCH (n:Secret) RETURN n")
+    logger("storage").warning("disk_slow", password="x", seconds=3)
+    for number in range(PROBLEMS_KEPT):
+        logger("http").error("bad", number=number, text="x" * 2_000)
+    found = RECENT.lines()
+    assert len(found) == PROBLEMS_KEPT
+    assert all(len(line) <= PROBLEM_CHARS_MAX for line in found)
+    assert '"number": 0' in found[0]
+
+
+def test_what_is_remembered_hides_secrets():
+    configure("info", "text", Terminal())
+    logger("query").warning("slow_query", statement="MATCH (n:Secret) RETURN n")
+    logger("storage").warning("disk_slow", password="x", seconds=3)
+    event = json.loads(RECENT.lines()[-1])
+    assert (event["event"], event["password"], event["seconds"]) == ("disk_slow", "(hidden)", 3)
+    assert not any("MATCH" in line for line in RECENT.lines())

@@ -123,6 +123,10 @@ class Administration:
         """A copy of the record, on the node that is asked."""
         return self._change("POST", "/v1/snapshot")
 
+    def diagnose(self) -> _Answer:
+        """What may be wrong with the node that is asked."""
+        return self._client.admin.request("GET", "/v1/diagnose")
+
     def fence(self) -> _Answer:
         """Out of service, or back into it: the node that is asked."""
         if self._options.lift:
@@ -183,6 +187,7 @@ _VERBS: Final[
     ),
     "remove": ("demote and remove a member that does not lead", _MEMBER, Administration.remove),
     "transfer": ("hand leadership to a voter", _MEMBER, Administration.transfer),
+    "diagnose": ("status, last warnings and digests of a node", {}, Administration.diagnose),
     "snapshot": ("copy the record of the node that is asked", {}, Administration.snapshot),
     "fence": (
         "take the node that is asked out of service",

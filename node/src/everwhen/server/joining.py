@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import aiohttp
@@ -24,6 +24,7 @@ from everwhen.runtime.replica.peers import PATH as PEER_PATH
 from everwhen.server import discovery
 from everwhen.server.http.answers import error_response, json_response
 from everwhen.server.logging import logger
+from everwhen.server.problems import RECENT
 from everwhen.server.secrets import need_secret
 from everwhen.server.tls import Tls
 from everwhen.settings import Settings
@@ -153,6 +154,7 @@ class Joining:
                 web.get("/livez", _livez),
                 web.get("/readyz", self._readyz),
                 web.get("/v1/status", self._status),
+                web.get("/v1/diagnose", self._diagnose),
                 web.post("/v1/bootstrap", self._bootstrap),
             ]
         )
@@ -162,18 +164,25 @@ class Joining:
         return web.Response(status=503, text="waiting to be admitted to a cluster\n")
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
-        return json_response(
-            {
-                "version": VERSION,
-                "clusterId": None,
-                "nodeId": None,
-                "name": self._settings.node.name,
-                "role": "joining",
-                "diskId": str(self._meta.disk_id),
-                "addresses": self._addresses,
-                "featureLevel": FEATURE_LEVEL,
-            }
-        )
+        return json_response(self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "clusterId": None,
+            "nodeId": None,
+            "name": self._settings.node.name,
+            "role": "joining",
+            "diskId": str(self._meta.disk_id),
+            "addresses": self._addresses,
+            "featureLevel": FEATURE_LEVEL,
+        }
+
+    async def _diagnose(self, request: web.Request) -> web.StreamResponse:
+        """What it says of itself; the lines of its log are for who knows the secret."""
+        need_secret(request.headers, self._secret)
+        found = {"status": self._facts(), "problems": RECENT.lines(), "digests": {}}
+        return json_response(found)
 
     async def _bootstrap(self, request: web.Request) -> web.StreamResponse:
         """Found a cluster here; once, and only on an empty node. Whoever names the data directory

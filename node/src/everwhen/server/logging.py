@@ -14,6 +14,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from everwhen.server.problems import RECENT
+
 _SECRET: Final = frozenset({"authorization", "credentials", "password", "secret", "token"})
 
 Event = MutableMapping[str, Any]
@@ -30,23 +32,24 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _hide_secrets,
     ]
-    ending: list[structlog.types.Processor]
-    if as_text:
-        ending = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
-    else:
-        ending = [
-            structlog.processors.format_exc_info,
-            structlog.processors.EventRenamer("event"),
-            structlog.processors.JSONRenderer(default=str),
-        ]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
-    )
+    as_lines: list[structlog.types.Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("event"),
+        structlog.processors.JSONRenderer(default=str),
+    ]
+
+    def formatter_of(ending: list[structlog.types.Processor]) -> logging.Formatter:
+        return structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
+    colours = structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    handler.setFormatter(formatter_of([colours] if as_text else as_lines))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    RECENT.setFormatter(formatter_of(as_lines))
+    root.handlers[:] = [handler, RECENT]
     root.setLevel(number)
     structlog.configure(
         processors=[

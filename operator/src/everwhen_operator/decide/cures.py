@@ -163,5 +163,10 @@ def fence(facts: Facts) -> Action | None:
         wanted = names.pod(facts.name, ordinal) in listed
         if wanted != (node.fenced is not None):
             verb = "out of" if wanted else "back in"
-            return Fence(f"{names.pod(facts.name, ordinal)} {verb} service", ordinal, wanted)
+            return Fence(
+                f"{names.pod(facts.name, ordinal)} {verb} service",
+                ordinal,
+                wanted,
+                f"the annotation {names.ANNOTATION_FENCE}",
+            )
     return None

@@ -3,6 +3,7 @@ it, each finished before the next."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from everwhen_operator import names
@@ -212,21 +213,39 @@ def retire_pods(facts: Facts, group: Group, spec: ClusterSpec) -> Action | Wait 
     return Wait("PodsEnding", f"{ending} stops", soft=True) if ending else None
 
 
+def may_lead(facts: Facts, group: Group, node_id: int, *, stay: int) -> bool:
+    """A voter that serves, stays, and answers statements."""
+    ordinal = group.ordinals.get(node_id)
+    pod = None if ordinal is None else facts.pods.get(ordinal)
+    return (
+        node_id in group.voters
+        and pod is not None
+        and pod.ordinal < stay
+        and pod.ready
+        and not pod.deleting
+        and group.serves(node_id)
+        and group.answers[node_id].fenced is None
+    )
+
+
 def best_successor(
-    facts: Facts, group: Group, *, stay: int, revision: str | None = None
+    facts: Facts,
+    group: Group,
+    *,
+    stay: int,
+    revision: str | None = None,
+    besides: Collection[int] = (),
 ) -> int | None:
-    """The voter furthest along that serves, stays, and runs what is asked for."""
+    """The voter furthest along that may lead and runs what is asked for; none of ``besides``,
+    which are ordinals."""
     found: list[tuple[int, int]] = []
     for node_id in group.voters:
-        ordinal = group.ordinals.get(node_id)
-        pod = None if ordinal is None else facts.pods.get(ordinal)
-        if pod is None or pod.ordinal >= stay or not pod.ready or pod.deleting:
+        if node_id == group.leader.node_id or not may_lead(facts, group, node_id, stay=stay):
             continue
-        if node_id == group.leader.node_id or not group.serves(node_id):
+        ordinal = group.ordinals[node_id]
+        if ordinal is None or ordinal in besides:
             continue
-        if group.answers[node_id].fenced is not None:
-            continue
-        if revision is not None and pod.revision != revision:
+        if revision is not None and facts.pods[ordinal].revision != revision:
             continue
         found.append((-(group.members[node_id].lag or 0), node_id))
     return max(found)[1] if found else None

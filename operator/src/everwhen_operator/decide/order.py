@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from everwhen_operator.decide import birth, cures, membership, roll
+from everwhen_operator.decide import birth, cures, membership, roll, tasks
 from everwhen_operator.decide.group import Group, group_of
 from everwhen_operator.model.actions import Action, Decision, Wait
 from everwhen_operator.model.facts import Facts
@@ -16,7 +16,9 @@ GroupRule = Callable[[Facts, Group, ClusterSpec], Action | Wait | None]
 
 #: in any health
 ALWAYS: Final[tuple[Rule, ...]] = (
+    tasks.expire,
     cures.leave_alone,
+    tasks.forget,
     cures.refuse_foreign_claims,
     cures.grow_claims,
     cures.recreate_set,
@@ -25,6 +27,7 @@ ALWAYS: Final[tuple[Rule, ...]] = (
     cures.label_pods,
     cures.label_claims,
     cures.fence,
+    tasks.in_any_health,
     birth.hibernate,
     birth.wake,
     birth.latch,
@@ -37,10 +40,12 @@ WITH_QUORUM: Final[tuple[GroupRule, ...]] = (
     membership.free_lost_machines,
     membership.discard_left_over,
     membership.grow,
+    tasks.change,
     roll.roll,
     roll.finalize,
     membership.shrink,
     membership.retire_pods,
+    tasks.restart,
 )
 SETTLED: Final = Wait("Settled", "everything is as asked for")
 
@@ -59,7 +64,7 @@ def decide(facts: Facts) -> Decision:
     if isinstance(found, Wait):
         blocked.insert(0, found)
     if found is None:
-        found = blocked[0] if blocked else SETTLED
+        found = next((wait for wait in blocked if not wait.task), SETTLED)
     return Decision(found, tuple(blocked))
 
 

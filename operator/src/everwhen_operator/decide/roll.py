@@ -11,19 +11,22 @@ from everwhen_operator.model.facts import Facts, PodFact
 from everwhen_operator.model.spec import ClusterSpec
 
 
-def _staying(facts: Facts, spec: ClusterSpec) -> list[PodFact]:
+def staying(facts: Facts, spec: ClusterSpec) -> list[PodFact]:
     """Pods beyond what is asked for leave as they are."""
     return [pod for pod in facts.pods.values() if pod.ordinal < spec.replicas]
 
 
 def outdated(facts: Facts, spec: ClusterSpec) -> list[PodFact]:
     """Pods that are not what is asked for."""
-    return [pod for pod in _staying(facts, spec) if pod.revision != facts.revision]
+    return [pod for pod in staying(facts, spec) if pod.revision != facts.revision]
 
 
-def _gate(facts: Facts, group: Group, spec: ClusterSpec, subject: PodFact) -> Wait | None:
-    """Whether the others carry the cluster while this pod is away."""
-    for pod in _staying(facts, spec):
+def gate(
+    facts: Facts, group: Group, spec: ClusterSpec, subject: PodFact, *, own_lag: bool = True
+) -> Wait | None:
+    """Whether the others carry the cluster while this pod is away. ``own_lag``: it must keep up
+    itself."""
+    for pod in staying(facts, spec):
         if pod.deleting:
             return Wait("PodStopping", f"{pod.name} is stopping")
         if pod.name == subject.name:
@@ -33,12 +36,14 @@ def _gate(facts: Facts, group: Group, spec: ClusterSpec, subject: PodFact) -> Wa
         settled = facts.now - pod.ready_since
         if pod.revision == facts.revision and settled < spec.upgrade.min_ready_seconds:
             return Wait("Settling", f"{pod.name} is ready for {settled:.0f} s")
+    holder = group.holder(subject.ordinal)
     for node_id in group.voters:
+        if node_id == holder and not own_lag:
+            continue
         lag = group.members[node_id].lag
         if lag is None or lag > spec.upgrade.max_lag:
             return Wait("VoterLagging", f"node {node_id} is {lag} entries behind")
     whole = all(map(group.serves, group.voters))
-    holder = group.holder(subject.ordinal)
     if holder is not None and holder in group.voters and not group.quorum_without(holder):
         # one or two voters never decide without one of them: then all must be well
         if len(group.voters) > 2 or not whole:
@@ -46,28 +51,29 @@ def _gate(facts: Facts, group: Group, spec: ClusterSpec, subject: PodFact) -> Wa
     return None
 
 
+def rank(group: Group, pod: PodFact) -> tuple[int, int, int]:
+    """Who goes first: learners, then followers, the furthest behind first, the leader last."""
+    node_id = group.holder(pod.ordinal)
+    leads = node_id == group.leader.node_id
+    votes = node_id in group.voters
+    lag = group.members[node_id].lag or 0 if node_id is not None else 0
+    return (2 if leads else 1 if votes else 0, -lag, -pod.ordinal)
+
+
 def roll(facts: Facts, group: Group, spec: ClusterSpec) -> Action | Wait | None:
     """One pod, or the step before it."""
     old = outdated(facts, spec)
     if not old:
         return None
-    updated = len(_staying(facts, spec)) - len(old)
+    updated = len(staying(facts, spec)) - len(old)
     if spec.upgrade.pause:
         return Wait("UpgradePaused", f"{len(old)} pods wait: spec.upgrade.pause", soft=True)
     if spec.upgrade.canary and updated >= spec.upgrade.canary:
         return Wait(
             "Canary", f"{updated} pods are new, {len(old)} wait: spec.upgrade.canary", soft=True
         )
-
-    def rank(pod: PodFact) -> tuple[int, int, int]:
-        node_id = group.holder(pod.ordinal)
-        leads = node_id == group.leader.node_id
-        votes = node_id in group.voters
-        lag = group.members[node_id].lag or 0 if node_id is not None else 0
-        return (2 if leads else 1 if votes else 0, -lag, -pod.ordinal)
-
-    subject = min(old, key=rank)
-    blocked = _gate(facts, group, spec, subject)
+    subject = min(old, key=lambda pod: rank(group, pod))
+    blocked = gate(facts, group, spec, subject)
     if blocked is not None:
         return blocked
     node_id = group.holder(subject.ordinal)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from everwhen_operator.model.tasks import Subject
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -160,15 +162,63 @@ class Fence(Action):
 
     ordinal: int
     fenced: bool
+    #: what the node tells whoever asks it
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAction(Action):
+    """Written to a task, if it is still as it was seen."""
+
+    task: str
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class BeginTask(TaskAction):
+    """Note what it is about; from then on it cannot change."""
+
+    subjects: tuple[Subject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FinishTask(TaskAction):
+    """It is over, well or not. ``reason`` is one word for conditions."""
+
+    succeeded: bool
+    reason: str
+    result: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetTask(TaskAction):
+    """Delete a task that finished long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot(TaskAction):
+    """Have a node copy its record, and note what came of it."""
+
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnose(TaskAction):
+    """Ask every node for all it knows of itself, and judge it."""
+
+    ordinals: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do now. ``reason`` is one word for conditions; ``soft``: later rules may act."""
+    """Nothing to do now. ``reason`` is one word for conditions; ``soft``: later rules may act.
+    ``task``: what waits is that task, not the cluster."""
 
     reason: str
     message: str
     soft: bool = False
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)

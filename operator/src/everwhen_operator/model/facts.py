@@ -8,6 +8,7 @@ from typing import Final
 
 from everwhen_operator import names
 from everwhen_operator.model.spec import ClusterSpec
+from everwhen_operator.model.tasks import TaskFact
 
 #: an answer older than this decides nothing
 STALE_SECONDS: Final = 5.0
@@ -146,6 +147,8 @@ class Facts:
     claims: Mapping[int, ClaimFact] = field(default_factory=dict)
     #: answers by ordinal; a node that did not answer is absent
     nodes: Mapping[int, NodeFact] = field(default_factory=dict)
+    #: of this cluster, the oldest first
+    tasks: tuple[TaskFact, ...] = ()
     memory: Memory = Memory()
 
     @property

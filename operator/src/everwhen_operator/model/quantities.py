@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Final
 
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -46,3 +47,8 @@ def amount(text: str) -> float:
     if match is None:
         raise ValueError(f"{text!r} is no amount; write for instance 500m, 2Gi or 20Gi")
     return float(match[1]) * _FACTORS[match[2]]
+
+
+def moment(text: str | None) -> float:
+    """A time of Kubernetes in seconds; 0 for none."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0

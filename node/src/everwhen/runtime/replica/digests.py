@@ -89,9 +89,13 @@ class DigestExchange:
         self._reported = 0
         requests.handle(Verb.DIGESTS, self._on_asked)
 
-    async def _on_asked(self, sender: int, body: bytes) -> bytes:
+    def newest(self, count: int) -> Digests:
+        """This node's last ones."""
         own = self._own()
-        return _ENCODER.encode({index: own[index] for index in sorted(own)[-_ANSWER_MAX:]})
+        return {index: own[index] for index in sorted(own)[-count:]}
+
+    async def _on_asked(self, sender: int, body: bytes) -> bytes:
+        return _ENCODER.encode(self.newest(_ANSWER_MAX))
 
     async def run(self) -> None:
         """Until cancelled."""

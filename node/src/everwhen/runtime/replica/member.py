@@ -119,7 +119,7 @@ class Member:
         )
         self.replica = self._make_replica(random, threads)
         self.fence = Fence(disk, directory.root, threads, self.replica)
-        self._digests = DigestExchange(
+        self.digests = DigestExchange(
             meta.node_id,
             self.requests,
             lambda: machine.digests,
@@ -291,7 +291,7 @@ class Member:
                 self.replica.core.campaign()
             group.create_task(self._transport.run(self))
             group.create_task(self._describe())
-            group.create_task(self._digests.run())
+            group.create_task(self.digests.run())
             if self.promote_when_ready:
                 group.create_task(self._ask_for_vote())
             await self.replica.run()

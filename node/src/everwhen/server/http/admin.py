@@ -7,12 +7,15 @@ from typing import Any
 from aiohttp import web
 
 from everwhen.codec.cluster import FEATURE_LEVEL
+from everwhen.limits import DIAGNOSED_DIGESTS_MAX
 from everwhen.model.moments import micros_text
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.runtime.node import Node
 from everwhen.server.http import cluster, door_of
 from everwhen.server.http.answers import json_response
 from everwhen.server.http.openapi import document
+from everwhen.server.problems import RECENT
+from everwhen.server.secrets import need_secret
 from everwhen.version import COMPATIBLE, VERSION
 
 
@@ -117,6 +120,20 @@ def _role(node: Node) -> str:
 async def status(request: web.Request) -> web.StreamResponse:
     """What this node is and does."""
     return json_response(status_of(request))
+
+
+async def diagnose(request: web.Request) -> web.StreamResponse:
+    """``GET /v1/diagnose``: all of the status, the last warnings, and digests of what was computed
+    lately, by which nodes can be compared. Only for who knows the cluster's secret."""
+    need_secret(request.headers, door_of(request).secret)
+    digests = door_of(request).node.member.digests.newest(DIAGNOSED_DIGESTS_MAX)
+    return json_response(
+        {
+            "status": status_of(request),
+            "problems": RECENT.lines(),
+            "digests": {str(index): digest.hex() for index, digest in digests.items()},
+        }
+    )
 
 
 async def openapi(request: web.Request) -> web.StreamResponse:

@@ -59,7 +59,9 @@ _OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/metrics", "/openapi.json"})
 #: where statements go; one of them changes a password that must be changed
 _STATEMENTS = "/db/"
 #: answered to who knows the cluster's secret
-_ADMINISTRATION = frozenset({"/v1/status", *(each.path for each in cluster.routes())})
+_ADMINISTRATION = frozenset(
+    {"/v1/status", "/v1/diagnose", *(each.path for each in cluster.routes())}
+)
 
 
 def routes() -> list[web.RouteDef]:
@@ -71,6 +73,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/metrics", admin.metrics),
         web.get("/openapi.json", admin.openapi),
         web.get("/v1/status", admin.status),
+        web.get("/v1/diagnose", admin.diagnose),
         *cluster.routes(),
         web.post("/db/{database}/query/v2", query.auto_commit),
         web.post("/db/{database}/query/v2/tx", transactions.begin),

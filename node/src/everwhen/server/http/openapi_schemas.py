@@ -187,6 +187,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
         "additionalProperties": True,
     },
+    "Diagnosis": _object(
+        "status problems digests",
+        status=ref("Status"),
+        problems=_list(_text("a line of the log, a warning or worse")),
+        digests={
+            "type": "object",
+            "description": "index of a log entry -> digest of the state after it",
+            "additionalProperties": {"type": "string"},
+        },
+    ),
     "Config": _object(
         "configHash settings",
         configHash=_text("the same on nodes that are set up alike"),
