@@ -192,6 +192,8 @@ HEARTBEAT_TICKS: Final = 1
 ELECTION_TICKS: Final = 10
 #: a follower that lost the connection to its leader stands for election after 50 to 150 ms
 LEADER_LOST_SECONDS: Final = (0.05, 0.15)
+#: so long a node waits for a leader to appear before it takes consent to go on without a majority
+RECOVERY_WITHOUT_LEADER_SECONDS: Final = 10.0
 #: log entries between two digests that members compare, how many of them each remembers, and the
 #: seconds between two comparisons
 DIGEST_EVERY_ENTRIES: Final = 64

@@ -5,7 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from everwhen.apply.work import Work
-from everwhen.codec.cluster import META_CLUSTER, Cluster, Configuration, Member, encode_cluster
+from everwhen.codec.cluster import (
+    LEVEL_RECOVERY,
+    META_CLUSTER,
+    Cluster,
+    Configuration,
+    Member,
+    encode_cluster,
+)
 from everwhen.codec.keys import meta_key
 from everwhen.errors import (
     MemberExists,
@@ -173,6 +180,24 @@ class Clusters:
             )
         if command.epoch > cluster.operator_epoch:
             self._save(replace(cluster, operator_epoch=command.epoch))
+        return c.Done()
+
+    def recover(self, command: c.RecoverCluster) -> c.Reply:
+        """One member is left, and a new history begins. The feature level becomes one whose builds
+        all know this entry.
+
+        :raises MemberNotFound: the node was never admitted.
+        :raises MembershipRefused: others are in the configuration still.
+        """
+        cluster = self._work.cluster
+        member = replace(self._member(command.node), replaces=0)
+        others = [each for each in cluster.configuration.ids if each != member.id]
+        if others:
+            raise MembershipRefused(f"members {others} are in the configuration still")
+        level = max(cluster.feature_level, LEVEL_RECOVERY)
+        self._save(
+            replace(cluster, members=[member], history_id=command.history_id, feature_level=level)
+        )
         return c.Done()
 
     def _member(self, number: int) -> Member:

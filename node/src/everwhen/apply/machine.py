@@ -204,6 +204,9 @@ class Machine:
     def _raise_epoch(self, command: c.RaiseEpoch) -> c.Reply:
         return self._clusters.raise_epoch(command)
 
+    def _recover(self, command: c.RecoverCluster) -> c.Reply:
+        return self._clusters.recover(command)
+
     def _create_user(self, command: c.CreateUser) -> c.Reply:
         return self._users.create(command)
 
@@ -239,6 +242,7 @@ _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
     c.Configure: Machine._configure,
     c.RaiseFeatureLevel: Machine._raise_feature_level,
     c.RaiseEpoch: Machine._raise_epoch,
+    c.RecoverCluster: Machine._recover,
     c.CreateUser: Machine._create_user,
     c.AlterUser: Machine._alter_user,
     c.DropUser: Machine._drop_user,

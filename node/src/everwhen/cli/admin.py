@@ -133,6 +133,10 @@ class Administration:
             return self._change("POST", "/v1/fence", fenced=False)
         return self._change("POST", "/v1/fence", fenced=True, reason=self._options.reason)
 
+    def recover(self) -> _Answer:
+        """The node that is asked goes on alone."""
+        return self._change("POST", "/v1/recover", acceptDataLoss=self._options.token)
+
     def feature_level(self) -> _Answer:
         """See it, or raise it."""
         if self._options.level is not None:
@@ -196,6 +200,11 @@ _VERBS: Final[
             "--lift": {"action": "store_true", "help": "back into service"},
         },
         Administration.fence,
+    ),
+    "recover": (
+        "a majority of the voters is lost for ever: the node that is asked goes on alone",
+        {"token": {"metavar": "TOKEN", "help": "recoveryToken of that node's status"}},
+        Administration.recover,
     ),
     "feature-level": (
         "see the feature level, or raise it",

@@ -21,6 +21,8 @@ FEATURE_LEVEL: Final = 3
 LEVEL_USERS: Final = 2
 #: the level from which on there are vector indexes
 LEVEL_VECTORS: Final = 3
+#: the level from which on a log may say that a lost majority was given up
+LEVEL_RECOVERY: Final = 3
 #: META name of the value
 META_CLUSTER: Final = "cluster"
 

@@ -95,6 +95,18 @@ class Changer:
         self._tracker = tracker
         self._last_index = last_index
 
+    def changed(self, change: ConfChangeV2) -> tuple[Config, ProgressMap]:
+        """What a membership entry leads to.
+
+        :raises ChangeRefused: it breaks a rule.
+        """
+        auto_leave, joint = change.enter_joint()
+        if change.leaves_joint:
+            return self.leave_joint()
+        if joint:
+            return self.enter_joint(change.changes, auto_leave=auto_leave)
+        return self.simple(change.changes)
+
     def enter_joint(
         self, changes: Sequence[Change], *, auto_leave: bool
     ) -> tuple[Config, ProgressMap]:

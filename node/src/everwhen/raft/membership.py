@@ -21,14 +21,7 @@ def apply_conf_change(raft: Raft, change: ConfChangeV2) -> ConfState:
     :raises ChangeRefused: it breaks a rule; the caller must not have let it in.
     """
     changer = Changer(raft.tracker, raft.log.last_index())
-    auto_leave, joint = change.enter_joint()
-    if change.leaves_joint:
-        result = changer.leave_joint()
-    elif joint:
-        result = changer.enter_joint(change.changes, auto_leave=auto_leave)
-    else:
-        result = changer.simple(change.changes)
-    return switch(raft, *result)
+    return switch(raft, *changer.changed(change))
 
 
 def switch(raft: Raft, configuration: Configuration, progress: ProgressMap) -> ConfState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from everwhen.apply.machine import Machine
@@ -55,7 +56,7 @@ def wire(
     facts: ServerFacts,
     *,
     options: DatabaseOptions | None = None,
-    history_id: str = "1",
+    history_id: Callable[[], str] = lambda: "1",
     observer: Observer | None = None,
     queries_max: int = 64,
     waiting_max: int = 10_000,

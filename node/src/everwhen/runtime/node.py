@@ -29,6 +29,7 @@ from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Headroom, Marks
 from everwhen.runtime.replica.log_view import COMMAND_KIND, to_stored
 from everwhen.runtime.replica.member import Description, Member
+from everwhen.runtime.replica.recovery import recover
 from everwhen.runtime.replica.transport import Alone, Transport
 from everwhen.runtime.statements import Observer
 from everwhen.storage.directory import BALLAST_BYTES, DataDirectory, StoreOpener
@@ -141,9 +142,9 @@ class Node:
         state = RecordState.load(directory.store)
         machine = Machine(directory.store, state)
         _found(directory, state, options, ports.random)
+        recover(ports.disk, directory, state.current.cluster, ports.notice)
         _check_reach(directory, machine)
-        headroom = Headroom(options.marks, directory.free_bytes, ports.memory_free)
-        headroom.look()
+        headroom = _headroom(directory, options, ports)
         meta = directory.meta.value
         member = Member(
             directory,
@@ -169,7 +170,7 @@ class Node:
             ports.threads,
             _facts(meta, options, ports.clock),
             options=options.database,
-            history_id=meta.cluster_id.hex[:12],
+            history_id=lambda: member.cluster.history_id or meta.cluster_id.hex[:12],
             observer=observer,
             queries_max=options.queries_max,
             waiting_max=options.queries_waiting_max,
@@ -192,17 +193,17 @@ class Node:
 
     async def run(self, ready: asyncio.Event, stop: asyncio.Event) -> bool:
         """Serve until ``stop`` is set: then what is pending is answered. True if it ended because
-        a snapshot took the place of the record: open the node again.
+        a snapshot took the place of the record, or the node goes on alone: open it again.
 
         :raises Fault: something broke; the process must end.
         """
-        installed = self.member.snapshots.installed
+        reopen = self.member.snapshots.reopen
         try:
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(self.member.run())
                 background = group.create_task(self._background.run())
                 getting_ready = group.create_task(self._get_ready(ready))
-                ending = group.create_task(_either(stop, installed))
+                ending = group.create_task(_either(stop, reopen))
                 try:
                     await ending
                 finally:
@@ -215,7 +216,7 @@ class Node:
                     running.cancel()
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
-        return installed.is_set() and not stop.is_set()
+        return reopen.is_set() and not stop.is_set()
 
     async def _get_ready(self, ready: asyncio.Event) -> None:
         """Everything that was committed before is applied, and large transactions of sessions that
@@ -247,6 +248,12 @@ async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
+
+
+def _headroom(directory: DataDirectory, options: NodeOptions, ports: Ports) -> Headroom:
+    headroom = Headroom(options.marks, directory.free_bytes, ports.memory_free)
+    headroom.look()
+    return headroom
 
 
 def _facts(meta: Meta, options: NodeOptions, clock: Clock) -> ServerFacts:

@@ -33,7 +33,7 @@ class Service:
         database: Database,
         consensus: Consensus,
         threads: Threads,
-        history_id: str,
+        history_id: Callable[[], str],
         *,
         queries_max: int,
         waiting_max: int,
@@ -58,14 +58,14 @@ class Service:
 
     def bookmark(self, version: int) -> str:
         """A token for "at least this version of this history"."""
-        return bookmark_of(version, self._history_id)
+        return bookmark_of(version, self._history_id())
 
     def bookmark_version(self, bookmarks: list[str]) -> int:
         """The newest version among bookmarks, 0 for none.
 
         :raises BookmarkInvalid: malformed, or of another history.
         """
-        return version_of(bookmarks, self._history_id)
+        return version_of(bookmarks, self._history_id())
 
     # --- transactions ---
 

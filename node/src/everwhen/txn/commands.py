@@ -291,6 +291,15 @@ class RaiseEpoch(msgspec.Struct, frozen=True, array_like=True, tag_field="kind",
     epoch: int
 
 
+class RecoverCluster(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=48):
+    """A node that lost the majority for ever goes on alone, in a new history. Written by that node
+    into its own log, after the entries that make it the only voter (``replica.recovery``)."""
+
+    format: int
+    history_id: str
+    node: int
+
+
 Command = (
     Commit
     | BeginChunks
@@ -311,6 +320,7 @@ Command = (
     | Configure
     | RaiseFeatureLevel
     | RaiseEpoch
+    | RecoverCluster
     | CreateUser
     | AlterUser
     | DropUser

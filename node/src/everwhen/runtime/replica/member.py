@@ -35,6 +35,7 @@ from everwhen.runtime.replica.log_view import LogView, certainly_committed
 from everwhen.runtime.replica.membership import Membership
 from everwhen.runtime.replica.persist import Persister
 from everwhen.runtime.replica.proposals import Proposals
+from everwhen.runtime.replica.recovery import Consent
 from everwhen.runtime.replica.replica import Replica
 from everwhen.runtime.replica.requests import Requests
 from everwhen.runtime.replica.snapshots import Report, Snapshots
@@ -118,6 +119,9 @@ class Member:
             disk, directory.root, directory.store, state, self.requests, threads, report
         )
         self.replica = self._make_replica(random, threads)
+        self.consent = Consent(
+            disk, directory, self.replica, threads, random, self.snapshots.reopen
+        )
         self.fence = Fence(disk, directory.root, threads, self.replica)
         self.digests = DigestExchange(
             meta.node_id,
@@ -278,10 +282,7 @@ class Member:
     # --- life ---
 
     async def run(self) -> None:
-        """Until cancelled.
-
-        :raises Fault: the disk failed, or apply met what it does not understand.
-        """
+        """Until cancelled. A Fault means that the disk failed, or apply does not understand."""
         async with asyncio.TaskGroup() as group:
             self.requests.start(group)
             self.snapshots.start(self.replica, group)

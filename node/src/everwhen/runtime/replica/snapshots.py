@@ -74,8 +74,9 @@ class Snapshots:
         #: members that a snapshot is offered to, and its index
         self._offers: dict[int, int] = {}
         self._receiving = False
-        #: set when a snapshot took the place of the record: the node must be opened again
-        self.installed = asyncio.Event()
+        #: set when what is on disk changed, as a snapshot took the place of the record: the node
+        #: must be opened again
+        self.reopen = asyncio.Event()
         requests.handle(Verb.SNAPSHOT_OFFER, self._on_offer)
         requests.handle(Verb.SNAPSHOT_READ, self._on_read)
 
@@ -214,7 +215,7 @@ class Snapshots:
             return _UNDER_WAY
         if replica.applied.value >= manifest.index:
             return _DONE
-        if not self._receiving and not self.installed.is_set():
+        if not self._receiving and not self.reopen.is_set():
             self._receiving = True
             self._tasks.create_task(self._receive(sender, manifest))
         return _UNDER_WAY
@@ -232,7 +233,7 @@ class Snapshots:
                 except CorruptData as error:
                     self._report("snapshot_damaged", {"message": str(error)})
                     continue
-                self.installed.set()
+                self.reopen.set()
                 return
         except EverwhenError as error:
             if not isinstance(error, OutcomeUnknown | RequestInvalid):

@@ -86,6 +86,7 @@ def status_of(request: web.Request) -> dict[str, Any]:
         "oldestReadableTime": micros_text(head.oldest_time) if head.version else None,
         "config": cluster.config_of(request),
         "members": cluster.members_of(request),
+        "recoveryToken": node.member.consent.token(),
         "operatorEpoch": known.operator_epoch,
         "featureLevel": known.feature_level,
         "featureLevelSupported": FEATURE_LEVEL,

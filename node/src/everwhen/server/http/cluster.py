@@ -52,6 +52,10 @@ class _Fence(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel")
     reason: str = "an operator asked for it"
 
 
+class _Recover(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    accept_data_loss: str
+
+
 class _Level(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     level: int
 
@@ -174,16 +178,31 @@ async def fence(request: web.Request) -> web.StreamResponse:
     acknowledging, it never leads, and it answers no statement."""
     body = await _body(request, _Fence)
     member = door_of(request).node.member
-    if body.operator_epoch is not None and body.operator_epoch < member.cluster.operator_epoch:
-        raise PreconditionFailed(
-            f"the operator's epoch is {member.cluster.operator_epoch}, not {body.operator_epoch}",
-            hint="another operator has taken over",
-        )
+    _check_epoch(request, body)
     if body.fenced:
         await member.fence.put_up(body.reason)
     else:
         await member.fence.lift()
     return _answer(request, fenced=member.fence.state is not None)
+
+
+def _check_epoch(request: web.Request, body: _Checked) -> None:
+    """:raises PreconditionFailed: this node knows of a higher epoch."""
+    seen = door_of(request).node.member.cluster.operator_epoch
+    if body.operator_epoch is not None and body.operator_epoch < seen:
+        raise PreconditionFailed(
+            f"the operator's epoch is {seen}, not {body.operator_epoch}",
+            hint="another operator has taken over",
+        )
+
+
+async def recover(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/recover``: the majority is lost for ever; this node goes on alone with what it has,
+    by the consent that names exactly that."""
+    body = await _body(request, _Recover)
+    _check_epoch(request, body)
+    done = await door_of(request).node.member.consent.given(body.accept_data_loss)
+    return json_response({"lastIndex": done.last_index, "historyId": done.history_id})
 
 
 async def bootstrap(request: web.Request) -> web.StreamResponse:
@@ -262,5 +281,6 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/feature-level", raise_level),
         web.post("/v1/snapshot", snapshot),
         web.post("/v1/fence", fence),
+        web.post("/v1/recover", recover),
         web.post("/v1/bootstrap", bootstrap),
     ]

@@ -95,6 +95,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _change("POST", "/v1/feature-level", "Use what every member supports", "Level"),
     _change("POST", "/v1/snapshot", "Copy this node's record now", "Checked", "Snapshot"),
     _change("POST", "/v1/fence", "Take this node out of service, or back", "Fence"),
+    _change("POST", "/v1/recover", "Go on without a majority that is lost for ever", "Recover",
+            "Recovered"),
     _change("POST", "/v1/bootstrap", "Found a cluster; an empty node takes it once", "Bootstrap"),
 )  # fmt: skip
 

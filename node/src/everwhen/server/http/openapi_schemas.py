@@ -229,6 +229,19 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
         "additionalProperties": False,
     },
+    "Recover": {
+        **_object(
+            "acceptDataLoss",
+            acceptDataLoss=_text("recoveryToken of this node's status"),
+            **_CHECKED,
+        ),
+        "additionalProperties": False,
+    },
+    "Recovered": _object(
+        "lastIndex historyId",
+        lastIndex=_integer("where the log ended; what others had after it is lost"),
+        historyId=_text("of the bookmarks from now on"),
+    ),
     "Level": {**_object("level", level=_integer(), **_CHECKED), "additionalProperties": False},
     "Changed": {
         **_object("clusterId config", clusterId=_text(), config=ref("Configuration")),
