@@ -99,6 +99,45 @@ def test_volume_lost(make: Make, ordinal: int) -> None:
     graph.judged(f"volume of {pod} lost")
 
 
+def test_majority_lost_and_consent(make: Make) -> None:
+    """Two of three volumes are lost: nothing happens by itself, and consent is taken literally."""
+    graph = make(membership={"replaceAfter": "5s"})
+    graph.load.start()
+    graph.load.wait_for(200)
+    before = graph.judged("before two volumes are lost")
+    kept = graph.leader()
+    ids, cluster = graph.node_ids(), graph.status["clusterId"]
+    for pod in ids:
+        if pod == kept:
+            continue
+        found = graph.kube.get("pvc", f"data-{pod}", graph.namespace)
+        assert found is not None
+        node = node_of(graph.kube, graph.namespace, pod)
+        graph.world.rig.lose_volume(node, found["spec"]["volumeName"])
+        graph.world.rig.crash(pod, graph.namespace)
+
+    def token() -> str | None:
+        ready = graph.condition("Ready")
+        said = ready["message"] if ready.get("reason") == "MajorityLost" else ""
+        return said.partition("acceptDataLoss to ")[2].partition(". ")[0] or None
+
+    typed = until(token, 60, "what to consent to")
+    assert typed.startswith(f"{cluster}/{ids[kept]}/"), typed
+    graph.patch(recovery={"acceptDataLoss": typed})
+    until(lambda: len(graph.node_ids()) == 3 and graph.node_ids() != ids, 120, "other members")
+    took = graph.until_ready(180)
+    print(f"\nwhole again {took:.1f} s after the first of the new members")
+    after = graph.node_ids()
+    assert after[kept] == ids[kept]
+    assert not {after[pod] for pod in ids if pod != kept} & {*ids.values()}
+    assert graph.status["clusterId"] == cluster
+    graph.load.start()
+    graph.load.wait_for(100)
+    again = graph.load.finish()
+    # the leader had everything that was acknowledged
+    assert {*before.end["set"]} <= {*again.end["set"]}
+
+
 def test_node_powered_off(make: Make) -> None:
     graph = make()
     graph.load.start()

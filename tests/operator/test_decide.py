@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 
@@ -10,6 +11,7 @@ from everwhen_operator import names
 from everwhen_operator.decide import decide
 from everwhen_operator.model import actions as a
 from everwhen_operator.model.facts import Facts, Memory, SetFact
+from everwhen_operator.model.spec import ClusterSpec
 from tests.operator.cluster_facts import (
     NOW,
     UID,
@@ -44,7 +46,25 @@ AWAY: Final = but(
     nodes={2: None},
     pods={2: pod(2, ready=False)},
 )
+ALONE: Final[dict[str, Any]] = {"role": "follower", "leader_id": 0}
+#: only graph-1 is left, with 90 entries
+SURVIVOR: Final = configured(
+    but(settled(), nodes={0: None, 2: None}, pods={1: pod(1, role="voter")}),
+    **ALONE, last_index=90, last_term=4,
+)  # fmt: skip
+_FIVE: Final = configured(
+    but(settled(5), nodes={0: None, 2: None, 3: None}, pods={1: pod(1, role="voter")}),
+    **ALONE, last_index=90, last_term=4,
+)  # fmt: skip
+#: of five, graph-4 answers too: more entries, of an older term
+BEHIND: Final = but(_FIVE, nodes={4: replace(_FIVE.nodes[4], last_index=99, last_term=3)})
 OLD: Final = {o: pod(o, revision="old") for o in range(3)}
+
+
+def consent(token: str, count: int = 3) -> ClusterSpec:
+    """Typed by a person."""
+    return spec(replicas=count, membership={"allowEven": True}, recovery={"acceptDataLoss": token})
+
 
 CASES: Final[dict[str, tuple[Facts, type, str]]] = {
     # 1: left alone
@@ -101,6 +121,21 @@ CASES: Final[dict[str, tuple[Facts, type, str]]] = {
         a.Wait, "NoLeader"),
     "the leader is alone": (
         but(settled(), nodes={1: None, 2: None}), a.Wait, "QuorumNotProven"),
+    "a majority is away": (SURVIVOR, a.Wait, f"set spec.recovery.acceptDataLoss to {UID}/2/90"),
+    "two are enough to elect": (
+        but(SURVIVOR, nodes={2: node(2, 3, **ALONE)}), a.Wait, "NoLeader"),
+    "consent to another state": (
+        replace(SURVIVOR, spec=consent(f"{UID}/2/89")), a.Wait, "of another state"),
+    "consent": (replace(SURVIVOR, spec=consent(f"{UID}/2/90")), a.Recover, "goes on alone"),
+    "consent, and one that is behind": (
+        replace(BEHIND, spec=consent(f"{UID}/2/90", 5)), a.Fence, "graph-4 is given up"),
+    "consent, and that one is fenced": (
+        replace(but(BEHIND, nodes={4: replace(BEHIND.nodes[4], fenced="given up")}),
+                spec=consent(f"{UID}/2/90", 5)),
+        a.Recover, "goes on alone"),
+    "consent to one that is fenced": (
+        replace(configured(SURVIVOR, fenced="by hand"), spec=consent(f"{UID}/2/90")),
+        a.Wait, "lift its fence"),
     "answers are old": (configured(settled(), age=9.0), a.Wait, "NoMemberAnswers"),
     # 6, 8: growing
     "more are wanted": (settled(spec=spec(replicas=5)), a.SetReplicas, "5 members"),

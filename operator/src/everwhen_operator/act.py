@@ -149,6 +149,10 @@ class Actor:
         }
         await self._call(seen, action.ordinal, "POST", "/v1/fence", body)
 
+    async def _recover(self, seen: Observation, action: a.Recover) -> None:
+        body = {"acceptDataLoss": action.token, "operatorEpoch": self._epoch()}
+        await self._call(seen, action.ordinal, "POST", "/v1/recover", body)
+
     # --- tasks ---
 
     async def _begin_task(self, seen: Observation, action: a.BeginTask) -> None:
@@ -243,6 +247,7 @@ _DOES: Final[Mapping[type[a.Action], _Does]] = {
     a.Transfer: Actor._transfer,
     a.RaiseLevel: Actor._raise_level,
     a.Fence: Actor._fence,
+    a.Recover: Actor._recover,
     a.BeginTask: Actor._begin_task,
     a.FinishTask: Actor._finish_task,
     a.ForgetTask: Actor._forget_task,

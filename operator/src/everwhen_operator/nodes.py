@@ -132,6 +132,7 @@ def node_fact(ordinal: int, status: Mapping[str, Any]) -> NodeFact:
         term=int(status.get("term") or 0),
         leader_id=int(leader.get("nodeId") or 0),
         last_index=int(status.get("lastIndex") or 0),
+        last_term=int(status.get("lastTerm") or 0),
         commit_index=int(status.get("commitIndex") or 0),
         applied_index=int(status.get("appliedIndex") or 0),
         config_index=int(config.get("index") or 0),

@@ -27,6 +27,8 @@ _BAD: Final = frozenset(
         "ReplacementLimited",
         "QuorumNotProven",
         "NoLeader",
+        "MajorityLost",
+        "RecoveryFenced",
         "NoMemberAnswers",
         "ActionFailed",
     }

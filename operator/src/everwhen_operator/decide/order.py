@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from everwhen_operator.decide import birth, cures, membership, roll, tasks
+from everwhen_operator.decide import birth, cures, membership, recovery, roll, tasks
 from everwhen_operator.decide.group import Group, group_of
 from everwhen_operator.model.actions import Action, Decision, Wait
 from everwhen_operator.model.facts import Facts
@@ -57,7 +57,7 @@ def decide(facts: Facts) -> Decision:
     if found is None:
         group = group_of(facts)
         if isinstance(group, Wait):
-            found = group
+            found = recovery.lost_majority(facts, group)
         elif facts.spec is not None:
             spec = facts.spec
             found = _first((rule(facts, group, spec) for rule in WITH_QUORUM), blocked)

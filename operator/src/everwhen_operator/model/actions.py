@@ -167,6 +167,14 @@ class Fence(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Recover(Action):
+    """A node goes on alone, by the consent in ``token``: the others are lost for ever."""
+
+    ordinal: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskAction(Action):
     """Written to a task, if it is still as it was seen."""
 

@@ -74,6 +74,8 @@ class NodeFact:
     term: int = 0
     leader_id: int = 0
     last_index: int = 0
+    #: of the entry at ``last_index``
+    last_term: int = 0
     commit_index: int = 0
     applied_index: int = 0
     config_index: int = 0

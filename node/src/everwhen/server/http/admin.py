@@ -78,6 +78,7 @@ def status_of(request: web.Request) -> dict[str, Any]:
         if leader is None
         else {"nodeId": leader.id, "name": leader.name, **leader.addresses},
         "lastIndex": replica.core.last_index,
+        "lastTerm": replica.core.raft.log.last_term(),
         "commitIndex": replica.core.committed,
         "appliedIndex": head.applied_index,
         "appliedVersion": head.version,

@@ -169,6 +169,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             term=_integer(),
             leader={"oneOf": [ref("Member"), {"type": "object"}, {"type": "null"}]},
             lastIndex=_integer(),
+            lastTerm=_integer("of the entry at lastIndex"),
             commitIndex=_integer(),
             appliedIndex=_integer(),
             appliedVersion=_integer(),
