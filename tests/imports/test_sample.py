@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -27,6 +29,25 @@ def shown(fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
+def _packages(release: str) -> dict[str, tuple[str, ...]]:
+    with gzip.open(PAGE.with_name(f"packages-{release}.csv.gz"), "rt", encoding="utf-8") as file:
+        return {row[0]: tuple(row[1:]) for row in list(csv.reader(file))[1:]}
+
+
+def _what_changed_is_what_the_files_say(api: QueryApi) -> None:
+    """``diff`` between two releases against the files themselves."""
+    old, new = _packages("bookworm"), _packages("trixie")
+    wanted = {
+        "added": len(new.keys() - old.keys()),
+        "removed": len(old.keys() - new.keys()),
+        "changed": sum(old[name] != new[name] for name in old.keys() & new.keys()),
+    }
+    rows = api.rows(
+        "CALL diff('2023-07-01', '2025-09-01', 'Package') YIELD event RETURN event, count(*)"
+    )
+    assert dict(rows) == wanted
+
+
 @pytest.mark.timeout(600)
 def test_the_page_says_what_the_database_says(
     run: Run, api: QueryApi, golden_rewrite: bool
@@ -47,5 +68,6 @@ def test_the_page_says_what_the_database_says(
     if golden_rewrite:
         PAGE.write_text(now, encoding="utf-8")
     assert now == PAGE.read_text(encoding="utf-8")
+    _what_changed_is_what_the_files_say(api)
     again = run("sample", "debian", code=1)["error"]
     assert "is loaded" in again

@@ -70,6 +70,25 @@ class Era(NamedTuple):
     properties: dict[str, Value] | None
 
 
+class Described(NamedTuple):
+    """A node or relationship as it was at a version."""
+
+    #: labels ascending, or the one type
+    names: tuple[str, ...]
+    #: of a relationship: where it starts and ends
+    ends: tuple[int, int] | None
+    properties: dict[str, Value]
+
+
+class Difference(NamedTuple):
+    """What two versions do not have in common: None where the entity is not there."""
+
+    kind: EntityKind
+    id: int
+    old: Described | None
+    new: Described | None
+
+
 class MergedPart(NamedTuple):
     """A node or relationship that MERGE looked for in vain."""
 
@@ -181,6 +200,10 @@ class GraphView(ElementReader, Statistics, Protocol):
     def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
         """What an entity was, one era after the other up to this version, oldest first; lazy.
         Committed data only. Nothing if it never existed."""
+
+    def differences(self, since: int) -> Iterator[Difference]:
+        """What differs from an earlier version: nodes, then relationships, ascending by id; lazy,
+        but for the ids of everything that was written in between. Committed data only."""
 
     def at_version(self, version: int) -> GraphView:
         """The committed graph at a past version (no own writes).

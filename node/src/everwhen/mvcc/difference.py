@@ -7,7 +7,7 @@ what was changed and changed back is no difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from everwhen.codec.journal import (
@@ -22,7 +22,7 @@ from everwhen.codec.journal import (
 from everwhen.codec.keys import journal_key, piece_key
 from everwhen.codec.values import encode_value
 from everwhen.errors import CorruptData
-from everwhen.model.graph import EntityKind
+from everwhen.model.graph import Described, Difference, EntityKind
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.store import Store
@@ -102,6 +102,29 @@ def relationship_differences(
         before, now = old.relationship(identity), new.relationship(identity)
         if not same_relationship(before, now):
             yield RelationshipDifference(identity, before, now)
+
+
+def differences(old: Entities, new: Entities) -> Iterator[Difference]:
+    """What differs between two versions, ``old`` the earlier one: nodes, then relationships,
+    ascending by id."""
+    found = touched(new, old.version)
+    for node in node_differences(old, new, found.nodes):
+        yield Difference(EntityKind.NODE, node.id, _node(node.old), _node(node.new))
+    types = new.tokens.types.names
+    for one in relationship_differences(old, new, found.relationships):
+        before, now = _relationship(one.old, types), _relationship(one.new, types)
+        yield Difference(EntityKind.RELATIONSHIP, one.id, before, now)
+
+
+def _node(image: NodeImage | None) -> Described | None:
+    return None if image is None else Described(image.labels, None, dict(image.properties()))
+
+
+def _relationship(image: RelationshipImage | None, types: Sequence[str]) -> Described | None:
+    if image is None:
+        return None
+    token, start, end = image.ends
+    return Described((types[token],), (start, end), dict(image.properties()))
 
 
 def same_node(one: NodeImage | None, other: NodeImage | None) -> bool:

@@ -14,9 +14,10 @@ from everwhen.codec.keys import Counter
 from everwhen.errors import EntityNotFound
 from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
-from everwhen.model.graph import Bound, Direction, EntityKind, Era, Wanted
+from everwhen.model.graph import Bound, Difference, Direction, EntityKind, Era, Wanted
 from everwhen.model.schema import Catalog
 from everwhen.mvcc import lookup, membership, nearest, times
+from everwhen.mvcc.difference import differences
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.history import eras
 from everwhen.mvcc.images import NodeImage, RelationshipImage
@@ -51,10 +52,7 @@ class GraphSnapshot:
     )
 
     def __init__(
-        self,
-        state: RecordState,
-        version: int | None = None,
-        view: ElementReader | None = None,
+        self, state: RecordState, version: int | None = None, view: ElementReader | None = None
     ) -> None:
         published = state.current
         self._state = state
@@ -378,6 +376,9 @@ class GraphSnapshot:
 
     def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
         return eras(self._entities, kind, identity)
+
+    def differences(self, since: int) -> Iterator[Difference]:
+        return differences(self._entities.as_of(since), self._entities)
 
     def at_version(self, version: int) -> GraphSnapshot:
         times.check_readable(self._state.current.head, version)

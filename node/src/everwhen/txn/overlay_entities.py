@@ -13,7 +13,7 @@ from typing import Final
 
 from everwhen.errors import EntityNotFound
 from everwhen.model.elements import Node, Relationship, Value
-from everwhen.model.graph import EntityKind, Era, GraphView
+from everwhen.model.graph import Difference, EntityKind, Era, GraphView
 from everwhen.model.schema import Catalog
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.txn.buffer import Buffer, RelationshipDraft
@@ -104,6 +104,9 @@ class EntityOverlay:
                 found = self._snapshot.relationship(identity)
                 self._reads.relationship(identity, found.type if found is not None else "")
         return self._snapshot.history(kind, identity)
+
+    def differences(self, since: int) -> Iterator[Difference]:
+        return self._snapshot.differences(since)
 
     def at_version(self, version: int) -> GraphView:
         return self._snapshot.at_version(version)

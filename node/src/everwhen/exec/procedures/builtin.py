@@ -10,6 +10,7 @@ from everwhen.exec.context import ExecutionContext
 from everwhen.exec.procedures.apoc_meta import META
 from everwhen.exec.procedures.apoc_write import WRITING
 from everwhen.exec.procedures.definition import ProcedureDefinition, ProcedureField
+from everwhen.exec.procedures.difference import DIFFERENCE
 from everwhen.exec.procedures.history import HISTORY
 from everwhen.exec.procedures.vectors import VECTORS
 from everwhen.model import values as v
@@ -258,5 +259,5 @@ _ALL = (
 
 #: By lower-case name: procedure names are not case sensitive.
 PROCEDURES: dict[str, ProcedureDefinition] = {
-    item.name.lower(): item for item in (*_ALL, *HISTORY, *META, *WRITING, *VECTORS)
+    item.name.lower(): item for item in (*_ALL, *DIFFERENCE, *HISTORY, *META, *WRITING, *VECTORS)
 }
