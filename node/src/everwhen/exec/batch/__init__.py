@@ -1,0 +1,1 @@
+"""Execution over batches of typed columns; see :mod:`everwhen.exec.batch.core`."""

@@ -1,0 +1,111 @@
+"""Vectorized execution: the same physical plan, run over batches of columns instead of rows.
+
+``build_batch(operator)`` gives ``run(ctx, argument) -> iterator of batches``, or None if the
+operator, one below it, or what it asks cannot be run this way; the row path runs the plan then.
+Rules that all batch operators keep:
+
+* a batch and its vectors are never changed once handed on; to extend a batch, make a new one;
+* a batch has at most ``ctx.batch_rows`` rows, and an operator that makes many rows of one cuts them;
+* between two batches, and within a long call, ``ctx.check()`` is called: deadline and cancellation;
+* what is held is accounted for (``ctx.memory``); kernels hold no interpreter lock;
+* no call handles more than 20,000 Python objects at once (``OBJECTS_AT_ONCE``).
+
+**Weights.** ``Batch.weights`` says how many equal rows each row stands for (None: one each). An
+operator that only counts what nobody looks at (the far end of an Expand, say) multiplies weights
+instead of making rows. Who cannot use weights calls ``unfolded()``.
+
+**Origins.** An inner plan (Optional, Apply, a subquery expression) is run once for a whole batch of
+argument rows: ``Argument`` gives the batch itself, with the number of each row in a hidden column
+under a negative slot (``origin_slot(level)``). Operators carry all columns on, so that results find
+their argument row again; those that look across rows (Aggregate, Distinct, Sort, Limit, Skip) work
+within each origin: ``scope`` names the origin slots around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from everwhen.exec.context import ExecutionContext
+from everwhen.model.columns import Vector
+from everwhen.query import physical as p
+
+Weights = npt.NDArray[np.int64]
+Scope = tuple[int, ...]
+
+#: values of the language that one call makes or reads
+OBJECTS_AT_ONCE: Final = 20_000
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows as columns by slot; a slot without a column is null in every row."""
+
+    length: int
+    columns: dict[int, Vector] = field(default_factory=dict)
+    weights: Weights | None = None
+
+    def take(self, indexes: npt.NDArray[Any]) -> Batch:
+        """Some of the rows, by position (they may repeat) or under a mask."""
+        columns = {slot: vector.take(indexes) for slot, vector in self.columns.items()}
+        weights = None if self.weights is None else self.weights[indexes]
+        length = int(indexes.sum()) if indexes.dtype == np.bool_ else len(indexes)
+        return Batch(length, columns, weights)
+
+    def with_columns(self, columns: dict[int, Vector]) -> Batch:
+        """The same rows with some columns added or replaced."""
+        return Batch(self.length, {**self.columns, **columns}, self.weights)
+
+    def unfolded(self) -> Batch:
+        """Each row as often as its weight says. The caller bounds it."""
+        if self.weights is None:
+            return self
+        folded = Batch(self.length, self.columns)
+        return folded.take(np.repeat(np.arange(self.length), self.weights))
+
+
+@dataclass(slots=True)
+class BatchContext:
+    """One execution of one plan over batches."""
+
+    rows: ExecutionContext
+    #: rows of a batch at most
+    batch_rows: int
+
+    def check(self) -> None:
+        """Raises when the statement must stop."""
+        self.rows.environment.checkpoint()
+
+
+BatchRunner = Callable[[BatchContext, Batch], Iterator[Batch]]
+#: None: this operator as it stands cannot be run over batches
+BatchBuilder = Callable[[Any, Scope], BatchRunner | None]
+#: one value per row of a batch
+VectorEvaluator = Callable[[Batch, BatchContext], Vector]
+
+BATCH_BUILDERS: dict[type, BatchBuilder] = {}
+
+
+def batch_builds(kind: type) -> Callable[[BatchBuilder], BatchBuilder]:
+    """Registers the batch builder of one operator class."""
+
+    def register(builder: BatchBuilder) -> BatchBuilder:
+        BATCH_BUILDERS[kind] = builder
+        return builder
+
+    return register
+
+
+def build_batch(operator: p.Operator, scope: Scope = ()) -> BatchRunner | None:
+    """A batch runner for an operator and all below it, or None."""
+    builder = BATCH_BUILDERS.get(type(operator))
+    return None if builder is None else builder(operator, scope)
+
+
+def origin_slot(scope: Scope) -> int:
+    """The hidden slot of the next level of origins."""
+    return -1 - len(scope)
