@@ -16,7 +16,7 @@ instead of making rows. Who cannot use weights calls ``unfolded()``.
 
 **Origins.** An inner plan (Optional, Apply, a subquery expression) is run once for a whole batch of
 argument rows: ``Argument`` gives the batch itself, with the number of each row in a hidden column
-under a negative slot (``origin_slot(level)``). Operators carry all columns on, so that results find
+under a negative slot (``origin_slot(scope)``, counted from 0). Operators carry all columns on, so that results find
 their argument row again; those that look across rows (Aggregate, Distinct, Sort, Limit, Skip) work
 within each origin: ``scope`` names the origin slots around them.
 """
@@ -31,7 +31,9 @@ import numpy as np
 import numpy.typing as npt
 
 from everwhen.exec.context import ExecutionContext
-from everwhen.model.columns import Vector
+from everwhen.model.columns import GraphColumns, Vector
+from everwhen.model.elements import ElementReader
+from everwhen.model.graph import GraphView
 from everwhen.query import physical as p
 
 Weights = npt.NDArray[np.int64]
@@ -75,6 +77,18 @@ class BatchContext:
     rows: ExecutionContext
     #: rows of a batch at most
     batch_rows: int
+    #: slots of the plan's rows (``physical.Plan.width``), for what is evaluated row by row
+    width: int
+    #: columns read, each with the view of the same version that elements are bound at
+    views: list[tuple[GraphColumns, GraphView]] = field(default_factory=list)
+
+    def view_of(self, graph: GraphColumns | None) -> GraphView:
+        """What the row path binds elements of some columns at."""
+        return next(view for columns, view in self.views if columns is graph)
+
+    def columns_of(self, view: ElementReader) -> GraphColumns | None:
+        """The columns of what elements are bound at, if there are any."""
+        return next((columns for columns, found in self.views if found is view), None)
 
     def check(self) -> None:
         """Raises when the statement must stop."""
