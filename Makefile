@@ -98,6 +98,10 @@ bench-failover: .venv/ready-bench ## writes around the death of a leader (100 ti
 bench-vector: .venv/ready-bench ## the nearest of 100,000 vectors, now and then, against bare hnswlib
 	@$(bin)/python -m bench.vector $(ARGS)
 
+.PHONY: bench-query
+bench-query: .venv/ready-bench ## patterns and aggregates on 4 M relationships, against ladybug and ArcadeDB; SEED=2
+	@$(bin)/python -m bench.query $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: soak-bolt
 soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish
 	@$(bin)/python -m bench.soak_bolt $(ARGS)
