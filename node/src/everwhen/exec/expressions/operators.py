@@ -95,7 +95,8 @@ def _xor(left: Any, right: Any) -> bool | None:
     return result
 
 
-_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+#: what binary operators do with two values
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": arithmetic.add,
     "-": arithmetic.subtract,
     "*": arithmetic.multiply,
@@ -120,7 +121,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 
 @compiles(b.Binary)
 def _binary(e: b.Binary) -> Evaluator:
-    operation = _BINARY[e.operator]
+    operation = BINARY[e.operator]
     left = compile_expression(e.left)
     if type(e.right) is b.Literal:
         constant = e.right.value

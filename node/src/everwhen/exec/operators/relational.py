@@ -75,7 +75,7 @@ def _distinct(op: p.Distinct) -> Runner:
     return run
 
 
-def _count_of(evaluate: Evaluator, what: str) -> Evaluator:
+def count_of(evaluate: Evaluator, what: str) -> Evaluator:
     """A non-negative integer that does not depend on the row."""
 
     def run(row: Row, ctx: ExecutionContext) -> int:
@@ -98,7 +98,7 @@ def _count_of(evaluate: Evaluator, what: str) -> Evaluator:
 def _sort(op: p.Sort) -> Runner:
     child = build(op.child)
     keys = [(compile_expression(key.expression), key.descending) for key in op.keys]
-    limit = _count_of(compile_expression(op.limit), "LIMIT") if op.limit is not None else None
+    limit = count_of(compile_expression(op.limit), "LIMIT") if op.limit is not None else None
 
     def compare(left: tuple[Any, ...], right: tuple[Any, ...]) -> int:
         for (_, descending), a, b in zip(keys, left[0], right[0], strict=True):
@@ -135,7 +135,7 @@ def _sort(op: p.Sort) -> Runner:
 
 @builds(p.Skip)
 def _skip(op: p.Skip) -> Runner:
-    child, count = build(op.child), _count_of(compile_expression(op.count), "SKIP")
+    child, count = build(op.child), count_of(compile_expression(op.count), "SKIP")
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
         left = count(argument, ctx)
@@ -150,7 +150,7 @@ def _skip(op: p.Skip) -> Runner:
 
 @builds(p.Limit)
 def _limit(op: p.Limit) -> Runner:
-    child, count = build(op.child), _count_of(compile_expression(op.count), "LIMIT")
+    child, count = build(op.child), count_of(compile_expression(op.count), "LIMIT")
     exhaust = op.exhaust
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:

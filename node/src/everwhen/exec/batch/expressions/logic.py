@@ -1,0 +1,208 @@
+"""Three-valued logic, tests for null, and choices: what is evaluated on some of the rows only.
+
+The row path evaluates an operand only where those before it have not decided. So does this: a
+later operand sees the undecided rows, and cannot fail for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+import everwhen.model.values as v
+from everwhen.exec.batch.core import Batch, BatchContext, Scope, VectorEvaluator
+from everwhen.exec.batch.expressions.core import (
+    booleans,
+    compile_vector,
+    elementwise,
+    narrowed,
+    slots_read,
+    vectorizes,
+)
+from everwhen.exec.batch.vectors import spread, valid_of
+from everwhen.model.columns import BOOLEAN, NULL, Mask, Vector
+from everwhen.query import bound as b
+
+MaskEvaluator = Callable[[Batch, BatchContext], Mask]
+#: where true, and where not null (None: everywhere)
+Truth = tuple[Mask, Mask | None]
+TruthEvaluator = Callable[[Batch, BatchContext], Truth]
+Places = npt.NDArray[np.int64]
+
+
+def compile_mask(expression: b.Expression, scope: Scope = ()) -> MaskEvaluator:
+    """Where a predicate is true.
+
+    :raises QueryTypeError: (when run) it is neither boolean nor null in a row.
+    """
+    truth = _truth(expression, scope)
+    return lambda batch, ctx: truth(batch, ctx)[0]
+
+
+def _truth(expression: b.Expression, scope: Scope) -> TruthEvaluator:
+    """True only where known."""
+    if isinstance(expression, b.And):
+        return _junction(expression.operands, False, scope)
+    if isinstance(expression, b.Or):
+        return _junction(expression.operands, True, scope)
+    evaluate = compile_vector(expression, scope)
+    return lambda batch, ctx: booleans(evaluate(batch, ctx), ctx)
+
+
+def _junction(operands: Sequence[b.Expression], decisive: bool, scope: Scope) -> TruthEvaluator:
+    """AND (decisive is False) and OR (decisive is True)."""
+    compiled = [(_truth(operand, scope), slots_read(operand)) for operand in operands]
+
+    def run(batch: Batch, ctx: BatchContext) -> Truth:
+        decided = np.zeros(batch.length, np.bool_)
+        known: Mask | None = None
+        places: Places | None = None  # the undecided; None: all
+        for evaluate, slots in compiled:
+            some = batch if places is None else narrowed(batch, slots, places)
+            true, sure = evaluate(some, ctx)
+            if decisive:
+                decides = true
+            else:
+                decides = ~true if sure is None else sure & ~true
+            if sure is not None and not sure.all():
+                known = np.ones(batch.length, np.bool_) if known is None else known
+                known[slice(None) if places is None else places] &= sure
+            decided[slice(None) if places is None else places] = decides
+            here = np.flatnonzero(~decides)
+            places = here if places is None else places[here]
+            if not len(places):
+                break
+        if known is not None:
+            known |= decided
+        if decisive:
+            return decided, known
+        return ~decided if known is None else known & ~decided, known
+
+    return run
+
+
+def _vector(truth: Truth) -> Vector:
+    return Vector(BOOLEAN, truth[0], truth[1])
+
+
+@vectorizes(b.And)
+@vectorizes(b.Or)
+def _and_or(e: b.And | b.Or, scope: Scope) -> VectorEvaluator:
+    truth = _truth(e, scope)
+    return lambda batch, ctx: _vector(truth(batch, ctx))
+
+
+@vectorizes(b.Not)
+def _not(e: b.Not, scope: Scope) -> VectorEvaluator:
+    truth = _truth(e.operand, scope)
+
+    def run(batch: Batch, ctx: BatchContext) -> Vector:
+        true, known = truth(batch, ctx)
+        return Vector(BOOLEAN, ~true, known)
+
+    return run
+
+
+def exclusive_or(left: VectorEvaluator, right: VectorEvaluator) -> VectorEvaluator:
+    """``left XOR right``."""
+
+    def run(batch: Batch, ctx: BatchContext) -> Vector:
+        one, known = booleans(left(batch, ctx), ctx)
+        other, sure = booleans(right(batch, ctx), ctx)
+        if known is not None and sure is not None:
+            known = known & sure
+        return Vector(BOOLEAN, one ^ other, sure if known is None else known)
+
+    return run
+
+
+@vectorizes(b.IsNull)
+def _is_null(e: b.IsNull, scope: Scope) -> VectorEvaluator:
+    operand, negated = compile_vector(e.operand, scope), e.negated
+
+    def run(batch: Batch, ctx: BatchContext) -> Vector:
+        vector = operand(batch, ctx)
+        valid = valid_of(vector)
+        if valid is None:
+            return Vector(BOOLEAN, np.full(len(vector.data), negated))
+        return Vector(BOOLEAN, valid if negated else ~valid)
+
+    return run
+
+
+# --- choices ---------------------------------------------------------------------------------
+
+
+def coalesced(arguments: Sequence[b.Expression], scope: Scope) -> VectorEvaluator:
+    """``coalesce``: each argument for the rows where those before it are null."""
+    compiled = [(compile_vector(argument, scope), slots_read(argument)) for argument in arguments]
+
+    def run(batch: Batch, ctx: BatchContext) -> Vector:
+        parts: list[tuple[Places, Vector]] = []
+        places = np.arange(batch.length)
+        for evaluate, slots in compiled:
+            whole = len(places) == batch.length
+            vector = evaluate(batch if whole else narrowed(batch, slots, places), ctx)
+            valid = valid_of(vector)
+            if valid is None or bool(valid.all()):
+                if whole:
+                    return vector
+                parts.append((places, vector))
+                break
+            parts.append((places[valid], vector.take(valid)))
+            places = places[~valid]
+        return spread(parts, batch.length, ctx)
+
+    return run
+
+
+@vectorizes(b.Case)
+def _case(e: b.Case, scope: Scope) -> VectorEvaluator:
+    subject = None if e.subject is None else compile_vector(e.subject, scope)
+    alternatives = [
+        (
+            compile_vector(when, scope),
+            slots_read(when),
+            compile_vector(then, scope),
+            slots_read(then),
+        )
+        for when, then in e.alternatives
+    ]
+    last = b.Literal(None) if e.default is None else e.default
+    default, default_slots = compile_vector(last, scope), slots_read(last)
+
+    def run(batch: Batch, ctx: BatchContext) -> Vector:
+        places = np.arange(batch.length)
+        compared = None if subject is None else subject(batch, ctx)
+        parts: list[tuple[Places, Vector]] = []
+        for when, slots, then, then_slots in alternatives:
+            if not len(places):
+                break
+            value = when(narrowed(batch, slots, places), ctx)
+            if compared is None:
+                holds = _is_true(value)
+            else:
+                same = elementwise(v.equals, [compared.take(places), value], ctx)
+                holds = booleans(same, ctx)[0]
+            chosen = places[holds]
+            if len(chosen):
+                parts.append((chosen, then(narrowed(batch, then_slots, chosen), ctx)))
+            places = places[~holds]
+        if len(places):
+            parts.append((places, default(narrowed(batch, default_slots, places), ctx)))
+        return spread(parts, batch.length, ctx)
+
+    return run
+
+
+def _is_true(vector: Vector) -> Mask:
+    """Where it is true; a value that is no boolean is not, and no error (unlike a predicate)."""
+    length = len(vector.data)
+    if vector.kind == BOOLEAN:
+        return vector.data if vector.valid is None else vector.data & vector.valid
+    if vector.kind == NULL or vector.data.dtype != np.object_:
+        return np.zeros(length, np.bool_)
+    found = np.fromiter((value is True for value in vector.data), np.bool_, length)
+    return found if vector.valid is None else found & vector.valid
