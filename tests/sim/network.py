@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import is_not
 
 from everwhen.codec import peer_frames as wire
 from everwhen.ports import Random
@@ -137,6 +138,8 @@ class TwinTransport:
         self._network = network
         self._meta = meta
         self._peers: dict[int, Peer] = {}
+        #: (address of a caller, lane) -> what a verdict on it rests on, and the verdict
+        self._verdicts: dict[tuple[str, str], tuple[tuple[object, ...], bool]] = {}
         self._receiver: Receiver | None = None
         #: what reached the receiver and broke it, for the process to end with
         self._broken: asyncio.Future[None] | None = None
@@ -172,8 +175,17 @@ class TwinTransport:
     # --- what the network calls ---
 
     def turns_away(self, sender: TwinTransport, peer: Peer, lane: str) -> bool:
-        """Whether the caller may not speak to this node."""
-        theirs, mine = sender._meta, self._meta
+        """Whether the caller may not speak to this node; judged anew when anybody changed."""
+        theirs = sender._meta
+        rests_on = (theirs, peer, self._meta, self._peers.get(theirs.node_id))
+        before, verdict = self._verdicts.get((sender.address, lane), ((), False))
+        if len(before) != len(rests_on) or any(map(is_not, before, rests_on)):
+            verdict = self._objects_to(theirs, peer, lane)
+            self._verdicts[sender.address, lane] = rests_on, verdict
+        return verdict
+
+    def _objects_to(self, theirs: Meta, peer: Peer, lane: str) -> bool:
+        mine = self._meta
         headers = {
             wire.HEADER_SECRET: SECRET,
             wire.HEADER_PROTOCOL: str(wire.PROTOCOL),

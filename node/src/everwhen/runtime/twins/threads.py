@@ -1,17 +1,18 @@
 """Threads in lockstep: calls run while the loop stands still, at a moment that the seed picks.
 
-A call gets a real thread, because it may have to wait for the loop in the middle of its work
-(``wait_for``); but the loop and the calls take turns, only one of them ever runs, so the order of
-events follows from the seed alone.
+A call gets a stack of its own (a greenlet), because it may have to wait for the loop in the middle
+of its work (``wait_for``); but the loop and the calls take turns, only one of them ever runs, so
+the order of events follows from the seed alone. Threads of the system would do, but to hand the
+turn from one to another costs more than most calls do, on a busy machine many times more.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine
-from queue import SimpleQueue
 from typing import Any, TypeVar, TypeVarTuple
+
+from greenlet import getcurrent, greenlet
 
 from everwhen.ports import Random
 
@@ -19,48 +20,12 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 
-class _Turns:
-    """The conversation of the loop with one call: whose turn it is, and what was said."""
-
-    __slots__ = ("to_call", "to_loop")
-
-    def __init__(self) -> None:
-        #: ("await", coroutine) | ("done", result) | ("raised", exception)
-        self.to_loop: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-        #: ("done", result) | ("raised", exception)
-        self.to_call: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-
-
-_current = threading.local()
-
-
-def _run_call(turns: _Turns, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    _current.turns = turns
+def _run_call(call: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[str, Any]:
+    """What the loop is told at the end: ("done", result) or ("raised", exception)."""
     try:
-        result = call(*arguments)
+        return "done", call(*arguments)
     except BaseException as error:  # noqa: BLE001 - raised again on the loop
-        turns.to_loop.put(("raised", error))
-    else:
-        turns.to_loop.put(("done", result))
-
-
-class _Worker(threading.Thread):
-    """A thread that makes one call after another: to start one for each call costs more than most
-    calls do. One whose call never ends is not used again."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.jobs: SimpleQueue[tuple[_Turns, Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
-        self.start()
-
-    def run(self) -> None:
-        while True:
-            # not kept in a name: what a call was about may go when it is over
-            _run_call(*self.jobs.get())
-
-
-#: workers without a call, of all loops of the process
-_idle: list[_Worker] = []
+        return "raised", error
 
 
 class InlineThreads:
@@ -108,29 +73,24 @@ class InlineThreads:
 
     async def _lockstep(self, call: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
         """Give the turn to the call, blocking the loop, until it ends; serve its waits."""
-        turns = _Turns()
-        worker = _idle.pop() if _idle else _Worker()
-        worker.jobs.put((turns, call, arguments))
-        while True:
-            said, what = turns.to_loop.get()
-            if said != "await":
-                _idle.append(worker)
-            if said == "done":
-                return what  # type: ignore[no-any-return]
-            if said == "raised":
-                raise what
+        turn = greenlet(_run_call)
+        said, what = turn.switch(call, arguments)
+        while said == "await":
             try:
                 answer = ("done", await what)
             except BaseException as error:  # noqa: BLE001 - raised again in the call
-                turns.to_call.put(("raised", error))
-            else:
-                turns.to_call.put(answer)
+                answer = ("raised", error)
+            said, what = turn.switch(answer)
+        if said == "raised":
+            raise what
+        return what  # type: ignore[no-any-return]
 
     def wait_for(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Give the turn back to the loop until ``coroutine`` is done."""
-        turns: _Turns = _current.turns
-        turns.to_loop.put(("await", coroutine))
-        said, what = turns.to_call.get()
+        parent = getcurrent().parent
+        if parent is None:
+            raise RuntimeError("wait_for belongs into a call of run")
+        said, what = parent.switch(("await", coroutine))
         if said == "raised":
             raise what
         return what  # type: ignore[no-any-return]
