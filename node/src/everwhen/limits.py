@@ -52,6 +52,9 @@ SEGMENT_CACHE_BYTES: Final = 256 << 20
 #: decoded nodes, and as many relationships, that one snapshot keeps
 SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 
+#: graphs of single moments that a range of time keeps at once
+RANGE_SNAPSHOTS: Final = 256
+
 # --- the image ---
 #: columns and vectors kept in memory
 IMAGE_BYTES_DEFAULT: Final = 256 << 20

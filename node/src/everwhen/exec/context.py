@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from everwhen.errors import MemoryLimitExceeded, QueryArgumentError
 from everwhen.limits import ROWS_PER_CHECK, STATEMENT_MEMORY_BYTES_MAX
-from everwhen.model.graph import GraphView, GraphWriter
+from everwhen.model.graph import GraphView, GraphWriter, RangeView
+from everwhen.model.moments import micros_text
 
 Row = list[Any]
 
@@ -147,6 +148,7 @@ class ExecutionContext:
     memory: MemoryAccount = field(default_factory=MemoryAccount)
     counters: Counters = field(default_factory=Counters)
     views: dict[tuple[str, int], GraphView] = field(default_factory=dict)
+    ranges: dict[tuple[str, int, int], RangeView] = field(default_factory=dict)
     profile: Profile | None = None
     procedures: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
@@ -182,6 +184,27 @@ class ExecutionContext:
             else:
                 version = moment
             view = self.views[key] = self.view.at_version(version)
+        return view
+
+    def range_at(self, kind: str, start: int, end: int) -> RangeView:
+        """The graph from one time (µs) to another: ``"between"`` with the second one, ``"from_to"``
+        without it; one view per range and statement.
+
+        :raises QueryArgumentError: it ends before it begins.
+        """
+        if end < start:
+            raise QueryArgumentError(
+                f"the range of time ends before it begins: from {micros_text(start)} "
+                f"to {micros_text(end)}",
+                detail="InvalidArgumentValue",
+            )
+        key = (kind, start, end)
+        view = self.ranges.get(key)
+        if view is None:
+            last = end if kind == "between" else end - 1
+            low = self.environment.resolve_time(start)
+            high = low - 1 if last < start else self.environment.resolve_time(last)
+            view = self.ranges[key] = self.view.between(low, high)
         return view
 
     def must_write(self) -> GraphWriter:

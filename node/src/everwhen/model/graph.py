@@ -70,6 +70,15 @@ class Era(NamedTuple):
     properties: dict[str, Value] | None
 
 
+class Span(NamedTuple):
+    """The versions through which an entity's labels and properties stayed the same."""
+
+    #: the first of them
+    since: int
+    #: the version that ended it; None: it still holds
+    until: int | None
+
+
 class Described(NamedTuple):
     """A node or relationship as it was at a version."""
 
@@ -205,6 +214,20 @@ class GraphView(ElementReader, Statistics, Protocol):
         """What differs from an earlier version: nodes, then relationships, ascending by id; lazy,
         but for the ids of everything that was written in between. Committed data only."""
 
+    def spans(self, kind: EntityKind, identity: int) -> Sequence[Span]:
+        """The versions an entity had up to this view's, oldest first; what lies between two of them
+        it did not exist. Nothing if the transaction itself has written to it."""
+
+    def time_of(self, version: int) -> int:
+        """When a version was committed, in µs since 1970 UTC."""
+
+    def between(self, low: int, high: int) -> RangeView:
+        """The committed graph from one version to another, both included; ``high`` before ``low``
+        is a range of no moment.
+
+        :raises TimeOutOfRange: one of them is not readable.
+        """
+
     def at_version(self, version: int) -> GraphView:
         """The committed graph at a past version (no own writes).
 
@@ -218,6 +241,22 @@ class GraphView(ElementReader, Statistics, Protocol):
 
         :raises TimeOutOfRange: before the first commit or the oldest readable time.
         """
+
+
+class RangeView(GraphView, Protocol):
+    """The graph through a range of versions: what it yields was there at one of them, for it may
+    yield more (what only looks as if). So each element must be bound to one of its versions, which
+    leaves what the range and the version have in common, and be tested then."""
+
+    def versions_of(self, kind: EntityKind, identity: int) -> Iterator[tuple[RangeView, GraphView]]:
+        """Of each version of an entity that the range meets: what they have in common, and the
+        graph at the first moment of that."""
+
+    def lifetimes_of(self, kind: EntityKind, identity: int) -> Iterator[RangeView]:
+        """The same of each stretch in which an entity existed, whatever it looked like."""
+
+    def first(self) -> GraphView:
+        """The graph at the first moment of the range."""
 
 
 class GraphWriter(Protocol):

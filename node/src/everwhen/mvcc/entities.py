@@ -83,17 +83,21 @@ class Entities:
         self._segments = segments
         self._cache = cache
 
+    def reading(self, record: Versioned) -> Entities:
+        """The same, with another reader of keys."""
+        return Entities(record, self.tokens, self._segments, self._cache, self.version)
+
     def as_of(self, version: int) -> Entities:
         """The same record as of another version."""
         return Entities(self.record, self.tokens, self._segments, self._cache, version)
 
     # --- one entity ---
 
-    def placed(self, kind: EntityKind, identity: int) -> int | None:
-        """The version of the segment that has an entity's creation, if one has."""
-        node = kind is EntityKind.NODE
-        row = self._node_row(identity) if node else self._relationship_row(identity)
-        return None if row is None else row.version
+    def row(self, kind: EntityKind, identity: int) -> NodeRow | RelationshipRow | None:
+        """An entity's place in the segment that has its creation, if one has."""
+        if kind is EntityKind.NODE:
+            return self._node_row(identity)
+        return self._relationship_row(identity)
 
     def node(self, node: int) -> NodeImage | None:
         """A node, or None if it is not there."""

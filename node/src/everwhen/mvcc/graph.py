@@ -10,19 +10,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from everwhen.codec.keys import Counter
 from everwhen.errors import EntityNotFound
 from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
-from everwhen.model.graph import Bound, Difference, Direction, EntityKind, Era, Wanted
-from everwhen.model.schema import Catalog
+from everwhen.model.graph import (
+    Bound,
+    Difference,
+    Direction,
+    EntityKind,
+    Era,
+    RangeView,
+    Span,
+    Wanted,
+)
 from everwhen.mvcc import lookup, membership, nearest, times
+from everwhen.mvcc.counted import Counted
 from everwhen.mvcc.difference import differences
 from everwhen.mvcc.entities import Entities
-from everwhen.mvcc.history import eras
+from everwhen.mvcc.history import commit_time, eras, spans
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.state import Published, RecordState
-from everwhen.mvcc.tokens import TokenTable
 from everwhen.mvcc.versioned import Versioned
 
 #: labelled nodes looked at together; reading ahead pays if their ids lie about as dense as this
@@ -32,7 +39,7 @@ _SPREAD: Final = 4
 _TYPES_TO_SEEK: Final = 16
 
 
-class GraphSnapshot:
+class GraphSnapshot(Counted):
     """A :class:`~everwhen.model.graph.GraphView` of committed data.
 
     ``view`` is what elements are bound to: the snapshot itself, or the transaction that adds its
@@ -45,9 +52,7 @@ class GraphSnapshot:
         "_loads",
         "_published",
         "_relationship_images",
-        "_state",
-        "_tokens",
-        "_version",
+        "_spans",
         "_view",
     )
 
@@ -55,10 +60,8 @@ class GraphSnapshot:
         self, state: RecordState, version: int | None = None, view: ElementReader | None = None
     ) -> None:
         published = state.current
-        self._state = state
+        super().__init__(state, published.head.version if version is None else version)
         self._published: Published = published
-        self._version = published.head.version if version is None else version
-        self._tokens = state.tokens
         self._entities = Entities(
             Versioned(state.store, published.runs),
             state.tokens,
@@ -68,6 +71,7 @@ class GraphSnapshot:
         )
         self._images: dict[int, NodeImage | None] = {}
         self._relationship_images: dict[int, RelationshipImage | None] = {}
+        self._spans: dict[tuple[EntityKind, int], list[Span]] = {}
         #: nodes fetched one by one so far: tells whether reading ahead would have paid
         self._loads = 0
         #: None stands for itself: a reference to it would keep it until a collection
@@ -83,22 +87,19 @@ class GraphSnapshot:
         self._view = view
 
     @property
-    def version(self) -> int:
-        return self._version
-
-    @property
-    def catalog(self) -> Catalog:
-        return self._state.current.catalog
-
-    @property
     def entities(self) -> Entities:
         """The same version in tokens and ids."""
         return self._entities
 
     @property
-    def state(self) -> RecordState:
-        """The record it reads."""
-        return self._state
+    def oldest(self) -> int:
+        """The oldest version that it answers for."""
+        return self._version
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it answers for one version: then what it yields is, not only was."""
+        return self.oldest == self._version
 
     # --- one entity ---
 
@@ -325,57 +326,29 @@ class GraphSnapshot:
     ) -> list[tuple[int, float]]:
         return nearest.search(self, index_name, query, wanted)
 
-    # --- statistics (of the newest version) ---
-
-    def node_count(self, label: str | None = None) -> int:
-        if label is None:
-            return self._state.counters.get(Counter.NODES)
-        return self._count(Counter.NODES_WITH_LABEL, self._tokens.labels.find(label))
-
-    def relationship_count(self, type: str | None = None) -> int:  # noqa: A002 - the port's name
-        if type is None:
-            return self._state.counters.get(Counter.RELATIONSHIPS)
-        return self._count(Counter.RELATIONSHIPS_OF_TYPE, self._tokens.types.find(type))
-
-    def index_size(self, index_name: str) -> int:
-        index = self.catalog.indexes.get(index_name)
-        return self._count(Counter.INDEX_ENTRIES, None if index is None else index.id)
-
-    def index_distinct(self, index_name: str) -> int:
-        index = self.catalog.indexes.get(index_name)
-        return self._count(Counter.INDEX_DISTINCT, None if index is None else index.id)
-
-    def label_names(self) -> list[str]:
-        if self._is_past:
-            names = sorted(self._tokens.labels.names)
-            return [name for name in names if next(self.nodes_with_label(name), None) is not None]
-        return self._in_use(self._tokens.labels, Counter.NODES_WITH_LABEL)
-
-    def relationship_type_names(self) -> list[str]:
-        if self._is_past:
-            names = sorted(self._tokens.types.names)
-            return [name for name in names if next(self.relationships([name]), None) is not None]
-        return self._in_use(self._tokens.types, Counter.RELATIONSHIPS_OF_TYPE)
-
-    def property_key_names(self) -> list[str]:
-        return sorted(self._tokens.keys.names)
-
-    @property
-    def _is_past(self) -> bool:
-        """Whether the counters, which are of the latest version, tell nothing about this one."""
-        return self._version != self._state.current.head.version
-
-    def _in_use(self, table: TokenTable, counter: Counter) -> list[str]:
-        get = self._state.counters.get
-        return sorted(name for token, name in enumerate(table.names) if get(counter, token))
-
-    def _count(self, counter: Counter, token: int | None) -> int:
-        return 0 if token is None else self._state.counters.get(counter, token)
-
     # --- time ---
 
     def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
         return eras(self._entities, kind, identity)
+
+    def spans(self, kind: EntityKind, identity: int) -> Sequence[Span]:
+        key = kind, identity
+        found = self._spans.get(key)
+        if found is None:
+            if len(self._spans) >= SNAPSHOT_CACHE_ENTRIES:
+                self._spans.clear()
+            found = self._spans[key] = spans(self._entities, kind, identity)
+        return found
+
+    def time_of(self, version: int) -> int:
+        return commit_time(self._state.store, version)
+
+    def between(self, low: int, high: int) -> RangeView:
+        from everwhen.mvcc.ranges import GraphRange
+
+        for version in (low, max(low, high)):
+            times.check_readable(self._state.current.head, version)
+        return GraphRange.whole(self._state, low, high)
 
     def differences(self, since: int) -> Iterator[Difference]:
         return differences(self._entities.as_of(since), self._entities)

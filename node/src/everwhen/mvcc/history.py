@@ -1,62 +1,122 @@
 """The history of one entity: the maximal intervals in which its labels and properties stayed.
 
-The versions at which anything of the entity was written are read from its own keys, runs and
-segment row; the entity is then looked at as of each of them. The cost is that of its own writes,
-whatever else the record holds.
+Everything that was written to the entity is read once, from its own keys, runs and segment row, and
+put together version by version. The cost is that of its own writes, whatever else the record holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from everwhen.codec.journal import decode_record
 from everwhen.codec.keys import journal_key, node_prefix, relationship_prefix
-from everwhen.codec.values import encode_value
 from everwhen.errors import CorruptData
-from everwhen.model.graph import EntityKind, Era
+from everwhen.model.graph import EntityKind, Era, Span
+from everwhen.mvcc.difference import same_node, same_relationship
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.images import (
+    NodeImage,
+    NodeRow,
+    Part,
+    RelationshipImage,
+    RelationshipRow,
+    node_image,
+    relationship_image,
+)
 from everwhen.mvcc.store import Store
+from everwhen.mvcc.tokens import Tokens
+
+Image = NodeImage | RelationshipImage
+
+
+class State(NamedTuple):
+    """What an entity is from a version on; None: it is not there."""
+
+    version: int
+    image: Image | None
+
+
+def states(entities: Entities, kind: EntityKind, identity: int, since: int = 0) -> Iterator[State]:
+    """The states of an entity from one version up to that of ``entities``, each unlike the one
+    before, oldest first; what holds at ``since`` begins there. Nothing before it first existed."""
+    node = kind is EntityKind.NODE
+    prefix = node_prefix(identity) if node else relationship_prefix(identity)
+    written: dict[int, list[Part]] = {}
+    for stem, version, value in entities.record.entries(prefix, since, entities.version):
+        part = Part(int.from_bytes(stem[-4:], "big"), version, value)
+        written.setdefault(max(version, since), []).append(part)
+    row = entities.row(kind, identity)
+    if row is not None:
+        written.setdefault(max(row.version, since), [])
+    current: dict[int, Part] = {}
+    last: Image | None = None
+    for version in sorted(written):
+        for part in written[version]:
+            current[part.sub] = part
+        parts = [current[sub] for sub in sorted(current)]
+        placed = row if row is not None and row.version <= version else None
+        image = _image(entities.tokens, parts, placed, node=node)
+        if image is None if last is None else image is not None and _same(last, image):
+            continue
+        last = image
+        yield State(version, image)
+
+
+def _image(
+    tokens: Tokens, parts: list[Part], row: NodeRow | RelationshipRow | None, *, node: bool
+) -> Image | None:
+    if node:
+        return node_image(tokens, parts, row if isinstance(row, NodeRow) else None)
+    return relationship_image(tokens, parts, row if isinstance(row, RelationshipRow) else None)
+
+
+def spans(entities: Entities, kind: EntityKind, identity: int, since: int = 0) -> list[Span]:
+    """The versions of an entity that hold at or after ``since``; the first may have begun before
+    it, and is said to begin there."""
+    found: list[Span] = []
+    open_: int | None = None
+    for version, image in states(entities, kind, identity, since):
+        if open_ is not None:
+            found.append(Span(open_, version))
+        open_ = None if image is None else version
+    if open_ is not None:
+        found.append(Span(open_, None))
+    return found
+
+
+def lifetimes(found: Sequence[Span]) -> Iterator[Span]:
+    """Versions that follow each other without a gap as one."""
+    last: Span | None = None
+    for one in found:
+        if last is None or last.until != one.since:
+            if last is not None:
+                yield last
+            last = one
+        else:
+            last = Span(last.since, one.until)
+    if last is not None:
+        yield last
 
 
 def eras(entities: Entities, kind: EntityKind, identity: int) -> Iterator[Era]:
     """The eras of an entity up to the version of ``entities``, oldest first."""
-    prefix = node_prefix(identity) if kind is EntityKind.NODE else relationship_prefix(identity)
-    written = entities.record.versions(prefix, entities.version)
-    placed = entities.placed(kind, identity)
-    if placed is not None:
-        written.add(placed)
-    last: Era | None = None
-    for version in sorted(written):
-        era = _era(entities.as_of(version), kind, identity)
-        if era is None if last is None else era is not None and _same(last, era):
-            continue
-        if era is None:
-            era = Era(version, commit_time(entities.record.store, version), None, None)
-        last = None if era.properties is None else era
-        yield era
+    types = entities.tokens.types.names
+    for version, image in states(entities, kind, identity):
+        time = commit_time(entities.record.store, version)
+        if image is None:
+            yield Era(version, time, None, None)
+        else:
+            names = image.labels if isinstance(image, NodeImage) else (types[image.ends[0]],)
+            yield Era(version, time, names, image.properties())
 
 
-def _era(entities: Entities, kind: EntityKind, identity: int) -> Era | None:
-    version = entities.version
-    time = commit_time(entities.record.store, version)
-    if kind is EntityKind.NODE:
-        node = entities.node(identity)
-        return None if node is None else Era(version, time, node.labels, dict(node.properties()))
-    image = entities.relationship(identity)
-    if image is None:
-        return None
-    names = (entities.tokens.types.names[image.ends[0]],)
-    return Era(version, time, names, dict(image.properties()))
-
-
-def _same(one: Era, other: Era) -> bool:
-    left, right = one.properties or {}, other.properties or {}
-    # as stored: 1 and 1.0 are equal, yet a change
-    return (
-        one.names == other.names
-        and left.keys() == right.keys()
-        and all(encode_value(value) == encode_value(right[key]) for key, value in left.items())
-    )
+def _same(one: Image, other: Image) -> bool:
+    if isinstance(one, NodeImage) and isinstance(other, NodeImage):
+        return same_node(one, other)
+    if isinstance(one, RelationshipImage) and isinstance(other, RelationshipImage):
+        return same_relationship(one, other)
+    return False
 
 
 def commit_time(store: Store, version: int) -> int:

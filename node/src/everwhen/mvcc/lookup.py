@@ -57,7 +57,7 @@ def between(
     head = ordered.encode_tuple(prefix)
     ids = _ids(snapshot, definition, head + limits[0], head + limits[1])
     bounds = [bound for bound in (lower, upper) if bound is not None]
-    if any(isinstance(bound.value, list) for bound in bounds):
+    if any(isinstance(bound.value, list) for bound in bounds) and snapshot.is_moment:
         # the total order places lists that ``<`` cannot compare
         key = definition.properties[len(prefix)]
         read = _reader(snapshot, definition)
@@ -102,7 +102,7 @@ def _ids(
     snapshot: GraphSnapshot, definition: IndexDefinition, start: bytes, end: bytes
 ) -> Iterator[int]:
     """Ids of the entries in [start, end), ascending by (values, id)."""
-    if snapshot.version < definition.created_version:
+    if snapshot.oldest < definition.created_version:
         return _without_index(snapshot, definition, start, end)
     entries = snapshot.entities.record.scan(
         index_prefix(definition.id, start), index_prefix(definition.id, end), snapshot.version
@@ -136,6 +136,8 @@ def _without_index(
         if nodes
         else (relationship.id for relationship in snapshot.relationships([label]))
     )
+    if not snapshot.is_moment:  # all of them are candidates
+        return candidates
     read = _reader(snapshot, definition)
     for entity in candidates:
         values = [read(entity, key) for key in definition.properties]

@@ -67,16 +67,27 @@ class Versioned:
                     best = (run.version, value)
         return best
 
-    def versions(self, prefix: bytes, version: int) -> set[int]:
-        """The versions up to ``version`` at which a stem that begins with ``prefix`` has entries."""
+    def entries(self, prefix: bytes, since: int, version: int) -> list[Entry]:
+        """Of every stem that begins with ``prefix``: its entries after ``since`` up to ``version``,
+        and the newest one at or before ``since``."""
         start, end = prefix, after(prefix)
-        found: set[int] = set()
+        found: list[Entry] = []
         for run in self.runs:
-            if any(True for _ in _run_entries(self.store, run, start, end)):
-                found.add(run.version)
-        for key, _ in self.store.scan(start, end):
-            found.add(VERSION_MAX - int.from_bytes(key[-8:], "big"))
-        return {one for one in found if one <= version}
+            if run.version <= version:
+                found += run_entries(self.store, run, start, end)
+        found += through(self.store, start, end, since, version)
+        if not self.runs:
+            return found
+        kept: list[Entry] = []
+        last: Entry | None = None
+        for entry in sorted(found, key=newest_first):
+            stem, when, _ = entry
+            fresh = last is None or last[0] != stem
+            # the same entry seen in a run and under its main key is one
+            if fresh or (last is not None and last[1] > max(when, since)):
+                kept.append(entry)
+                last = entry
+        return kept
 
     def scan(self, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
         """Of every stem in [start, end): its newest entry at or below ``version``, by stem."""
@@ -84,7 +95,7 @@ class Versioned:
         if not visible:
             return _newest_each(self.store, start, end, version)
         # run cursors are opened before the main one: see the module
-        sources = [_run_entries(self.store, run, start, end) for run in visible]
+        sources = [run_entries(self.store, run, start, end) for run in visible]
         heads = [_primed(source) for source in sources]
         main = _newest_each(self.store, start, end, version)
         return merged([*heads, main])
@@ -121,7 +132,33 @@ def _newest_each(store: Store, start: bytes, end: bytes, version: int) -> Iterat
         start = jump
 
 
-def _run_entries(store: Store, run: Run, start: bytes, end: bytes) -> Iterator[Entry]:
+def through(store: Store, start: bytes, end: bytes, since: int, version: int) -> Iterator[Entry]:
+    """Of every stem its entries after one version up to another, and the newest before those."""
+    floor, ceiling = VERSION.pack(VERSION_MAX - version), VERSION.pack(VERSION_MAX - since)
+    while True:
+        jump: bytes | None = None
+        current = b""
+        done = False
+        skipped = 0
+        for key, value in store.scan(start, end):
+            stem, inverted = key[:-8], key[-8:]
+            if stem != current:
+                current, done, skipped = stem, False, 0
+            if done or inverted < floor:
+                skipped += 1
+                if skipped > _SKIP_MAX:
+                    jump = stem + (_END + b"\x00" if done else floor)
+                    break
+                continue
+            done = inverted >= ceiling
+            yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), value
+        if jump is None:
+            return
+        start = jump
+
+
+def run_entries(store: Store, run: Run, start: bytes, end: bytes) -> Iterator[Entry]:
+    """The entries of a run in a range of stems."""
     database = start[:2]
     skip = len(run_prefix(run.id))
     low, high = run_prefix(run.id, start), run_prefix(run.id, end)
@@ -142,14 +179,15 @@ def _primed(source: Iterator[Entry]) -> Iterator[Entry]:
     return rest()
 
 
-def _newest_first(entry: Entry) -> tuple[bytes, int]:
+def newest_first(entry: Entry) -> tuple[bytes, int]:
+    """The order of versioned keys."""
     return entry[0], -entry[1]
 
 
 def merged(sources: list[Iterator[Entry]]) -> Iterator[Entry]:
     """Sources of one order as one: of each stem only its newest entry."""
     last = b""
-    for entry in merge(*sources, key=_newest_first):
+    for entry in merge(*sources, key=newest_first):
         if entry[0] != last:
             last = entry[0]
             yield entry

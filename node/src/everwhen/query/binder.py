@@ -10,9 +10,11 @@ one above the other. The layers below: ``binder_core`` (state), ``binder_express
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from everwhen.errors import DatabaseNotFound, NotSupported
+from everwhen.errors import DatabaseNotFound
+from everwhen.query import bound as b
 from everwhen.query import logical as lg
 from everwhen.query import physical as p
 from everwhen.query import static_types as t
@@ -26,6 +28,7 @@ from everwhen.query.static_types import StaticType
 
 DATABASE: Final = "neo4j"
 _UPDATES: Final = (s.Create, s.Merge, s.Set, s.Remove, s.Delete, s.Foreach)
+_TIME_WORDS: Final = {"between": "BETWEEN TIME", "from_to": "FROM TIME"}
 _WORDS: Final = {
     s.Match: "MATCH",
     s.With: "WITH",
@@ -192,26 +195,29 @@ class Binder(CallBinder):
             self.view = self.time_view(time)
         child = self.ensure_view(child)
         found, self.view = self.view, before
+        if time is None and found is not None and found.is_range:
+            # each clause narrows a range of its own
+            own = replace(found, slot=self.slots.new("time"))
+            child = p.Project(child, ((own.slot, b.Slot(found.slot, "time")),))
+            self.views_bound.add(own.slot)
+            found = own
         return found, child
 
     def time_view(self, time: s.TimeSpec) -> lg.View:
         """A slot for the graph at a time."""
-        if time.kind not in ("time", "version"):
-            where = position(self.text, time.at)
-            raise NotSupported(
-                "reading a range of time (BETWEEN, FROM … TO) is not delivered yet "
-                f"(line {where.line}, column {where.column})",
-                hint="read single moments with AT TIME",
-                position=where,
-                detail="RangeOfTime",
-            )
+        word = "AT VERSION" if time.kind == "version" else _TIME_WORDS.get(time.kind, "AT TIME")
+        start = self._moment(time.start, word)
+        end = None if time.end is None else self._moment(time.end, word)
+        return lg.View(self.slots.new("time"), time.kind, start, end)
+
+    def _moment(self, e: s.Expression, word: str) -> b.Expression:
         with self.without_aggregates():
-            expression, type_ = self.expression(time.start)
-        if time.kind == "version" and type_.known and type_.name != "INTEGER":
-            raise self.type_error(time.start.at, f"AT VERSION needs an INTEGER, not {type_}")
-        if time.kind == "time" and type_.known and type_.name not in ("STRING", "INTEGER"):
-            raise self.type_error(time.start.at, f"AT TIME needs a DATETIME, not {type_}")
-        return lg.View(self.slots.new("time"), time.kind, expression)
+            found, type_ = self.expression(e)
+        if word == "AT VERSION" and type_.known and type_.name != "INTEGER":
+            raise self.type_error(e.at, f"AT VERSION needs an INTEGER, not {type_}")
+        if word != "AT VERSION" and type_.known and type_.name not in ("STRING", "INTEGER"):
+            raise self.type_error(e.at, f"{word} needs a DATETIME, not {type_}")
+        return found
 
     def _with(self, plan: p.Operator, clause: s.With) -> p.Operator:
         plan, columns = self.project(

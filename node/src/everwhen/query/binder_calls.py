@@ -34,6 +34,13 @@ class CallBinder(UpdateBinder):
         signature = self._procedure(clause)
         arguments = self._arguments(clause, signature, standalone=standalone)
         view, child = self.clause_view(child, clause.time)
+        if view is not None and view.is_range:
+            raise self.fail(
+                clause.at if clause.time is None else clause.time.at,
+                f"{signature.name} reads at one moment, not through a range of time",
+                "RangeOfTime",
+                hint="AT TIME behind the call says which",
+            )
         yields = self._yields(clause, signature, standalone=standalone, past=view is not None)
         if signature.mode == "WRITE":
             self._writing(clause.at, f"CALL {signature.name}")

@@ -21,7 +21,7 @@ class PatternExpressionBinder(PatternBinder):
         if view is None or view.slot in self.views_bound:
             return child
         self.views_bound.add(view.slot)
-        return p.BindView(child, view.slot, view.kind, view.expression)
+        return p.BindView(child, view.slot, view.kind, view.expression, view.end)
 
     def _inner_match(self, pattern: s.PathPattern, where: s.Expression | None) -> lg.PatternMatch:
         before = set(self.views_bound)

@@ -123,6 +123,13 @@ class PatternBinder(ExpressionBinder):
         before = len(build.parts)
         slots = self._elements(pattern.elements, build)
         if selector is not None:
+            if build.view is not None and build.view.is_range:
+                raise self.fail(
+                    pattern.at,
+                    "A shortest path belongs to one moment, not to a range of time",
+                    "RangeOfTime",
+                    hint="read it AT TIME",
+                )
             self._select(pattern, selector, build.parts[before:])
         if pattern.variable is not None:
             self._path_variable(pattern.variable, slots, build)

@@ -252,7 +252,11 @@ _TITLES: Final[dict[type, str]] = {
     p.Project: "Projection",
 }
 _DETAILS: Final[dict[type, Callable[[ExpressionText, Any], str]]] = {
-    p.BindView: lambda w, o: f"{w.name(o.slot)} = {o.kind} {w.text(o.expression)}",
+    p.BindView: lambda w, o: (
+        f"{w.name(o.slot)} = {o.kind} {w.text(o.expression)}"
+        f"{'' if o.end is None else ' .. ' + w.text(o.end)}"
+    ),
+    p.EachVersion: lambda w, o: _slots(w, (*o.slots, *o.kept)) + _at(w, o),
     p.AllNodesScan: lambda w, o: w.name(o.slot) + _at(w, o),
     p.LabelScan: lambda w, o: f"{w.name(o.slot)}:{o.label}{_at(w, o)}",
     p.NodeCount: lambda w, o: (

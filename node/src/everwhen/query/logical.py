@@ -16,11 +16,17 @@ from everwhen.query import physical as p
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The time a clause reads at: ``BindView`` fills ``slot`` from ``expression``."""
+    """The time a clause reads at: ``BindView`` fills ``slot`` from ``expression`` (to ``end``)."""
 
     slot: int
     kind: str
     expression: b.Expression
+    end: b.Expression | None = None
+
+    @property
+    def is_range(self) -> bool:
+        """Whether it is more than one moment."""
+        return self.end is not None
 
 
 @dataclass(slots=True)

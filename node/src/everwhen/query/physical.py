@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from everwhen.query.physical_base import (
     Argument,
     BindView,
+    EachVersion,
     Operator,
     SchemaCommand,
     Unary,
@@ -88,6 +89,7 @@ __all__ = [
     "Create",
     "Delete",
     "Distinct",
+    "EachVersion",
     "Eager",
     "Expand",
     "Filter",

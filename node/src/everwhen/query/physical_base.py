@@ -36,9 +36,22 @@ class BindView(Unary):
     """Resolves a time and puts the GraphView of then into ``slot``.
 
     ``kind``: ``"time"`` (a DateTime value, a string that parses as one, or integer epoch
-    milliseconds) or ``"version"`` (an integer).
+    milliseconds) or ``"version"`` (an integer). With ``end`` a RangeView: ``"between"`` (``end``
+    belongs to it) or ``"from_to"`` (it does not).
     """
 
     slot: int
     kind: str
     expression: Expression
+    end: Expression | None = None
+
+
+@dataclass(slots=True)
+class EachVersion(Unary):
+    """Binds what stands in ``slots`` to each of its versions that the RangeView in ``view`` meets,
+    one after the other, and puts into ``view`` what is left of the range. What stands in ``kept``
+    (bound before) stays as it is; each of its lifetimes counts."""
+
+    slots: tuple[int, ...]
+    kept: tuple[int, ...]
+    view: int

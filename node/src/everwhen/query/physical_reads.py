@@ -146,6 +146,8 @@ class VarExpand(Unary):
     step_relationship: int | None = None
     step_node: int | None = None
     view: int | None = None
+    #: ``view`` holds a RangeView: every relationship and node is bound to each of its versions
+    each_version: bool = False
 
 
 @dataclass(slots=True)
@@ -201,3 +203,5 @@ class QuantifiedExpand(Unary):
     view: int | None = None
     #: slot that receives the walked relationships as one list (for path values), if any
     walk: int | None = None
+    #: ``view`` holds a RangeView, which ``inner`` narrows
+    each_version: bool = False

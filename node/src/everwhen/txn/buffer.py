@@ -16,6 +16,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 
 from everwhen.model.elements import Value
+from everwhen.model.graph import EntityKind
 
 #: a deletion stamp that no iterator reaches
 NEVER = 1 << 62
@@ -219,6 +220,17 @@ class Buffer:
             return True
         pending.deleted_nodes[node] = None
         return False
+
+    def touches(self, kind: EntityKind, identity: int) -> bool:
+        """Whether anything was written to a node or relationship."""
+        if kind is EntityKind.NODE:
+            wrote = (self.created_nodes, self.changed_nodes, self.deleted_nodes)
+            return any(identity in ids for ids in wrote)
+        return (
+            identity in self.created_relationships
+            or identity in self.changed_relationships
+            or identity in self.deleted_relationships
+        )
 
     @property
     def empty(self) -> bool:

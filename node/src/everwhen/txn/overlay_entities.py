@@ -8,12 +8,12 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from everwhen.errors import EntityNotFound
 from everwhen.model.elements import Node, Relationship, Value
-from everwhen.model.graph import Difference, EntityKind, Era, GraphView
+from everwhen.model.graph import Difference, EntityKind, Era, GraphView, RangeView, Span
 from everwhen.model.schema import Catalog
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.txn.buffer import Buffer, RelationshipDraft
@@ -97,13 +97,27 @@ class EntityOverlay:
         return self._snapshot.catalog
 
     def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
-        if self._reads is not None:
-            if kind is EntityKind.NODE:
-                self._reads.node(identity)
-            else:
-                found = self._snapshot.relationship(identity)
-                self._reads.relationship(identity, found.type if found is not None else "")
+        self._note_read(kind, identity)
         return self._snapshot.history(kind, identity)
+
+    def _note_read(self, kind: EntityKind, identity: int) -> None:
+        if self._reads is None:
+            return
+        if kind is EntityKind.NODE:
+            self._reads.node(identity)
+        else:
+            found = self._snapshot.relationship(identity)
+            self._reads.relationship(identity, found.type if found is not None else "")
+
+    def spans(self, kind: EntityKind, identity: int) -> Sequence[Span]:
+        self._note_read(kind, identity)
+        return () if self._buffer.touches(kind, identity) else self._snapshot.spans(kind, identity)
+
+    def time_of(self, version: int) -> int:
+        return self._snapshot.time_of(version)
+
+    def between(self, low: int, high: int) -> RangeView:
+        return self._snapshot.between(low, high)
 
     def differences(self, since: int) -> Iterator[Difference]:
         return self._snapshot.differences(since)

@@ -6,11 +6,13 @@ is bound at that view too: a relationship of last year has ends of last year.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from everwhen.exec.functions.context import FunctionContext
 from everwhen.exec.functions.definition import Registry, register, wrong_type
 from everwhen.model.elements import Node, Path, Relationship
+from everwhen.model.graph import EntityKind, GraphView, Span
+from everwhen.model.temporal import DateTime
 
 FUNCTIONS: Final[Registry] = {}
 
@@ -39,6 +41,58 @@ def _element_id(ctx: FunctionContext, value: Any) -> str:
     if type(value) is Node or type(value) is Relationship:
         return str(value.element_id)
     raise wrong_type("elementId", "a node or relationship", value)
+
+
+def _span(ctx: FunctionContext, name: str, value: Any) -> Span | None:
+    """The version that an element has where it was bound; None while it is not committed."""
+    if type(value) is not Node and type(value) is not Relationship:
+        raise wrong_type(name, "a node or relationship", value)
+    kind = EntityKind.NODE if type(value) is Node else EntityKind.RELATIONSHIP
+    bound = cast("GraphView", value.view)
+    # when it ended is known to the statement, not to the past it was read in
+    past = bound.version < ctx.view.version
+    spans = (ctx.view if past else bound).spans(kind, value.id)
+    if past and not spans:  # written to by this transaction, which is nothing to the past
+        spans = ctx.view.at_version(ctx.view.version).spans(kind, value.id)
+    for span in reversed(spans):
+        if span.since <= bound.version and (span.until is None or bound.version < span.until):
+            return span
+    return None
+
+
+@register(
+    FUNCTIONS,
+    "Temporal",
+    f"validFrom(input :: {_ELEMENT}) :: ZONED DATETIME",
+    "Since when its labels and properties are as they are read here; null if not yet committed.",
+)
+def _valid_from(ctx: FunctionContext, value: Any) -> DateTime | None:
+    span = _span(ctx, "validFrom", value)
+    return None if span is None else DateTime.of_micros(ctx.view.time_of(span.since))
+
+
+@register(
+    FUNCTIONS,
+    "Temporal",
+    f"validTo(input :: {_ELEMENT}) :: ZONED DATETIME",
+    "When what is read here was changed or deleted; null if it still holds.",
+)
+def _valid_to(ctx: FunctionContext, value: Any) -> DateTime | None:
+    span = _span(ctx, "validTo", value)
+    if span is None or span.until is None:
+        return None
+    return DateTime.of_micros(ctx.view.time_of(span.until))
+
+
+@register(
+    FUNCTIONS,
+    "Scalar",
+    f"version(input :: {_ELEMENT}) :: INTEGER",
+    "The number of the commit that made it as it is read here; null if not yet committed.",
+)
+def _version(ctx: FunctionContext, value: Any) -> int | None:
+    span = _span(ctx, "version", value)
+    return None if span is None else span.since
 
 
 @register(FUNCTIONS, "List", "labels(input :: NODE) :: LIST<STRING>", "The labels of a node.")

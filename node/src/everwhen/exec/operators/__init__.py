@@ -11,6 +11,7 @@ from everwhen.exec.operators import (
     shortest,
     subquery,
     varlength,
+    versions,
     write,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "shortest",
     "subquery",
     "varlength",
+    "versions",
     "write",
 ]

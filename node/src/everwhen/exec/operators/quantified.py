@@ -8,6 +8,7 @@ from everwhen.exec.build import build, builds
 from everwhen.exec.context import ExecutionContext, Row, Runner
 from everwhen.exec.operators.expand import node_in
 from everwhen.exec.operators.scan import already_used, view_of
+from everwhen.exec.operators.versions import moved
 from everwhen.model.elements import Node, Relationship
 from everwhen.query import physical as p
 
@@ -22,7 +23,7 @@ def _quantified(op: p.QuantifiedExpand) -> Runner:
             target = node_in(row, op.target) if op.into else None
             if start is None or (op.into and target is None):
                 continue
-            here = Node(start.id, view_of(op.view, row, ctx))
+            here = start if op.each_version else Node(start.id, view_of(op.view, row, ctx))
             for rows, end in walks.from_node(row, ctx, here):
                 if target is None or end.id == target.id:
                     yield walks.finish(row, rows, end)
@@ -69,10 +70,12 @@ class _Repetitions:
             if op.maximum is None or len(done) + 1 < op.maximum:
                 done.append(inner)
                 used.append(walked)
-                stack.append(self._repeat(ctx, self._begin(row, end)))
+                stack.append(self._repeat(ctx, self._begin(row, end, inner)))
 
-    def _begin(self, row: Row, node: Node) -> Row:
+    def _begin(self, row: Row, node: Node, last: Row | None = None) -> Row:
         start = row[:]
+        if self._op.each_version and self._op.view is not None and last is not None:
+            start[self._op.view] = last[self._op.view]
         start[self._op.inner_start] = node
         return start
 
@@ -91,8 +94,13 @@ class _Repetitions:
         ordered = rows[::-1] if op.reverse else rows
         for group in op.groups:
             found[group.outer] = [inner[group.inner] for inner in ordered]
+        walked = [r for inner in ordered for r in self._relationships(inner)]
+        if op.each_version and op.view is not None and rows:
+            found[op.view] = rows[-1][op.view]
+            # all at one moment, so that the nodes between them are read there as well
+            walked = [moved(r, found[op.view].first()) for r in walked]
         if op.walk is not None:
-            found[op.walk] = [r for inner in ordered for r in self._relationships(inner)]
+            found[op.walk] = walked
         if not op.into:
             found[op.target] = end
         return found

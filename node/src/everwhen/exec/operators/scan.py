@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from everwhen.errors import QueryArgumentError, QueryTypeError
 from everwhen.exec.build import build, builds
-from everwhen.exec.context import ExecutionContext, Row, Runner
+from everwhen.exec.context import Evaluator, ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_expression
 from everwhen.model import values as v
 from everwhen.model.elements import Node, Relationship
@@ -43,6 +43,8 @@ def _schema_command(op: p.SchemaCommand) -> Runner:
 def _bind_view(op: p.BindView) -> Runner:
     child, moment = build(op.child), compile_expression(op.expression)
     slot, kind = op.slot, op.kind
+    if op.end is not None:
+        return _bind_range(op, child, moment, compile_expression(op.end))
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
         for row in child(ctx, argument):
@@ -55,6 +57,18 @@ def _bind_view(op: p.BindView) -> Runner:
                     detail="InvalidArgumentType",
                 )
             row[slot] = ctx.view_at(kind, value)
+            yield row
+
+    return run
+
+
+def _bind_range(op: p.BindView, child: Runner, start: Evaluator, end: Evaluator) -> Runner:
+    slot, kind = op.slot, op.kind
+
+    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
+        for row in child(ctx, argument):
+            first, last = moment_micros(start(row, ctx)), moment_micros(end(row, ctx))
+            row[slot] = ctx.range_at(kind, first, last)
             yield row
 
     return run

@@ -11,6 +11,7 @@ from everwhen.exec.context import ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_predicate
 from everwhen.exec.operators.expand import joins, node_in
 from everwhen.exec.operators.scan import already_used, view_of
+from everwhen.exec.operators.versions import Walks
 from everwhen.model import values as v
 from everwhen.model.elements import Node, Relationship
 from everwhen.model.graph import GraphView
@@ -40,6 +41,8 @@ def step_test(op: p.VarExpand | p.ShortestPath) -> StepTest | None:
 def _var_expand(op: p.VarExpand) -> Runner:
     if op.bound_relationship:
         return _var_expand_bound(op)
+    if op.each_version:
+        return _through_versions(op)
     child, walks = build(op.child), _walker(op)
     source, slot, target, into = op.source, op.relationship, op.target, op.into
     view_slot, reverse = op.view, op.reverse_list
@@ -59,6 +62,16 @@ def _var_expand(op: p.VarExpand) -> Runner:
                 if not into:
                     found[target] = Node(reached, view)
                 yield found
+
+    return run
+
+
+def _through_versions(op: p.VarExpand) -> Runner:
+    child, walks = build(op.child), Walks(op, step_test(op))
+
+    def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
+        for row in child(ctx, argument):
+            yield from walks.run(ctx, row)
 
     return run
 

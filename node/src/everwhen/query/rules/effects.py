@@ -11,8 +11,8 @@ from everwhen.query import physical as p
 from everwhen.query.traverse import walk
 
 #: functions that look at all properties of what they are given
-_WHOLE = frozenset({"properties", "keys"})
-_LABELS = frozenset({"labels"})
+_WHOLE = frozenset({"properties", "keys", "validfrom", "validto", "version"})
+_LABELS = frozenset({"labels", "validfrom", "validto", "version"})
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ def _expression(node: Any, found: Effects) -> None:
     elif isinstance(node, b.FunctionCall):
         if node.name in _WHOLE:
             found.keys_read.add(None)
-        elif node.name in _LABELS:
+        if node.name in _LABELS:
             found.labels_read.add(None)
 
 

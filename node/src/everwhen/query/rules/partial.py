@@ -12,6 +12,8 @@ from everwhen.query.traverse import walk
 
 #: steps of an unbounded walk that the guess of its rows counts
 WALK_STEPS: Final = 3
+#: the weight of a predicate that holds a pattern
+SUBQUERY: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +61,4 @@ def weight(predicate: b.Expression) -> int:
     if isinstance(predicate, b.HasLabels):
         return 0
     subquery = any(isinstance(x, (b.Subquery, lg.SubqueryExpression)) for x in walk(predicate))
-    return 2 if subquery else 1
+    return SUBQUERY if subquery else 1

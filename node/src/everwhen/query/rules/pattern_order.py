@@ -22,7 +22,7 @@ from everwhen.query.rules.access_paths import (
     node_accesses,
 )
 from everwhen.query.rules.context import PlanContext
-from everwhen.query.rules.partial import Cross, Partial, Step, walks, weight
+from everwhen.query.rules.partial import SUBQUERY, Cross, Partial, Step, walks, weight
 from everwhen.query.rules.relationship_starts import relationship_starts
 from everwhen.query.rules.uniqueness import different_from
 from everwhen.query.traverse import conjunction, slots_of
@@ -39,7 +39,9 @@ class PatternOrder:
         self.match = match
         self.introduced = frozenset(match.introduced)
         self.view = match.view.slot if match.view is not None else None
-        self.needs = {id(x): slots_of(x) & self.introduced for x in match.predicates}
+        #: elements are bound to each of their versions in a range of time
+        self.ranged = match.view is not None and match.view.is_range
+        self.needs = {id(x): self._need(x) for x in match.predicates}
         nodes = tuple(slot for slot in match.nodes if slot not in match.bound)
         start = Partial(
             child,
@@ -52,6 +54,12 @@ class PatternOrder:
             match.paths,
         )
         self.start = self._settle(self._bound_nodes(start))
+
+    def _need(self, predicate: b.Expression) -> frozenset[int]:
+        """What must be found before a predicate can be tested. Patterns in it are looked for in what
+        the whole match leaves of a range of time."""
+        whole = self.ranged and weight(predicate) == SUBQUERY
+        return self.introduced if whole else slots_of(predicate) & self.introduced
 
     def plan(self) -> p.Operator:
         """The operators of the cheapest order found."""
@@ -83,6 +91,8 @@ class PatternOrder:
         """Bound nodes must not be null, and must exist at the time asked for."""
         ends = {slot for part in self.match.parts for slot in (part.left, part.right)}
         operator = partial.operator
+        if self.ranged:
+            return replace(partial, operator=self._bound_lifetimes(operator, partial.rows))
         for slot in self.match.nodes:
             if slot not in self.match.bound:
                 continue
@@ -97,6 +107,22 @@ class PatternOrder:
                 continue
             operator.estimate = partial.rows
         return replace(partial, operator=operator)
+
+    def _bound_lifetimes(self, operator: p.Operator, rows: float) -> p.Operator:
+        slots = (*self.match.nodes, *(part.slot for part in self.match.parts))
+        kept = tuple(slot for slot in slots if slot in self.match.bound)
+        assert self.view is not None
+        return p.EachVersion(operator, (), kept, self.view, estimate=rows) if kept else operator
+
+    def _each_version(
+        self, operator: p.Operator, slots: tuple[int, ...], partial: Partial, rows: float
+    ) -> p.Operator:
+        """What was just found, bound to its versions where the match is one in a range of time."""
+        fresh = tuple(x for x in slots if x in self.introduced and x not in partial.solved)
+        if not self.ranged or not fresh:
+            return operator
+        assert self.view is not None
+        return p.EachVersion(operator, fresh, (), self.view, estimate=rows)
 
     # --- what is ready ----------------------------------------------------------------------
 
@@ -177,8 +203,10 @@ class PatternOrder:
         """The partial after a scan or seek that fills ``slots``."""
         rows = max(partial.rows * access.rows, ROWS_MIN)
         access.operator.estimate = rows
+        if self.ranged:  # what is found may be so at some moments only
+            access = replace(access, implied=())
         following = Partial(
-            access.operator,
+            self._each_version(access.operator, slots, partial, rows),
             rows,
             partial.cost + partial.rows * max(access.cost, ROWS_MIN) + rows,
             partial.solved | set(slots),
@@ -213,6 +241,11 @@ class PatternOrder:
     ) -> Partial:
         rows = max(rows, ROWS_MIN)
         operator.estimate = rows
+        if isinstance(part, lg.GroupPart) or part.length is not None:
+            elements: tuple[int, ...] = (target,) if isinstance(part, lg.GroupPart) else ()
+        else:
+            elements = (part.slot, target)
+        operator = self._each_version(operator, elements, partial, rows)
         fresh = {part.slot, target}
         if isinstance(part, lg.GroupPart):
             fresh |= {group.outer for group in part.groups}
@@ -303,6 +336,7 @@ class PatternOrder:
             part.step_relationship,
             part.step_node,
             self.view,
+            self.ranged,
         )
         found = self._after(partial, part, operator, self._into(rows) if into else rows, target)
         return replace(found, cost=found.cost + rows) if into else found
@@ -355,5 +389,6 @@ class PatternOrder:
             self.unique(partial, part),
             self.view,
             part.slot,
+            self.ranged,
         )
         return self._after(partial, part, operator, self._into(rows) if into else rows, target)
