@@ -58,13 +58,13 @@ def compile_vector(expression: b.Expression, scope: Scope = ()) -> VectorEvaluat
     Errors are those of the row path. They are raised for a row only if it evaluates the
     expression, but not always for the first such row.
     """
-    if _is_constant(expression):
+    if is_constant(expression):
         return _constant(expression)
     compiler = _COMPILERS.get(type(expression))
     return by_rows(expression) if compiler is None else compiler(expression, scope)
 
 
-def _is_constant(expression: b.Expression) -> bool:
+def is_constant(expression: b.Expression) -> bool:
     """Whether it is the same in all rows: no slots, no subquery, no chance."""
     for part in walk(expression):
         if isinstance(part, b.Subquery):

@@ -1,0 +1,57 @@
+"""``min`` and ``max``, in the order of ORDER BY."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from everwhen.exec.batch.aggregates.core import Numbers, without_nulls
+from everwhen.exec.batch.core import BatchContext, Weights
+from everwhen.exec.batch.ordering import ranks
+from everwhen.exec.batch.vectors import joined, nulls, spread, vector_bytes
+from everwhen.model.columns import NULL, Vector
+
+
+class Extreme:
+    """By group, the first of the smallest (or largest) values so far."""
+
+    __slots__ = ("best", "ctx", "largest")
+
+    def __init__(self, largest: bool, ctx: BatchContext) -> None:
+        self.largest = largest
+        self.ctx = ctx
+        self.best = nulls(0)
+
+    def feed(
+        self, argument: Vector | None, groups: Numbers, weights: Weights | None, count: int
+    ) -> None:
+        before = len(self.best.data)
+        if argument is None or argument.kind == NULL:
+            self.best = joined([self.best, nulls(count - before)], self.ctx)
+            return
+        values = joined([self.best, argument], self.ctx)
+        values, groups, _ = without_nulls(values, np.concatenate([np.arange(before), groups]), None)
+        if not len(groups):
+            self.best = nulls(count)
+            return
+        order = ranks(values, self.ctx)
+        if self.largest:
+            order = ~order  # which turns the order round and cannot overflow
+        if count == 1:
+            self.best = values.take(np.array([np.argmin(order)]))
+            return
+        lowest = np.full(count, np.iinfo(np.int64).max)
+        np.minimum.at(lowest, groups, order)
+        winners = np.flatnonzero(order == lowest[groups])[::-1]
+        place = np.full(count, -1, np.int64)
+        place[groups[winners]] = winners  # the first is set last and stays
+        filled = np.flatnonzero(place >= 0)
+        self.best = spread([(filled, values.take(place[filled]))], count, self.ctx)
+
+    def result(self, count: int, extra: list[Any]) -> Vector:
+        missing = count - len(self.best.data)
+        return joined([self.best, nulls(missing)], self.ctx) if missing else self.best
+
+    def size(self) -> int:
+        return vector_bytes(self.best)
