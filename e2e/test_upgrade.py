@@ -59,11 +59,13 @@ def test_up_and_back_and_up_again(make: Make, earlier: str) -> None:
     assert graph.status["featureLevel"] == "2"
     with pytest.raises(Failed, match="vector indexes need feature level 3, the cluster is at 2"):
         graph.ask(graph.leader(), _VECTORS)
+    with pytest.raises(Failed, match="flashbacks need feature level 4, the cluster is at 2"):
+        graph.ask(graph.leader(), "FLASHBACK TO VERSION 1")
     _rolled(graph, image=earlier)
     _rolled(graph, image=None)
     moves = len(graph.watched.leaders) - 1
     graph.patch(upgrade={"finalize": "Auto"})
-    until(lambda: graph.status["featureLevel"] == "3", 60, "the level is raised")
+    until(lambda: graph.status["featureLevel"] == "4", 60, "the level is raised")
     ended = time.time()
     graph.ask(graph.leader(), _VECTORS)
     history = graph.judged("up, back, and up again")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.engine import Engine, Neutral, canonical
+from tests.model.flashback import Flashback, bind
 from tests.model.graph import KEYS, KINDS, LABELS, TYPES, VALUES, Binder, Graph, Op, Refused, same
 
 
@@ -50,6 +51,26 @@ class Player:
         after = self.engine.version()
         assert after - before in (0, 1), f"one transaction moved the version by {after - before}"
         self._remember()
+
+    def flash(self, flashback: Flashback) -> bool:
+        """A flashback on both sides; whether it was done."""
+        bound = bind(flashback, self.snapshots)
+        work = self.graph.copy()
+        refused = None
+        try:
+            bound.effect(work)
+        except Refused as refusal:
+            refused = str(refusal)
+        outcome = self.engine.run(bound.text)
+        if refused is not None:
+            assert outcome.error is not None, f"{bound.text} should fail: {refused}"
+            assert outcome.error.type == refused, f"{bound.text}: {outcome.error}"
+            return False
+        self._good(outcome, bound.text)
+        self.graph = work
+        self._remember()
+        compare(self.engine, self.graph, None, deep=False)
+        return True
 
     def _statements(self, session: Any, transaction: Transaction, work: Graph) -> bool:
         """Run the statements; True if the transaction ended well."""

@@ -198,6 +198,13 @@ class TimeOutOfRange(ClientError):
     code = "Neo.ClientError.Statement.ArgumentError"
 
 
+class FlashbackConflict(ClientError):
+    """What a flashback is to undo was changed by a later commit; the message lists it."""
+
+    code = "Neo.ClientError.Statement.ConstraintVerificationFailed"
+    http_status = 409
+
+
 class CommitTimeClosed(ClientError):
     """A historical commit at or before a time that is already closed."""
 

@@ -74,6 +74,9 @@ NEAREST_MAX: Final = 10_000
 MUTATIONS_PER_CHUNK: Final = 400
 #: mutations a transaction buffers before it is sent to the log in chunks
 MUTATIONS_PER_COMMIT_MAX: Final = 5_000
+#: steps of a flashback that EXPLAIN shows, and conflicts with later commits that an error names
+FLASHBACK_SAMPLE: Final = 10
+FLASHBACK_CONFLICTS_SHOWN: Final = 10
 #: bytes of values in one chunk, and what a transaction buffers before it is sent in chunks
 CHUNK_BYTES: Final = 4 << 20
 #: rows of a column segment in a bulk load, and where apply must look at each of them

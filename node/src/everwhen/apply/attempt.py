@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from everwhen.apply.conflicts import changed_since, end_deleted, gone, joined_since
+from everwhen.apply.conflicts import changed_since, end_deleted, forgotten, gone, joined_since
 from everwhen.apply.entries import duplicates
+from everwhen.apply.post_image import PostImage, nothing, reader
 from everwhen.apply.work import Work
+from everwhen.codec.cluster import LEVEL_FLASHBACK, check_level
 from everwhen.codec.keys import (
     VERSION_MAX,
     after,
@@ -38,18 +40,6 @@ from everwhen.txn.constraints import broken, duplicate_error
 
 Unresolved = dict[tuple[EntityKind, int], EverwhenError]
 """Entities whose post-image is not right yet, and what is wrong."""
-
-
-class _Post:
-    """Properties after a change, for the constraint checks."""
-
-    __slots__ = ("_read",)
-
-    def __init__(self, read: Callable[[str], Any]) -> None:
-        self._read = read
-
-    def get(self, key: str) -> Any:
-        return self._read(key)
 
 
 class Attempt:
@@ -112,7 +102,7 @@ class Attempt:
         """:raises TransactionConflict: :raises ConstraintViolation: see the module."""
         for mutation in self.mutations:
             kind = type(mutation)
-            if kind is c.CreateNode:
+            if kind is c.CreateNode or kind is c.ReviveNode:
                 self.created_nodes.add(mutation.id)
             elif kind is c.DeleteNode:
                 self.deleted_nodes.add(mutation.id)
@@ -174,7 +164,7 @@ class Attempt:
             return image
         return self.work.entities.relationship(relationship)
 
-    def _check_create_node(self, mutation: c.CreateNode) -> None:
+    def _check_create_node(self, mutation: c.CreateNode | c.ReviveNode) -> None:
         rules = self.work.rules
         if not rules.any_nodes:
             return
@@ -191,8 +181,21 @@ class Attempt:
                 values = [decode_value(value) for value in raw if value is not None]
                 self.edits.append(maintenance.first_entry(rule, mutation.id, values))
         if constraints:
-            read = _reader({self.names[at]: value for at, value in properties.items()}, None)
+            read = reader({self.names[at]: value for at, value in properties.items()}, None)
             self._constrain(EntityKind.NODE, mutation.id, constraints, read, None)
+
+    def _check_revive_node(self, mutation: c.ReviveNode) -> None:
+        self._check_dead("Node", mutation.id, self.own.node_head(mutation.id))
+        self._check_create_node(mutation)
+
+    def _check_dead(self, kind: str, entity: int, head: tuple[int, bool] | None) -> None:
+        """What comes back was there once, and nobody brought it back or erased it meanwhile."""
+        check_level(self.work.cluster, LEVEL_FLASHBACK, "flashbacks")
+        if head is None:
+            raise forgotten(kind, entity)
+        version, alive = head
+        if alive or version > self.read_version:
+            raise changed_since(kind, entity)
 
     def _check_delete_node(self, mutation: c.DeleteNode) -> None:
         node = mutation.id
@@ -207,7 +210,7 @@ class Attempt:
         rules = self.work.rules
         if rules.node_indexes:
             self.edits += maintenance.edits(
-                rules.node_indexes, node, (image.label_tokens, ()), (image.get, _nothing), None
+                rules.node_indexes, node, (image.label_tokens, ()), (image.get, nothing), None
             )
 
     def _still_connected(self, node: int, relationship: int) -> None:
@@ -257,7 +260,14 @@ class Attempt:
             if token is not None and base.property_version(token) > limit:
                 raise changed_since(kind, entity, self.names[at])
 
-    def _check_create_relationship(self, mutation: c.CreateRelationship) -> None:
+    def _check_revive_relationship(self, mutation: c.ReviveRelationship) -> None:
+        head = self.own.relationship_head(mutation.id)
+        self._check_dead("Relationship", mutation.id, head)
+        self._check_create_relationship(mutation)
+
+    def _check_create_relationship(
+        self, mutation: c.CreateRelationship | c.ReviveRelationship
+    ) -> None:
         for node in {mutation.start: None, mutation.end: None}:
             if node in self.created_nodes:
                 continue
@@ -273,9 +283,9 @@ class Attempt:
             if type_ is None:
                 return
             values = {self.names[at]: value for at, value in mutation.properties.items()}
-            read = _reader(values, None)
+            read = reader(values, None)
             self.edits += maintenance.edits(
-                rules.relationship_indexes, mutation.id, ((), (type_,)), (_nothing, read), None
+                rules.relationship_indexes, mutation.id, ((), (type_,)), (nothing, read), None
             )
             constraints = rules.relationship_constraints.get(type_, ())
             self._constrain(EntityKind.RELATIONSHIP, mutation.id, constraints, read, None)
@@ -291,7 +301,7 @@ class Attempt:
                 rules.relationship_indexes,
                 mutation.id,
                 ((image.ends[0],), ()),
-                (image.get, _nothing),
+                (image.get, nothing),
                 None,
             )
 
@@ -304,7 +314,7 @@ class Attempt:
         if rules.any_relationships:
             type_ = image.ends[0]
             values = {self.names[at]: value for at, value in mutation.properties.items()}
-            read = _reader(values, image.get)
+            read = reader(values, image.get)
             changed = frozenset(values)
             self.edits += maintenance.edits(
                 rules.relationship_indexes,
@@ -340,7 +350,7 @@ class Attempt:
                 for at in relabelled.added
                 if (token := self.labels.get(names[at])) is not None
             )
-        read = _reader(values, image.get)
+        read = reader(values, image.get)
         keys = frozenset(values)
         self.edits += maintenance.edits(
             rules.node_indexes, node, (old, new), (image.get, read), keys
@@ -362,27 +372,9 @@ class Attempt:
         for constraint in constraints:
             if changed is not None and changed.isdisjoint(constraint.properties):
                 continue
-            error = broken(constraint, entity, _Post(read))
+            error = broken(constraint, entity, PostImage(read))
             if error is not None:
                 self._fail(kind, entity, error)
-
-
-def _nothing(_: str) -> None:
-    return None
-
-
-def _reader(
-    values: Mapping[str, bytes | None], below: Callable[[str], Any] | None
-) -> Callable[[str], Any]:
-    """Reads a property from encoded new values, else from below."""
-
-    def read(key: str) -> Any:
-        if key in values:
-            value = values[key]
-            return None if value is None else decode_value(value)
-        return None if below is None else below(key)
-
-    return read
 
 
 _CHECKS: Final[dict[type, Callable[[Attempt, Any], None]]] = {
@@ -393,4 +385,6 @@ _CHECKS: Final[dict[type, Callable[[Attempt, Any], None]]] = {
     c.CreateRelationship: Attempt._check_create_relationship,
     c.DeleteRelationship: Attempt._check_delete_relationship,
     c.ChangeRelationship: Attempt._check_change_relationship,
+    c.ReviveNode: Attempt._check_revive_node,
+    c.ReviveRelationship: Attempt._check_revive_relationship,
 }

@@ -23,6 +23,12 @@ def gone(kind: str, entity: int) -> TransactionConflict:
     )
 
 
+def forgotten(kind: str, entity: int) -> TransactionConflict:
+    return TransactionConflict(
+        f"{kind} {entity} cannot come back: everything of it was erased meanwhile", hint=_AGAIN
+    )
+
+
 def end_deleted(node: int) -> TransactionConflict:
     return TransactionConflict(
         f"Node {node}, the end of a new relationship, was deleted by a transaction that "

@@ -162,7 +162,7 @@ class Effects:
 
     # --- nodes ---
 
-    def _create_node(self, mutation: c.CreateNode) -> None:
+    def _create_node(self, mutation: c.CreateNode | c.ReviveNode) -> None:
         node, properties = mutation.id, mutation.properties
         labels = self._labels_of(mutation.labels)
         values = {token: properties[at] for token, at in self._keys_of(properties)}
@@ -248,7 +248,7 @@ class Effects:
 
     # --- relationships ---
 
-    def _create_relationship(self, mutation: c.CreateRelationship) -> None:
+    def _create_relationship(self, mutation: c.CreateRelationship | c.ReviveRelationship) -> None:
         one, start, end = mutation.id, mutation.start, mutation.end
         work = self._work
         type_ = work.tokens.types.assign(self._attempt.names[mutation.type], work.layer.batch)
@@ -296,4 +296,6 @@ _WRITES: Final[dict[type, Callable[[Effects, Any], None]]] = {
     c.CreateRelationship: Effects._create_relationship,
     c.DeleteRelationship: Effects._delete_relationship,
     c.ChangeRelationship: Effects._change_relationship,
+    c.ReviveNode: Effects._create_node,
+    c.ReviveRelationship: Effects._create_relationship,
 }

@@ -222,7 +222,14 @@ class Stagings:
             return True
         names = attempt.names
         for mutation in attempt.mutations:
-            if isinstance(mutation, c.CreateRelationship):
+            if isinstance(mutation, c.ReviveNode):
+                if self._has(run, node_stem(mutation.id)):
+                    return True
+            elif isinstance(mutation, c.CreateRelationship | c.ReviveRelationship):
+                if isinstance(mutation, c.ReviveRelationship) and self._has(
+                    run, relationship_stem(mutation.id)
+                ):
+                    return True
                 if self._deleted(run, mutation.start) or self._deleted(run, mutation.end):
                     return True
             elif isinstance(mutation, c.ChangeNode):

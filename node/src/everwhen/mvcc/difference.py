@@ -7,8 +7,12 @@ what was changed and changed back is no difference.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from everwhen.codec.journal import (
     AnyChange,
@@ -44,11 +48,53 @@ class RelationshipDifference(NamedTuple):
     new: RelationshipImage | None
 
 
+Ids = npt.NDArray[np.int64]
+
+#: ids turned into Python integers, or gathered before they are sorted in, at a time
+_CHUNK: Final = 4_096
+_FRESH_MIN: Final = 65_536
+
+
+class IdSet:
+    """Ids, each once, at some eight bytes each: gathered in any order, given ascending."""
+
+    __slots__ = ("_fresh", "_sorted")
+
+    def __init__(self) -> None:
+        self._sorted: Ids = np.empty(0, np.int64)
+        self._fresh = array("q")
+
+    def add(self, identity: int) -> None:
+        self._fresh.append(identity)
+        if len(self._fresh) >= max(_FRESH_MIN, len(self._sorted)):
+            self._settle()
+
+    def add_all(self, ids: Ids) -> None:
+        self._settle()
+        self._sorted = np.union1d(self._sorted, ids)
+
+    def _settle(self) -> None:
+        if self._fresh:
+            self._sorted = np.union1d(self._sorted, np.frombuffer(self._fresh, np.int64))
+            self._fresh = array("q")
+
+    def __len__(self) -> int:
+        self._settle()
+        return len(self._sorted)
+
+    def __iter__(self) -> Iterator[int]:
+        """Those of now; more may be added meanwhile."""
+        self._settle()
+        ids = self._sorted
+        for at in range(0, len(ids), _CHUNK):
+            yield from ids[at : at + _CHUNK].tolist()
+
+
 class Touched(NamedTuple):
     """Ids of what some commits wrote to."""
 
-    nodes: set[int]
-    relationships: set[int]
+    nodes: IdSet
+    relationships: IdSet
 
 
 def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, AnyChange]]:
@@ -75,30 +121,30 @@ def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, 
 
 def touched(entities: Entities, after: int) -> Touched:
     """What was written after a version, up to the version of ``entities``."""
-    found = Touched(set(), set())
+    found = Touched(IdSet(), IdSet())
     for _, change in changes_between(entities.record.store, after, entities.version):
         if isinstance(change, RelationshipCreated | RelationshipDeleted | RelationshipChanged):
             found.relationships.add(change.id)
         else:
             found.nodes.add(change.id)
-    for kind, identity in entities.loaded(after):
-        (found.nodes if kind is EntityKind.NODE else found.relationships).add(identity)
+    for kind, ids in entities.loaded(after):
+        (found.nodes if kind is EntityKind.NODE else found.relationships).add_all(ids)
     return found
 
 
-def node_differences(old: Entities, new: Entities, ids: set[int]) -> Iterator[NodeDifference]:
+def node_differences(old: Entities, new: Entities, ids: IdSet) -> Iterator[NodeDifference]:
     """Which of some nodes differ, ascending by id."""
-    for identity in sorted(ids):
+    for identity in ids:
         before, now = old.node(identity), new.node(identity)
         if not same_node(before, now):
             yield NodeDifference(identity, before, now)
 
 
 def relationship_differences(
-    old: Entities, new: Entities, ids: set[int]
+    old: Entities, new: Entities, ids: IdSet
 ) -> Iterator[RelationshipDifference]:
     """Which of some relationships differ, ascending by id."""
-    for identity in sorted(ids):
+    for identity in ids:
         before, now = old.relationship(identity), new.relationship(identity)
         if not same_relationship(before, now):
             yield RelationshipDifference(identity, before, now)

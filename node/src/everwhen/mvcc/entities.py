@@ -18,6 +18,7 @@ from struct import Struct
 from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from everwhen.codec.keys import (
     SUB_HEAD,
@@ -223,16 +224,14 @@ class Entities:
         ):
             yield relationship, RelationshipRow(ref.version, segment, row)
 
-    def loaded(self, after: int) -> Iterator[tuple[EntityKind, int]]:
-        """What segments published after a version hold; each has its things once."""
+    def loaded(self, after: int) -> Iterator[tuple[EntityKind, npt.NDArray[np.int64]]]:
+        """The ids in each segment published after a version, in no order."""
         for ref in self._segments.nodes(self.version):
             if ref.version > after:
-                for node in self._cache.node(ref).ids.whole().tolist():
-                    yield EntityKind.NODE, node
+                yield EntityKind.NODE, self._cache.node(ref).ids.whole()
         for ref in self._segments.relationships(self.version):
             if ref.version > after:
-                for relationship in self._cache.relationship(ref).ids.whole().tolist():
-                    yield EntityKind.RELATIONSHIP, relationship
+                yield EntityKind.RELATIONSHIP, self._cache.relationship(ref).ids.whole()
 
     # --- labels and adjacency ---
 

@@ -203,7 +203,10 @@ def _plan(
 def _unplanned(
     statement: s.Statement, catalog: Catalog
 ) -> s.Body | tuple[p.Plan, Mapping[str, Any] | None]:
-    """Schema and transaction statements are run as they are; EXPLAIN only names them."""
+    """Schema and transaction statements are run as they are; EXPLAIN only names them, but says
+    what a flashback would do."""
+    if isinstance(statement.body, (s.Flashback, s.FlashbackTransaction)):
+        return replace(statement.body, explain=statement.mode == "EXPLAIN")
     if statement.mode != "EXPLAIN":
         return statement.body
     command = p.SchemaCommand(pretty(replace(statement, mode=None)))

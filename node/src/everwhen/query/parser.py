@@ -12,14 +12,14 @@ from typing import Final, Literal
 from everwhen.errors import QuerySyntaxError
 from everwhen.query.diagnostics import query_error
 from everwhen.query.lexer import END, FLOAT, INT, Tokens, tokenize
-from everwhen.query.parser_users import UserParser
+from everwhen.query.parser_flashback import FlashbackParser
 from everwhen.query.syntax import Begin, Body, Commit, QueryBody, Rollback, Statement
 
 Mode = Literal["EXPLAIN", "PROFILE"] | None
 _STATEMENTS: Final = "a statement (MATCH, CREATE, MERGE, RETURN, CALL, SHOW, BEGIN …)"
 
 
-class Parser(UserParser):
+class Parser(FlashbackParser):
     """Adds what stands around a query: options, EXPLAIN, transactions."""
 
     def statement(self) -> Statement:
@@ -77,6 +77,8 @@ class Parser(UserParser):
             self.i += 1
             self.take("TRANSACTION")
             return Commit(at=at) if kind == "COMMIT" else Rollback(at=at)
+        if kind == "FLASHBACK":
+            return self.flashback()
         if kind == "SHOW":
             return self.show()
         if kind == "TERMINATE":

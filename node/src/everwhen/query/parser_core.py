@@ -2,7 +2,7 @@
 
 The parser is one class in layers, each in its module ``parser_*``, each using only what is below
 it or declared here: core < patterns < compound < expressions < updates < calls < clauses <
-schema < users < parser. It does not backtrack (but for one list, ``[x IN xs, …]``): every choice is made
+schema < users < flashback < parser. It does not backtrack (but for one list, ``[x IN xs, …]``): every choice is made
 by looking at a few tokens, in one place by finding a closing bracket.
 
 Depth: every nested expression, pattern or subquery takes from one budget
@@ -42,7 +42,7 @@ KEYWORDS: Final = (
     "FOREACH", "CALL", "YIELD", "UNION", "ALL", "LOAD", "USE", "FINISH", "AND", "OR", "XOR",
     "NOT", "IN", "STARTS", "ENDS", "CONTAINS", "IS", "NULL", "AS", "ASC", "DESC", "CASE", "WHEN",
     "THEN", "ELSE", "END", "EXISTS", "SHOW", "DROP", "EXPLAIN", "PROFILE", "BEGIN", "COMMIT",
-    "ROLLBACK", "TIME", "VERSION", "BETWEEN", "TRANSACTIONS", "INDEX", "CONSTRAINT", "REQUIRE",
+    "ROLLBACK", "FLASHBACK", "FORCE", "TIME", "VERSION", "BETWEEN", "TRANSACTIONS", "INDEX", "CONSTRAINT", "REQUIRE",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ EXPLAIN, by logs that must not show literals, and by the tests of the parser.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -235,6 +236,19 @@ class Printer(ExpressionPrinter):
         isolation = "" if tree.isolation == "SNAPSHOT" else f" {tree.isolation}"
         return f"BEGIN{isolation}{' READ ONLY' if tree.read_only else ''}{self.time(tree.time)}"
 
+    def _flashback(self, tree: s.Flashback) -> str:
+        what = f" {self.patterns(tree.patterns)}{self._where(tree.where)}" if tree.patterns else ""
+        moment = self.expression(tree.moment.start)
+        if tree.moment.kind == "version":
+            moment = f"VERSION {moment}"
+        elif re.match(r"(TIME|TIMESTAMP|VERSION)\b", moment, re.IGNORECASE):
+            moment = f"TIME {moment}"
+        return f"FLASHBACK{what} TO {moment}"
+
+    def _flashback_transaction(self, tree: s.FlashbackTransaction) -> str:
+        force = " FORCE" if tree.force else ""
+        return f"FLASHBACK TRANSACTION {self.expression(tree.version)}{force}"
+
     def _word(self, tree: s.Commit | s.Rollback) -> str:
         return type(tree).__name__.upper()
 
@@ -322,6 +336,8 @@ _BODIES: Final[dict[type[s.Body], Callable[[Printer, Any], str]]] = {
     s.Begin: Printer._begin,
     s.Commit: Printer._word,
     s.Rollback: Printer._word,
+    s.Flashback: Printer._flashback,
+    s.FlashbackTransaction: Printer._flashback_transaction,
     s.CreateIndex: Printer._create_index,
     s.DropIndex: Printer._drop_index,
     s.CreateConstraint: Printer._create_constraint,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from everwhen.query.syntax_base import Expression
     from everwhen.query.syntax_clauses import Query, Return, SortItem, YieldItem
     from everwhen.query.syntax_expressions import Parameter, TypeExpression
-    from everwhen.query.syntax_patterns import TimeSpec
+    from everwhen.query.syntax_patterns import PathPattern, TimeSpec
 
 
 # --- statements ------------------------------------------------------------------------------
@@ -47,6 +47,27 @@ class Commit(Body):
 @dataclass(frozen=True, slots=True)
 class Rollback(Body):
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class Flashback(Body):
+    """``FLASHBACK TO moment``, or ``FLASHBACK patterns WHERE where TO moment``; ``moment`` is of
+    kind time or version."""
+
+    moment: TimeSpec
+    patterns: tuple[PathPattern, ...] = ()
+    where: Expression | None = None
+    #: only said, not done; set where EXPLAIN is taken off
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlashbackTransaction(Body):
+    """``FLASHBACK TRANSACTION version [FORCE]``."""
+
+    version: Expression
+    force: bool = False
+    explain: bool = False
 
 
 EntityKind = Literal["NODE", "RELATIONSHIP"]

@@ -7,7 +7,6 @@ command of a small transaction, the caller proposes it and calls ``committed``.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,19 +16,19 @@ from everwhen.errors import (
     CredentialsExpired,
     EverwhenError,
     Fault,
-    QueryArgumentError,
     QueryCancelled,
     TransactionStateError,
 )
 from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
-from everwhen.limits import TRANSACTION_METADATA_BYTES_MAX
 from everwhen.model.graph import GraphView
 from everwhen.query import syntax
 from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.environment import Deadline, ServerEnvironment
+from everwhen.runtime.flashback import flashback
+from everwhen.runtime.origins import origin_of
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.statements import PreparedQuery, PreparedSchema
-from everwhen.txn.commands import FORMAT, AbortChunks, Begun, Command, Origin
+from everwhen.txn import commands as c
 from everwhen.txn.commit import begin_of, commit_chunks_of, commit_of, stamp, take_chunks
 from everwhen.txn.transaction import Isolation, Transaction
 
@@ -75,6 +74,9 @@ class OpenTransaction:
         #: a statement has ended, so its client has seen this snapshot
         self._observed = False
         self._ctx: ExecutionContext | None = None
+        #: it ran a FLASHBACK, which is the last thing it does; what that wants committed
+        self._flashed = False
+        self._flashback: c.Commit | c.CommitChunks | None = None
         #: batches of CALL { } IN TRANSACTIONS that are done
         self._batch = 0
         self.transaction = self._begin(version, writes_first=writes_first)
@@ -125,6 +127,10 @@ class OpenTransaction:
             )
         if self.ended:
             raise TransactionStateError("the transaction has ended")
+        if self._flashed:
+            raise TransactionStateError(
+                "FLASHBACK is the last statement of a transaction", hint="COMMIT or ROLLBACK"
+            )
         try:
             self.deadline.check()
             return self._run(text, parameters)
@@ -173,16 +179,21 @@ class OpenTransaction:
         if self.caller.must_change_password:
             self._allow_only_new_password(prepared)
         if isinstance(prepared, PreparedSchema):
+            if isinstance(prepared.body, (syntax.Flashback, syntax.FlashbackTransaction)):
+                return flashback(self, database, prepared.body, parameters)
             return self._run_schema(prepared, parameters)
         if prepared.plan.mode == "explain":
             return prepared.explained()
-        if "w" in prepared.plan.kind and self.read_only:
-            raise AccessModeViolation(
-                "this transaction only reads"
-                + (" at a past time" if self.options.at is not None else ""),
-                hint="begin one without READ access mode",
-            )
+        if "w" in prepared.plan.kind:
+            self.must_write()
         return self._start(prepared, {**parameters, **prepared.lifted})
+
+    def must_write(self) -> None:
+        """:raises AccessModeViolation: it may not."""
+        if self.read_only:
+            past = " at a past time" if self.options.at is not None else ""
+            hint = "begin one without READ access mode"
+            raise AccessModeViolation(f"this transaction only reads{past}", hint=hint)
 
     @staticmethod
     def _allow_only_new_password(prepared: PreparedQuery | PreparedSchema) -> None:
@@ -228,8 +239,7 @@ class OpenTransaction:
             raise TransactionStateError(
                 "schema commands cannot run in a transaction that has written data"
             )
-        if self.read_only:
-            raise AccessModeViolation("this transaction only reads")
+        self.must_write()
         summary = self._database.run_schema(prepared, parameters, self.caller)
         return Cursor((), iter(()), summary)
 
@@ -254,31 +264,12 @@ class OpenTransaction:
 
     # --- commit ---
 
-    def origin(self) -> Origin:
+    def origin(self) -> c.Origin:
         """Who and what this commit comes from."""
-        metadata = {str(key): str(value) for key, value in self.options.metadata.items()}
-        size = sum(len(key) + len(value) for key, value in metadata.items())
-        if size > TRANSACTION_METADATA_BYTES_MAX:
-            raise QueryArgumentError(
-                f"transaction metadata of {size:,} bytes is above the limit of "
-                f"{TRANSACTION_METADATA_BYTES_MAX:,}"
-            )
-        client, sequence = self.options.request_id
-        if client and self._batch:
-            # every batch of CALL { } IN TRANSACTIONS is a commit, with an id, of its own
-            client = f"{client}/{self._batch}"
-        return Origin(
-            principal=self.caller.principal,
-            client=self.caller.client,
-            tag=self.caller.tag,
-            metadata=metadata,
-            statement_hash=hashlib.blake2b("".join(self._texts).encode(), digest_size=32).digest(),
-            salt=self._database.random.bytes(16),
-            request_client=client,
-            request_sequence=sequence,
-        )
+        salt = self._database.random.bytes(16)
+        return origin_of(self.options, self.caller, self._texts, self._batch, salt)
 
-    def prepare_commit(self) -> Command | None:
+    def prepare_commit(self) -> c.Command | None:
         """The command to propose, None if nothing was written. Checks what only the end can
         tell; a large transaction first sends the rest of its chunks."""
         if self.failed is not None:
@@ -289,6 +280,8 @@ class OpenTransaction:
         if self.deadline.cancelled is not None:
             raise QueryCancelled(self.deadline.cancelled)
         transaction = self.transaction
+        if self._flashed:
+            return self._flashback
         own = self.options.own_time
         if self.read_only or not transaction.has_writes:
             return None
@@ -306,21 +299,29 @@ class OpenTransaction:
 
     def _send_chunks(self, transaction: Transaction, *, last: bool = False) -> int:
         """Sends what is pending as chunks, after announcing the large transaction."""
+        number = self.announce()
+        for chunk in take_chunks(transaction, number, last=last):
+            self._database.backend.propose(chunk)
+            self.deadline.check()
+        return number
+
+    def announce(self) -> int:
+        """The number of its large transaction, which begins if it has not yet."""
         self.deadline.need_thread()
-        backend = self._database.backend
         if self._large is None:
-            begun = backend.propose(begin_of(transaction, self.origin()))
-            if not isinstance(begun, Begun):
+            begun = self._database.backend.propose(begin_of(self.transaction, self.origin()))
+            if not isinstance(begun, c.Begun):
                 raise Fault(f"BeginChunks was answered with {type(begun).__name__}")
             self._large = begun.transaction
-        for chunk in take_chunks(transaction, self._large, last=last):
-            backend.propose(chunk)
-            self.deadline.check()
         return self._large
+
+    def flashed(self, command: c.Commit | c.CommitChunks | None) -> None:
+        """A FLASHBACK ran; ``command`` is what commits it, None if there was nothing to do."""
+        self._flashed, self._flashback = True, command
 
     def _abort_chunks(self) -> None:
         if self._large is not None:
-            self._database.backend.propose(AbortChunks(FORMAT, self._large, "rolled back"))
+            self._database.backend.propose(c.AbortChunks(c.FORMAT, self._large, "rolled back"))
             self._large = None
 
     def committed(self) -> None:

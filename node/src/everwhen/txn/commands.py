@@ -18,72 +18,21 @@ import msgspec
 
 from everwhen.codec.cluster import Configuration
 from everwhen.codec.origin import Origin as Origin
+from everwhen.txn.mutations import AnyMutation as AnyMutation
+from everwhen.txn.mutations import ChangeLabels as ChangeLabels
+from everwhen.txn.mutations import ChangeNode as ChangeNode
+from everwhen.txn.mutations import ChangeRelationship as ChangeRelationship
+from everwhen.txn.mutations import CreateNode as CreateNode
+from everwhen.txn.mutations import CreateRelationship as CreateRelationship
+from everwhen.txn.mutations import DeleteNode as DeleteNode
+from everwhen.txn.mutations import DeleteRelationship as DeleteRelationship
+from everwhen.txn.mutations import ReviveNode as ReviveNode
+from everwhen.txn.mutations import ReviveRelationship as ReviveRelationship
 from everwhen.txn.user_commands import AlterUser as AlterUser
 from everwhen.txn.user_commands import CreateUser as CreateUser
 from everwhen.txn.user_commands import DropUser as DropUser
 
 FORMAT: Final = 1
-
-
-class Mutation(msgspec.Struct, frozen=True, array_like=True, tag_field="kind"):
-    """Base of the mutations; one is one change to one entity."""
-
-
-class CreateNode(Mutation, frozen=True, array_like=True, tag=1):
-    """A fresh node; ``properties`` maps name position -> encoded value, ascending by name."""
-
-    id: int
-    labels: list[int]
-    properties: dict[int, bytes]
-
-
-class DeleteNode(Mutation, frozen=True, array_like=True, tag=2):
-    id: int
-
-
-class ChangeLabels(Mutation, frozen=True, array_like=True, tag=3):
-    """Only labels that really change, relative to the transaction's snapshot."""
-
-    id: int
-    added: list[int]
-    removed: list[int]
-
-
-class ChangeNode(Mutation, frozen=True, array_like=True, tag=4):
-    """Properties of a node; None removes one."""
-
-    id: int
-    properties: dict[int, bytes | None]
-
-
-class CreateRelationship(Mutation, frozen=True, array_like=True, tag=5):
-    id: int
-    type: int
-    start: int
-    end: int
-    properties: dict[int, bytes]
-
-
-class DeleteRelationship(Mutation, frozen=True, array_like=True, tag=6):
-    id: int
-
-
-class ChangeRelationship(Mutation, frozen=True, array_like=True, tag=7):
-    """Properties of a relationship; None removes one."""
-
-    id: int
-    properties: dict[int, bytes | None]
-
-
-AnyMutation = (
-    CreateNode
-    | DeleteNode
-    | ChangeLabels
-    | ChangeNode
-    | CreateRelationship
-    | DeleteRelationship
-    | ChangeRelationship
-)
 
 
 class Checks(msgspec.Struct, frozen=True, array_like=True):

@@ -30,7 +30,7 @@ from everwhen.txn.transaction import Isolation, Transaction
 _Stamped = TypeVar("_Stamped", c.Commit, c.CommitChunks)
 
 
-class _Names:
+class Names:
     """Strings of one command, by position."""
 
     __slots__ = ("names", "places")
@@ -60,7 +60,7 @@ def commit_of(transaction: Transaction, origin: c.Origin, time: int = 0) -> c.Co
     pending = transaction.pending
     if transaction.is_large or len(pending) > limits.MUTATIONS_PER_COMMIT_MAX:
         return None
-    names = _Names()
+    names = Names()
     mutations: list[c.AnyMutation] = []
     size = 0
     for mutation, weight in _mutations(transaction.drafts, pending, names):
@@ -94,7 +94,7 @@ def take_chunks(transaction: Transaction, number: int, *, last: bool = False) ->
     buffer.pending = Pending()
     transaction.pending_bytes = 0
     merges = list(pending.merges)
-    names = _Names()
+    names = Names()
     mutations: list[c.AnyMutation] = []
     size = 0
     source = _mutations(buffer, pending, names)
@@ -137,7 +137,7 @@ def commit_chunks_of(transaction: Transaction, number: int, time: int = 0) -> c.
 _Weighed = tuple[c.AnyMutation, int]
 
 
-def _mutations(buffer: Buffer, pending: Pending, names: _Names) -> Iterator[_Weighed]:
+def _mutations(buffer: Buffer, pending: Pending, names: Names) -> Iterator[_Weighed]:
     """Everything pending, in canonical order, with the bytes of its values."""
     at = names.at
     for node in pending.created_nodes:
@@ -173,7 +173,7 @@ def _mutations(buffer: Buffer, pending: Pending, names: _Names) -> Iterator[_Wei
         yield c.DeleteNode(node), 0
 
 
-def _values(properties: Mapping[str, Value], names: _Names) -> tuple[dict[int, bytes], int]:
+def _values(properties: Mapping[str, Value], names: Names) -> tuple[dict[int, bytes], int]:
     encoded: dict[int, bytes] = {}
     weight = 0
     for key in sorted(properties):
@@ -184,7 +184,7 @@ def _values(properties: Mapping[str, Value], names: _Names) -> tuple[dict[int, b
 
 
 def _steps(
-    now: Mapping[str, Value], keys: Mapping[str, None], names: _Names
+    now: Mapping[str, Value], keys: Mapping[str, None], names: Names
 ) -> tuple[dict[int, bytes | None], int]:
     encoded: dict[int, bytes | None] = {}
     weight = 0
