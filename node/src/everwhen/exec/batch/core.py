@@ -79,8 +79,15 @@ class BatchContext:
     batch_rows: int
     #: slots of the plan's rows (``physical.Plan.width``), for what is evaluated row by row
     width: int
-    #: columns read, each with the view of the same version that elements are bound at
+    #: columns read, each with the view of the same version that elements are bound at; the
+    #: transaction's own first
     views: list[tuple[GraphColumns, GraphView]] = field(default_factory=list)
+    #: by the slot a plan keeps a past view in: its columns (BindView's moments are resolved first)
+    past: dict[int, GraphColumns] = field(default_factory=dict)
+
+    def graph(self, slot: int | None) -> GraphColumns:
+        """What an operator with this ``view`` slot reads; None: the transaction's own view."""
+        return self.views[0][0] if slot is None else self.past[slot]
 
     def view_of(self, graph: GraphColumns | None) -> GraphView:
         """What the row path binds elements of some columns at."""
