@@ -119,7 +119,7 @@ def _node_count(op: p.NodeCount) -> Runner:
     return run
 
 
-def _ids(value: Any, element: bool, kind: str) -> Iterator[int]:
+def literal_ids(value: Any, element: bool, kind: str) -> Iterator[int]:
     """Integer ids of what an id predicate compares with; anything else matches nothing."""
     seen: set[int] = set()
     for item in value if type(value) is list else [value]:
@@ -145,7 +145,7 @@ def _node_by_id(op: p.NodeByIdSeek) -> Runner:
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
         for row in child(ctx, argument):
             view = view_of(view_slot, row, ctx)
-            for node_id in _ids(ids(row, ctx), element, "4:neo4j"):
+            for node_id in literal_ids(ids(row, ctx), element, "4:neo4j"):
                 node = view.node(node_id)
                 if node is not None:
                     found = row[:]
@@ -190,7 +190,7 @@ def _relationship_by_id(op: p.RelationshipByIdSeek) -> Runner:
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
         for row in child(ctx, argument):
             view = view_of(view_slot, row, ctx)
-            for relationship_id in _ids(ids(row, ctx), element, "5:neo4j"):
+            for relationship_id in literal_ids(ids(row, ctx), element, "5:neo4j"):
                 relationship = view.relationship(relationship_id)
                 if relationship is not None:
                     yield from _emit(row, relationship, slots, direction, view)
@@ -229,7 +229,7 @@ def _relationship_scan(op: p.RelationshipScan) -> Runner:
     return run
 
 
-def _index_ids(op: p.IndexSeek) -> Callable[[Row, ExecutionContext, GraphView], Iterator[int]]:
+def index_ids(op: p.IndexSeek) -> Callable[[Row, ExecutionContext, GraphView], Iterator[int]]:
     """The ids an index seek finds for one row."""
     equal = [compile_expression(item) for item in op.equal]
     lower = compile_expression(op.lower.expression) if op.lower else None
@@ -287,7 +287,7 @@ def _index_ids(op: p.IndexSeek) -> Callable[[Row, ExecutionContext, GraphView], 
 
 @builds(p.IndexSeek)
 def _index_seek(op: p.IndexSeek) -> Runner:
-    child, ids, view_slot = build(op.child), _index_ids(op), op.view
+    child, ids, view_slot = build(op.child), index_ids(op), op.view
     slot, start, end, direction = op.slot, op.start, op.end, op.direction
 
     def nodes(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:

@@ -1,3 +1,10 @@
 """Operators over batches, each registered with ``batch_builds``."""
 
-from everwhen.exec.batch.operators import aggregate, rows  # noqa: F401 - they register
+from everwhen.exec.batch import subquery  # noqa: F401 - they register
+from everwhen.exec.batch.operators import (  # noqa: F401 - they register
+    aggregate,
+    expand,
+    inner,
+    rows,
+    scan,
+)

@@ -1,0 +1,196 @@
+"""Expand over batches: along one relationship from bound nodes.
+
+Where nobody above reads the far end and the relationship, rows are not made but counted: each
+row's weight is multiplied by how many it would become. Where in addition only distinct rows
+count, a row stays once if it would become any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from everwhen.errors import QueryTypeError
+from everwhen.exec.batch.core import (
+    OBJECTS_AT_ONCE,
+    Batch,
+    BatchContext,
+    BatchRunner,
+    Scope,
+    batch_builds,
+    build_batch,
+)
+from everwhen.exec.batch.distinct import once
+from everwhen.exec.batch.elements import (
+    Positions,
+    Used,
+    ends_of,
+    kept,
+    node_vector,
+    nodes_in,
+    references_in,
+    relationship_vector,
+)
+from everwhen.exec.batch.needs import Need, need_of
+from everwhen.exec.batch.steps import Walked, counted, steps_of, walk, walk_between
+from everwhen.exec.batch.values import values_of
+from everwhen.model import values as v
+from everwhen.model.columns import (
+    REFERENCE_BITS,
+    GraphColumns,
+    Mask,
+    References,
+    Vector,
+)
+from everwhen.model.elements import Relationship
+from everwhen.query import physical as p
+
+
+@batch_builds(p.Expand)
+def _expand(op: p.Expand, scope: Scope) -> BatchRunner | None:
+    child, need = build_batch(op.child, scope), need_of(scope, op)
+    if child is None:
+        return None
+    step = _Bound(op, need) if op.bound_relationship else _Expand(op, need)
+
+    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        for batch in child(ctx, argument):
+            ctx.check()
+            yield from step.of(batch, ctx)
+
+    return run
+
+
+class _Expand:
+    """One Expand, with ``into`` or without."""
+
+    def __init__(self, op: p.Expand, need: Need | None) -> None:
+        self.op = op
+        self.need = need
+        made = {op.relationship} if op.into else {op.relationship, op.target}
+        #: what it makes that somebody reads
+        self.made = made if need is None else made & need.slots
+        self.counts = not self.made
+
+    def of(self, batch: Batch, ctx: BatchContext) -> Iterator[Batch]:
+        """The rows that a batch becomes."""
+        op = self.op
+        graph = ctx.graph(op.view)
+        sources = nodes_in(batch, op.source, graph, ctx)
+        targets = nodes_in(batch, op.target, graph, ctx) if op.into else None
+        used = Used(batch, op.unique_with, graph)
+        steps = steps_of(graph, op.direction, op.types)
+        left = kept(batch, self.need)
+        if self.counts and used.countable:
+            counts = counted(steps, sources, targets, used.single, graph)
+            yield from multiplied(left, counts, self.need)
+            return
+        found = (
+            walk(steps, sources, ctx)
+            if targets is None
+            else walk_between(steps, sources, targets, ctx)
+        )
+        for walked in found:
+            free = used.free(walked.positions, walked.references)
+            if free is not None:
+                walked = walked.those(free)
+            if len(walked.positions):
+                yield self._made(left, walked, graph)
+
+    def _made(self, left: Batch, walked: Walked, graph: GraphColumns) -> Batch:
+        columns: dict[int, Vector] = {}
+        if self.op.relationship in self.made:
+            columns[self.op.relationship] = relationship_vector(walked.references, graph)
+        if self.op.target in self.made:
+            columns[self.op.target] = node_vector(walked.others, graph)
+        return once(left.take(walked.positions).with_columns(columns), self.need)
+
+
+def multiplied(batch: Batch, counts: Positions, need: Need | None) -> Iterator[Batch]:
+    """Each row so many times, by weight; rows that come no time are left out."""
+    some = counts > 0
+    if not some.all():
+        batch, counts = batch.take(some), counts[some]
+    if not batch.length:
+        return
+    if need is not None and not need.bag:
+        yield once(Batch(batch.length, batch.columns), need)
+        return
+    weights = counts if batch.weights is None else batch.weights * counts
+    yield Batch(batch.length, batch.columns, weights)
+
+
+class _Bound:
+    """The relationship is known already: whether it fits, and its other end."""
+
+    def __init__(self, op: p.Expand, need: Need | None) -> None:
+        self.op = op
+        self.need = need
+
+    def of(self, batch: Batch, ctx: BatchContext) -> Iterator[Batch]:
+        """The rows that a batch becomes."""
+        op = self.op
+        graph = ctx.graph(op.view)
+        sources = nodes_in(batch, op.source, graph, ctx)
+        targets = nodes_in(batch, op.target, graph, ctx) if op.into else None
+        references = _known(batch, op.relationship, graph, ctx)
+        starts, ends = ends_of(references, graph)
+        fits = (references >= 0) & (sources >= 0)
+        fits &= _of_types(references, op.types, graph)
+        free = Used(batch, op.unique_with, graph).free(np.arange(batch.length), references)
+        if free is not None:
+            fits &= free
+        reached = np.full(batch.length, -1, np.int32)
+        for step in steps_of(graph, op.direction, op.types)[::-1]:  # outgoing has the last word
+            near, far = (starts, ends) if step.outgoing else (ends, starts)
+            joins = (references >> REFERENCE_BITS == step.number) & (near == sources)
+            if targets is not None:
+                joins &= far == targets
+            reached = np.where(joins, far, reached)
+        fits &= reached >= 0
+        left = batch if op.into else batch.with_columns({op.target: node_vector(reached, graph)})
+        found = kept(left, self.need).take(fits)
+        if found.length:
+            yield found
+
+
+def _known(batch: Batch, slot: int, graph: GraphColumns, ctx: BatchContext) -> References:
+    """References in ``graph`` of what stands in a slot, values of the language too."""
+    found = references_in(batch, slot, graph)
+    if found is not None:
+        return found
+    return by_id(batch.columns[slot], graph, ctx)
+
+
+def by_id(vector: Vector, graph: GraphColumns, ctx: BatchContext) -> References:
+    """References in ``graph`` of relationships that are values; -1 for null and what is not there.
+
+    :raises QueryTypeError: a value that is no relationship.
+    """
+    out = np.full(len(vector), -1, np.int64)
+    for start in range(0, len(vector), OBJECTS_AT_ONCE):
+        some = np.arange(start, min(start + OBJECTS_AT_ONCE, len(vector)))
+        out[some] = [_reference(value, graph) for value in values_of(vector.take(some), ctx)]
+    return out
+
+
+def _reference(value: Any, graph: GraphColumns) -> int:
+    if value is None:
+        return -1
+    if type(value) is not Relationship:
+        raise QueryTypeError(
+            f"expected a relationship, got {v.type_name(value)}", detail="InvalidArgumentType"
+        )
+    table = graph.relationships(value.type)
+    row = -1 if table is None else int(table.rows_of(np.array([value.id], np.int64))[0])
+    return -1 if table is None or row < 0 else table.number << REFERENCE_BITS | row
+
+
+def _of_types(references: References, types: tuple[str, ...] | None, graph: GraphColumns) -> Mask:
+    if types is None:
+        return np.ones(len(references), np.bool_)
+    tables = [graph.relationships(name) for name in types]
+    numbers = [table.number for table in tables if table is not None]
+    return np.isin(references >> REFERENCE_BITS, numbers)

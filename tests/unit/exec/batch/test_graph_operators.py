@@ -1,0 +1,102 @@
+"""Operators that read the graph give over batches what they give over rows."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import everwhen.exec.batch.operators  # noqa: F401 - registers them
+from everwhen.query import physical as p
+from tests.model.query_generator import INDEXES, random_graph
+from tests.unit.exec.batch.harness import Both
+
+
+@pytest.fixture(scope="module")
+def graph():
+    both = Both([*random_graph(random.Random(7), 14, 45), "MATCH (a:A) CREATE (a)-[:T]->(a)"])
+    yield both
+    both.close()
+
+
+@pytest.fixture(scope="module")
+def indexed():
+    both = Both([*random_graph(random.Random(8), 14, 45), *INDEXES])
+    yield both
+    both.close()
+
+
+SCANS = (
+    "MATCH (n) RETURN n",
+    "MATCH (n:A) RETURN n",
+    "MATCH (n:Nobody) RETURN n",
+    "MATCH (n:A), (m:B) RETURN n, m",
+    "MATCH (n), (m:B) RETURN n",
+    "MATCH (n:A) RETURN count(*)",
+    "MATCH (n) WHERE id(n) IN [0, 3, 3, 77, null, 'x'] RETURN n",
+    "MATCH ()-[r]->() WHERE id(r) IN [0, 3, 3, 77, null] RETURN r",
+    "MATCH (a)-[r]-(b) WHERE id(r) IN [0, 3, 3, 77, 45, 46] RETURN a, r, b",
+    "MATCH ()-[r]->() RETURN r",
+    "MATCH ()-[r:T]-() RETURN r",
+    "MATCH ()-[r:T|Nothing]-() RETURN count(*)",
+    "MATCH ()-[r:S]->(), ()-[q:S]->() RETURN r, q",
+)
+EXPANDS = (
+    "MATCH (a:A)-[r:T]->(b) RETURN a, r, b",
+    "MATCH (a:A)<-[r:T]-(b) RETURN a, r, b",
+    "MATCH (a:A)-[r]-(b) RETURN a, r, b",
+    "MATCH (a:A)-[r]-(b) RETURN a, b",
+    "MATCH (a:A)-[r:T|S]->(b) RETURN b",
+    "MATCH (a:A)-[r:Nothing]->(b) RETURN b",
+    "MATCH (a:A)-[]-()-[]-(c) RETURN a, c",
+    "MATCH (a:A)-[]-()-[]-() RETURN a",
+    "MATCH (a:A)-[]-()-[]-()-[]-() RETURN a",
+    "MATCH (a:A)-[:T]->()-[:S]->()-[:T]->() RETURN a",
+    "MATCH (a:A)-[:T]-(b)-[:T]-(a) RETURN a, b",
+    "MATCH (a:A)-[:T]-(b)-[r:T]-(a) RETURN a, b, r",
+    "MATCH (a:A)-[]->(b)-[]->(c), (c)-[]->(a) RETURN a",
+    "MATCH (a:A)-[]->(b)-[]->(c)-[]->(a) RETURN a, c",
+    "MATCH (a:A)-[]-(b)-[]-(c)-[]-(a) RETURN a, c",
+    "MATCH (a:A)-[]-(b)-[]-(c)-[]-(a) RETURN b",
+    "MATCH (a:A)-[:T]-(b)-[:T]-(c)-[:T]-(a) RETURN count(*)",
+    "MATCH (a:A)-[:T]-(b)-[:T]-(c)-[:T]-(a) RETURN DISTINCT c",
+    "MATCH (a:A)-[]->()-[]->(c) RETURN DISTINCT c",
+    "MATCH (a)-[]-()-[]-()-[]-(c) RETURN DISTINCT c",
+    "MATCH (a:A)-[r]->(b) MATCH (b)<-[r]-(a) RETURN a, r, b",
+    "MATCH ()-[r:T]-() MATCH (x)-[r]->(y) RETURN x, y",
+    "MATCH (a)-[r]->(b) MATCH (a)-[r:T]-(c)-[q]->() RETURN a, c, q",
+)
+OPTIONALS = (
+    "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN a, r, b",
+    "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b)-[q:S]-(c) RETURN a, c",
+    "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) OPTIONAL MATCH (b)-[q:S]->(c) RETURN a, b, c",
+    "OPTIONAL MATCH (a:Nobody) OPTIONAL MATCH (a)-[r]->(b) RETURN a, b",
+    "OPTIONAL MATCH (a:Nobody) MATCH (a)-[r]->(b) RETURN a, b",
+    "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN count(*)",
+    "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN DISTINCT a",
+)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1024])
+@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS])
+def test_rows_are_the_same(graph, text, size):
+    for seed in range(3):
+        assert graph.compare(text, size, seed) is not None
+
+
+@pytest.mark.parametrize("size", [1, 3, 1024])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MATCH (n:A {k: 1}) RETURN n",
+        "MATCH (n:A) WHERE n.uid IN [1, 2, 3, 3] RETURN n",
+        "MATCH (n:A) WHERE n.uid > 3 RETURN n",
+        "MATCH (n:A {uid: 3})-[r]->(m) RETURN n, m",
+        "MATCH (n:A), (m:A {k: n.k}) RETURN n, m",
+        "MATCH ()-[r:T {k: 1}]-() RETURN r",
+        "MATCH (x)-[r:T {k: 1}]->(y) RETURN x, r, y",
+    ],
+)
+def test_rows_are_the_same_from_indexes(indexed, text, size):
+    for seed in range(2):
+        assert indexed.compare(text, size, seed) is not p.Argument
