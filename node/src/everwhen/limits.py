@@ -56,8 +56,12 @@ SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 RANGE_SNAPSHOTS: Final = 256
 
 # --- the image ---
-#: columns and vectors kept in memory
-IMAGE_BYTES_DEFAULT: Final = 256 << 20
+#: columns and vectors kept in memory, where nobody says how much memory there is
+IMAGE_BYTES_DEFAULT: Final = 2 << 30
+#: elements read by whoever asks for columns first; more are read in the background
+IMAGE_SMALL_ELEMENTS: Final = 200_000
+#: changes followed at once by whoever asks for columns
+IMAGE_FOLLOW_CHANGES_MAX: Final = 100_000
 #: commits a column follows at once; behind by more it is made anew when it is wanted
 IMAGE_FOLLOW_VERSIONS_MAX: Final = 2_000
 

@@ -236,10 +236,10 @@ class LimitSettings:
         high=1 << 40,
     )
     image_memory_bytes: int = _setting(
-        limits.IMAGE_BYTES_DEFAULT,
-        "Memory for columns of the graph that make counts and scans fast, and for vectors; "
-        "0 keeps none. Bytes.",
-        low=0,
+        -1,
+        "Memory for the graph as columns, which queries over many rows read, and for vectors; "
+        "0 keeps none, -1 takes up to half of the machine's (or the container's). Bytes.",
+        low=-1,
         high=1 << 40,
     )
 

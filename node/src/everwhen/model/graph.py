@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from everwhen.model.columns import GraphColumns
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.schema import Catalog
 
@@ -205,6 +206,11 @@ class GraphView(ElementReader, Statistics, Protocol):
 
         :raises IndexNotFound: no vector index of that name.
         """
+
+    def columns(self, worth: int) -> GraphColumns | None:
+        """The committed graph of this view as columns. None: it has own writes, or keeps account
+        of what is read, or the image in memory does not hold this version. ``worth``: rows that
+        the caller expects to look at, so that a small question does not cause a load."""
 
     def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
         """What an entity was, one era after the other up to this version, oldest first; lazy.

@@ -34,6 +34,7 @@ from everwhen.codec.keys import (
     relationship_prefix,
     relationship_stem,
 )
+from everwhen.codec.segments import NodeSegment, RelationshipSegment
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.images import (
     NodeImage,
@@ -182,6 +183,27 @@ class Entities:
             image = relationship_image(self.tokens, parts, row)
             if image is not None and (wanted is None or image.ends[0] in wanted):
                 yield relationship, image
+
+    def written_nodes(self) -> Iterator[tuple[int, NodeImage | None]]:
+        """Every node that keys say anything about, ascending; None: it is not there. All others
+        are as their segments have them."""
+        for node, parts in self._groups(*kind_range(Kind.NODE)):
+            row = self._node_row(node) if self._segments else None
+            yield node, node_image(self.tokens, parts, row)
+
+    def written_relationships(self) -> Iterator[tuple[int, RelationshipImage | None]]:
+        """The same for relationships."""
+        for relationship, parts in self._groups(*kind_range(Kind.REL)):
+            row = self._relationship_row(relationship) if self._segments else None
+            yield relationship, relationship_image(self.tokens, parts, row)
+
+    def node_segments(self) -> Iterator[NodeSegment]:
+        """All segments of nodes."""
+        return (self._cache.node(ref) for ref in self._segments.nodes(self.version))
+
+    def relationship_segments(self) -> Iterator[RelationshipSegment]:
+        """All segments of relationships."""
+        return (self._cache.relationship(ref) for ref in self._segments.relationships(self.version))
 
     @staticmethod
     def _limit(kind: Kind, high: int) -> bytes:

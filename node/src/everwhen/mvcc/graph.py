@@ -6,12 +6,13 @@ bound; a committed version never changes, so nothing in it is ever stale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from everwhen.errors import EntityNotFound
 from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
+from everwhen.model.columns import GraphColumns
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.graph import (
     Bound,
@@ -293,9 +294,9 @@ class GraphSnapshot(Counted):
         tokens = self._type_tokens(types)
         count = 0
         if direction is not Direction.IN:
-            count += _length(self._neighbours(node_id, True, tokens))
+            count += sum(1 for _ in self._neighbours(node_id, True, tokens))
         if direction is Direction.IN:
-            count += _length(self._neighbours(node_id, False, tokens))
+            count += sum(1 for _ in self._neighbours(node_id, False, tokens))
         elif direction is Direction.BOTH:
             incoming = self._neighbours(node_id, False, tokens)
             count += sum(1 for entry in incoming if entry[1] != node_id)
@@ -325,6 +326,9 @@ class GraphSnapshot(Counted):
         self, index_name: str, query: Sequence[float], wanted: Wanted
     ) -> list[tuple[int, float]]:
         return nearest.search(self, index_name, query, wanted)
+
+    def columns(self, worth: int) -> GraphColumns | None:
+        return None if self._state.graph is None else self._state.graph.view(self._version, worth)
 
     # --- time ---
 
@@ -359,10 +363,6 @@ class GraphSnapshot(Counted):
 
     def version_at(self, time_micros: int) -> int:
         return times.version_at(self._state.store, self._state.current.head, time_micros)
-
-
-def _length(items: Iterable[object]) -> int:
-    return sum(1 for _ in items)
 
 
 def _gone(what: str, entity: int, version: int) -> EntityNotFound:

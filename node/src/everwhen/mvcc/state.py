@@ -33,6 +33,7 @@ from everwhen.codec.records import (
 from everwhen.codec.records import decode_publish as decode_publish_value
 from everwhen.codec.users import META_USER, User, decode_user
 from everwhen.errors import CorruptData
+from everwhen.model.columns import GraphColumns
 from everwhen.model.graph import Wanted
 from everwhen.model.schema import Catalog, ConstraintDefinition, IndexDefinition
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
@@ -124,10 +125,26 @@ class VectorColumns(Protocol):
         """End such a step."""
 
 
+class GraphColumnsImage(Protocol):
+    """The graph kept in memory as columns."""
+
+    def view(self, version: int, worth: int) -> GraphColumns | None:
+        """See ``GraphView.columns``."""
+
+    def due(self) -> bool:
+        """Whether there may be something to do in the background; at once."""
+
+    def tend(self) -> bool:
+        """A step of that; whether more may be left."""
+
+    def interrupt(self) -> None:
+        """End such a step."""
+
+
 class RecordState:
     """The record's state in memory; see the module."""
 
-    __slots__ = ("cache", "columns", "counters", "current", "store", "tokens", "vectors")
+    __slots__ = ("cache", "columns", "counters", "current", "graph", "store", "tokens", "vectors")
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -137,6 +154,7 @@ class RecordState:
         #: what a database keeps beside the record; nothing for tools that only read it
         self.columns: NodeColumns | None = None
         self.vectors: VectorColumns | None = None
+        self.graph: GraphColumnsImage | None = None
         self.current = Published()
 
     @classmethod

@@ -72,6 +72,13 @@ class Upkeep:
             return False
         return await self._threads.run("background", vectors.tend, stop=vectors.interrupt)
 
+    async def tend(self) -> bool:
+        """One step of keeping the graph in memory."""
+        graph = self._state.graph
+        if graph is None or not graph.due():
+            return False
+        return await self._threads.run("background", graph.tend, stop=graph.interrupt)
+
     async def fold(self) -> bool:
         """One step of folding published large transactions into the main keys."""
         if not self._state.current.runs:
@@ -121,6 +128,7 @@ class Background:
                 self._build,
                 self._fold,
                 self._upkeep.seal,
+                self._upkeep.tend,
                 self._end_silent,
                 self._flush_when_due,
                 self._look_around,

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from everwhen.columns.graph.image import GraphImage
 from everwhen.columns.image import Image
 from everwhen.columns.vectors import Vectors
 from everwhen.errors import EverwhenError, TooManyRequests
@@ -90,8 +91,11 @@ class Database:
         options = options or DatabaseOptions()
         self.state = state
         self.image = state.columns = Image(state, options.image_memory)
+        self.graph = state.graph = GraphImage(
+            state, options.image_memory, beside=lambda: self.image.bytes + self.vectors.bytes
+        )
         self.vectors = state.vectors = Vectors(
-            state, options.image_memory, beside=lambda: self.image.bytes
+            state, options.image_memory, beside=lambda: self.image.bytes + self.graph.bytes
         )
         self.backend = backend
         self.clock = clock

@@ -179,7 +179,12 @@ class Embedded:
         """What ``background`` does for a served node: folds large transactions, builds indexes."""
         upkeep = Upkeep(parts.database.schema, parts.consensus, parts.state, self._threads)
         while True:
-            more = await upkeep.fold() or await upkeep.build() or await upkeep.seal()
+            more = (
+                await upkeep.fold()
+                or await upkeep.build()
+                or await upkeep.seal()
+                or await upkeep.tend()
+            )
             await asyncio.sleep(0 if more else IDLE_SECONDS)
 
     @property

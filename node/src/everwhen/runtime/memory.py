@@ -15,7 +15,7 @@ _LIMITS = (
 
 def memory_free() -> int:
     """Bytes this process may still take before the system refuses or kills."""
-    free = _available()
+    free = _told("MemAvailable")
     for limit_file, used_file in _LIMITS:
         try:
             limit, used = limit_file.read_text().strip(), int(used_file.read_text())
@@ -26,9 +26,22 @@ def memory_free() -> int:
     return max(free, 0)
 
 
-def _available() -> int:
+def memory_whole() -> int:
+    """Bytes the machine has, or the container may take."""
+    whole = _told("MemTotal")
+    for limit_file, _ in _LIMITS:
+        try:
+            limit = limit_file.read_text().strip()
+        except OSError:
+            continue
+        if limit.isdigit():
+            whole = min(whole, int(limit))
+    return whole
+
+
+def _told(wanted: str) -> int:
     for line in Path("/proc/meminfo").read_text().splitlines():
         name, _, rest = line.partition(":")
-        if name == "MemAvailable":
+        if name == wanted:
             return int(rest.split()[0]) << 10
-    raise OSError("/proc/meminfo does not say MemAvailable")
+    raise OSError(f"/proc/meminfo does not say {wanted}")

@@ -12,7 +12,7 @@ from everwhen.errors import EverwhenError
 from everwhen.exec.context import ExecutionContext
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Marks
-from everwhen.runtime.memory import memory_free
+from everwhen.runtime.memory import memory_free, memory_whole
 from everwhen.runtime.node import Node, NodeOptions, Ports
 from everwhen.runtime.replica.peers import Identity, Peers
 from everwhen.runtime.system import SystemClock, SystemDisk, SystemRandom, SystemThreads
@@ -80,7 +80,7 @@ def _node_options(settings: Settings) -> NodeOptions:
             lock_timeout=bounds.lock_timeout_s,
             statement_memory=bounds.statement_memory_bytes,
             transaction_memory=bounds.transaction_memory_bytes,
-            image_memory=bounds.image_memory_bytes,
+            image_memory=_image_memory(bounds.image_memory_bytes),
             open_transactions_max=bounds.transactions_open_max,
             import_folder=settings.imports.dir,
             password_chars_min=settings.auth.password_chars_min,
@@ -96,6 +96,10 @@ def _node_options(settings: Settings) -> NodeOptions:
         flush_seconds=settings.storage.flush_s,
         quota_bytes=settings.storage.quota_bytes,
     )
+
+
+def _image_memory(asked: int) -> int:
+    return memory_whole() // 2 if asked < 0 else asked
 
 
 class Identified(Enum):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
+from everwhen.model.columns import GraphColumns
 from everwhen.model.elements import Node, Relationship
 from everwhen.model.graph import Direction
 from everwhen.txn.buffer import NEVER
@@ -208,6 +209,11 @@ class Overlay(EntityOverlay):
         if node_id not in buffer.created_nodes:
             count += self._snapshot.degree(node_id, direction, types)
         return count
+
+    def columns(self, worth: int) -> GraphColumns | None:
+        if self._reads is not None or not self._buffer.empty:
+            return None
+        return self._snapshot.columns(worth)
 
     # --- statistics: estimates, so they leave no read keys ---
 

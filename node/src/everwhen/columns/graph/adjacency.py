@@ -1,0 +1,185 @@
+"""Relationships of one type by the node they start (or end) at: see ``model.columns.Adjacency``.
+
+The base holds the rows of its table up to a number, sorted by node, other node and row; chains
+hold the rows that came after. Begins and ends stand in the table; copies in the order of the base
+are made when a reader first needs them, which is as soon as some row of the base is not visible
+for it, and are kept up to date from then on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from everwhen.columns.arena import Arena
+from everwhen.model.columns import NEVER, Adjacency, Offsets, Rows, Versions
+
+if TYPE_CHECKING:
+    from everwhen.columns.graph.table import Table
+
+Array = npt.NDArray[Any]
+
+KIND: Final = "adjacency"
+_NO_ROWS: Final[Rows] = np.zeros(0, np.int32)
+_NO_VERSIONS: Final[Versions] = np.zeros(0, np.uint32)
+
+
+class Sorted:
+    """The rows of a table up to a number, sorted by (node, other node, row)."""
+
+    __slots__ = ("begins", "edges", "ends", "first_end", "last_begin", "offsets", "others", "rows")
+
+    def __init__(self, arena: Arena, table: Table, outgoing: bool, rows: int, nodes: int) -> None:
+        from everwhen.kernels.layout import grouped
+
+        near, far = table.nodes(outgoing)
+        near, far = near[:rows], far[:rows]
+        self.rows = rows
+        self.offsets: Offsets = arena.empty(nodes + 1, np.int64, KIND)
+        self.edges: Rows = arena.empty(rows, np.int32, KIND)
+        by_other, scratch = np.empty(rows, np.int32), np.empty(nodes + 1, np.int64)
+        grouped(far, np.arange(rows, dtype=np.int32), scratch, by_other)
+        grouped(near, by_other, self.offsets, self.edges)
+        self.others: Rows = arena.empty(rows, np.int32, KIND)
+        np.take(far, self.edges, out=self.others, mode="clip")
+        begins, ends = table.begins[:rows], table.ends[:rows]
+        #: over all of its rows
+        self.last_begin = int(begins.max(initial=0))
+        self.first_end = int(ends.min(initial=NEVER))
+        #: in the order of the base, once a reader needed them
+        self.begins: Versions = _NO_VERSIONS
+        self.ends: Versions = _NO_VERSIONS
+
+    def parallel(self) -> bool:
+        """Whether two rows have the same two nodes."""
+        same = self.others[1:] == self.others[:-1]
+        bounds = self.offsets[1:-1]
+        bounds = bounds[(bounds > 0) & (bounds < len(self.others))]
+        same[bounds - 1] = False
+        return bool(same.any())
+
+    def has(self, node: int, other: int) -> bool:
+        """Whether a row has these two nodes."""
+        if node + 1 >= len(self.offsets):
+            return False
+        low, high = self.offsets[node : node + 2].tolist()
+        at = low + int(self.others[low:high].searchsorted(other))
+        return at < high and int(self.others[at]) == other
+
+
+class Side:
+    """Base and chains of one direction. One writer under the table's lock, any readers."""
+
+    __slots__ = ("_chains", "_table", "arena", "base", "outgoing")
+
+    def __init__(self, arena: Arena, table: Table, outgoing: bool, base: Sorted) -> None:
+        self.arena = arena
+        self._table = table
+        self.outgoing = outgoing
+        self.base = base
+        #: heads, nexts, rows of entries; None: nothing came since
+        self._chains: tuple[Rows, Rows, Rows] | None = None
+
+    def adjacency(self, version: int) -> Adjacency:
+        """What a reader at a version takes."""
+        table, base = self._table, self.base
+        with table.lock:
+            begins = ends = _NO_VERSIONS
+            if not base.last_begin <= version < base.first_end:
+                if not len(base.begins) and base.rows:
+                    self._copy()
+                begins, ends = base.begins, base.ends
+            chains = self._chains
+            if chains is None:
+                none = (_NO_ROWS,) * 4
+                later = (*none, _NO_VERSIONS, _NO_VERSIONS)
+            else:
+                heads, nexts, edges = chains
+                far = table.nodes(self.outgoing)[1][base.rows :]
+                born, gone = table.begins[base.rows :], table.ends[base.rows :]
+                later = (heads, nexts, far, edges, born, gone)
+        return Adjacency(version, base.offsets, base.others, base.edges, begins, ends, *later)
+
+    def _copy(self) -> None:
+        base, table = self.base, self._table
+        begins = self.arena.empty(base.rows, np.uint32, KIND)
+        ends = self.arena.empty(base.rows, np.uint32, KIND)
+        np.take(table.begins, base.edges, out=begins, mode="clip")
+        np.take(table.ends, base.edges, out=ends, mode="clip")
+        base.begins, base.ends = begins, ends
+
+    # --- the writer, under the table's lock ---
+
+    def link(self, first: int, end: int, nodes: int) -> None:
+        """Put new rows into chains, all of which come behind the base."""
+        from everwhen.kernels.layout import chained
+
+        size = len(self._table.begins) - self.base.rows
+        chains = self._chains
+        if chains is None or len(chains[1]) != size or len(chains[0]) < nodes:
+            chains = self._chains = self._room(size, nodes)
+        near = self._table.nodes(self.outgoing)[0][first:end]
+        chained(near, first - self.base.rows, chains[0], chains[1])
+
+    def chained(self, node: int, other: int, most: int) -> bool:
+        """Whether a chain has an entry with these nodes; True if it is longer than ``most``."""
+        if self._chains is None or node >= len(self._chains[0]):
+            return False
+        heads, nexts, edges = self._chains
+        far = self._table.nodes(self.outgoing)[1]
+        at = int(heads[node])
+        while at >= 0:
+            if not most or far[edges[at]] == other:
+                return True
+            most -= 1
+            at = int(nexts[at])
+        return False
+
+    def cover(self, nodes: int) -> None:
+        """Have a head for each node row."""
+        chains = self._chains
+        if chains is not None and len(chains[0]) < nodes:
+            self._chains = self._room(len(chains[1]), nodes)
+
+    def _room(self, size: int, nodes: int) -> tuple[Rows, Rows, Rows]:
+        """New arrays: whoever holds the old ones must not find entries behind their ends."""
+        arena, rows = self.arena, self.base.rows
+        heads = arena.filled(nodes + nodes // 8, -1, np.int32, KIND)
+        nexts = arena.empty(size, np.int32, KIND)
+        edges = arena.empty(size, np.int32, KIND)
+        edges[:] = np.arange(rows, rows + size, dtype=np.int32)
+        if self._chains is not None:
+            old_heads, old_nexts, _ = self._chains
+            heads[: len(old_heads)] = old_heads
+            nexts[: len(old_nexts)] = old_nexts
+        return heads, nexts, edges
+
+    def stamp(self, rows: Rows, versions: Versions, ends: bool) -> None:
+        """Rows of the table began or ended; chains look into the table itself."""
+        base = self.base
+        inside = rows < base.rows
+        if not inside.all():
+            rows, versions = rows[inside], versions[inside]
+        if not len(rows):
+            return
+        if ends:
+            base.first_end = min(base.first_end, int(versions.min()))
+        else:
+            base.last_begin = max(base.last_begin, int(versions.max()))
+        copies = base.ends if ends else base.begins
+        if len(copies):
+            from everwhen.kernels.layout import stamped
+
+            near, far = self._table.nodes(self.outgoing)
+            stamped(
+                base.offsets, base.others, base.edges, near[rows], far[rows], rows, versions, copies
+            )
+
+    def rebased(self, base: Sorted, nodes: int) -> Side:
+        """With a newer base; what came after it stays in chains."""
+        side = Side(self.arena, self._table, self.outgoing, base)
+        if self._table.count > base.rows:
+            side.link(base.rows, self._table.count, nodes)
+        return side

@@ -1,0 +1,284 @@
+"""The image of the graph: read from the record when it pays, following the journal from then on.
+
+A reader asks for a view of a version. If the image holds the version, or can be taken there in
+bounded work, it gets one, which stays as it is; else it gets None and reads the record. Small
+graphs are read by who asks, others in the background (:meth:`GraphImage.tend`), where the image is
+also kept close to the newest version and changes are merged into new bases. It is never the only
+copy of anything: what it cannot follow, and what does not fit into memory, makes it forget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from threading import Lock
+from typing import Final
+
+from everwhen.codec.keys import Counter
+from everwhen.columns.arena import Arena
+from everwhen.columns.graph.content import Content
+from everwhen.columns.graph.follow import Backtracker, Follower, commit_record
+from everwhen.columns.graph.load import load
+from everwhen.columns.graph.merge import merge
+from everwhen.columns.graph.recent import Recent
+from everwhen.columns.graph.view import ColumnsView
+from everwhen.errors import CorruptData, ShuttingDown
+from everwhen.limits import (
+    IMAGE_BYTES_DEFAULT,
+    IMAGE_FOLLOW_CHANGES_MAX,
+    IMAGE_FOLLOW_VERSIONS_MAX,
+    IMAGE_SMALL_ELEMENTS,
+)
+from everwhen.mvcc.graph import GraphSnapshot
+from everwhen.mvcc.state import RecordState
+
+#: seconds a reader waits for another one that takes the image on
+_PATIENCE: Final = 0.05
+#: views kept
+_VIEWS: Final = 16
+#: what a node and a relationship take, for a first guess
+_NODE_BYTES: Final = 40
+_RELATIONSHIP_BYTES: Final = 56
+#: of all elements, so many must have been asked for before they are read at once
+_WORTH_SHARE: Final = 4
+
+
+class _TooLarge(Exception):
+    """The image grew beyond its bound while it was read."""
+
+
+class GraphImage:
+    """See the module. Any thread; a :class:`~everwhen.mvcc.state.GraphColumnsImage`."""
+
+    __slots__ = (
+        "_asked",
+        "_beside",
+        "_bytes_max",
+        "_content",
+        "_ending",
+        "_generations",
+        "_idle",
+        "_loading",
+        "_lock",
+        "_refused",
+        "_state",
+        "_views",
+        "arena",
+    )
+
+    def __init__(
+        self,
+        state: RecordState,
+        bytes_max: int = IMAGE_BYTES_DEFAULT,
+        beside: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """``bytes_max`` bounds the image and what is held ``beside`` it."""
+        self._state = state
+        self._bytes_max = bytes_max
+        self._beside = beside
+        self.arena = Arena()
+        self._lock = Lock()
+        self._loading = Lock()
+        self._content: Content | None = None
+        self._views: Recent[ColumnsView] = Recent(_VIEWS)
+        self._generations: Iterator[int] = count(1)
+        #: rows that were asked for in vain
+        self._asked = 0
+        #: elements that did not fit
+        self._refused = 0
+        self._ending = False
+        #: versions held and rows asked for when there was nothing to do
+        self._idle: tuple[int, int] = (0, 0)
+
+    # --- what is there ---
+
+    @property
+    def bytes(self) -> int:
+        """Memory held, views of earlier generations included."""
+        return self.arena.bytes
+
+    @property
+    def held(self) -> tuple[int, int] | None:
+        """The oldest and the newest version it answers for at once."""
+        content = self._content
+        return None if content is None else (content.floor, content.upto)
+
+    @property
+    def _elements(self) -> int:
+        counters = self._state.counters
+        return counters.get(Counter.NODES) + counters.get(Counter.RELATIONSHIPS)
+
+    def _fits(self) -> bool:
+        """Whether to try to read it."""
+        counters = self._state.counters
+        guess = counters.get(Counter.NODES) * _NODE_BYTES
+        guess += counters.get(Counter.RELATIONSHIPS) * _RELATIONSHIP_BYTES
+        if guess + self._beside() > self._bytes_max:
+            return False
+        return not self._refused or self._elements < self._refused - self._refused // 8
+
+    # --- readers ---
+
+    def view(self, version: int, worth: int) -> ColumnsView | None:
+        """The graph at a version that is readable; None: read the record. ``worth``: rows that
+        the caller would look at."""
+        found = self._views.get(version)
+        if found is not None:
+            return found
+        if self._content is None and not self._read_now(worth):
+            return None
+        if not self._lock.acquire(timeout=_PATIENCE):
+            return None
+        try:
+            content = self._content
+            if content is None or not self._reach(content, version):
+                return None
+            return self._made(content, version)
+        finally:
+            self._lock.release()
+
+    def _made(self, content: Content, version: int) -> ColumnsView:
+        for table in list(content.tables.values()):
+            table.cover()
+        view = ColumnsView(content, self._state.tokens, version)
+        self._views.put(version, view)
+        return view
+
+    def _read_now(self, worth: int) -> bool:
+        """Whether it is there, after reading it if it is small and was asked for often enough."""
+        self._asked += worth
+        elements = self._elements
+        if elements > IMAGE_SMALL_ELEMENTS or self._asked * _WORTH_SHARE < elements:
+            return False
+        return self._load()
+
+    def _reach(self, content: Content, version: int) -> bool:
+        """Take the image to a version, if that is bounded work."""
+        try:
+            if version > content.upto:
+                self._follow(content, version)
+            elif version < content.floor:
+                self._extend(content, version)
+        except CorruptData:
+            # the record judges itself; what is made of it is made anew
+            self._forget()
+            raise
+        return self._content is content and content.floor <= version <= content.upto
+
+    def _follow(self, content: Content, version: int) -> None:
+        """Some commits further."""
+        follower = Follower(content, self._state)
+        left = IMAGE_FOLLOW_CHANGES_MAX
+        last = min(version, content.upto + IMAGE_FOLLOW_VERSIONS_MAX)
+        for one in range(content.upto + 1, last + 1):
+            record = commit_record(self._state, one)
+            if record is None:
+                self._forget()
+                return
+            follower.commit(one, record)
+            content.upto = one
+            counts = record.header.counts
+            left -= 1 + counts.nodes_created + counts.relationships_created + counts.properties_set
+            left -= counts.nodes_deleted + counts.relationships_deleted
+            if left <= 0:
+                break
+        if self.bytes + self._beside() > self._bytes_max:
+            self._refused = self._elements
+            self._forget()
+
+    def _extend(self, content: Content, version: int) -> None:
+        """Some commits back, unless that takes too many."""
+        if content.floor - version > IMAGE_FOLLOW_VERSIONS_MAX or version < content.epoch:
+            return
+        tracker = Backtracker(content, self._state)
+        left, floor = IMAGE_FOLLOW_CHANGES_MAX, content.floor
+        while floor > version and left > 0:
+            record = commit_record(self._state, floor)
+            if record is None:
+                break
+            tracker.commit(floor, record)
+            floor -= 1
+            counts = record.header.counts
+            left -= 1 + counts.nodes_created + counts.relationships_created + counts.properties_set
+            left -= counts.nodes_deleted + counts.relationships_deleted
+        tracker.extend()
+        content.floor = floor
+
+    def _forget(self) -> None:
+        self._content = None
+        self._views.clear()
+        self._asked = 0
+
+    # --- reading the record ---
+
+    def _load(self) -> bool:
+        """Read it, unless somebody does; whether it is there now."""
+        if not self._fits() or not self._loading.acquire(blocking=False):
+            return False
+        try:
+            if self._content is not None:
+                return True
+            head = self._state.current.head
+            snapshot = GraphSnapshot(self._state, head.version)
+            try:
+                content = load(
+                    self.arena,
+                    snapshot.entities,
+                    next(self._generations),
+                    head.oldest_version,
+                    self._go_on,
+                )
+            except _TooLarge:
+                self._refused = self._elements
+                return False
+            self._refused = 0
+            with self._lock:
+                self._views.clear()
+                self._content = content
+            return True
+        finally:
+            self._loading.release()
+
+    def _go_on(self) -> None:
+        if self._ending:
+            raise ShuttingDown("the node is shutting down")
+        if self.bytes + self._beside() > self._bytes_max:
+            raise _TooLarge
+
+    # --- in the background ---
+
+    def due(self) -> bool:
+        """Whether :meth:`tend` may find something to do; at once."""
+        return self._behind() or self._idle != self._mark()
+
+    def _mark(self) -> tuple[int, int]:
+        content = self._content
+        return (0 if content is None else content.upto, self._asked)
+
+    def _behind(self) -> bool:
+        """Whether the newest version is so far off that readers would not get there."""
+        content, version = self._content, self._state.current.head.version
+        return content is not None and version - content.upto > IMAGE_FOLLOW_VERSIONS_MAX // 4
+
+    def tend(self) -> bool:
+        """One step: read what was asked for, come closer to the newest version, merge what has
+        changed much; whether more may be left."""
+        mark, content = self._mark(), self._content
+        more = False
+        if content is None:
+            if self._asked and self._asked * _WORTH_SHARE >= self._elements:
+                more = self._load()
+        elif self._behind():
+            with self._lock:
+                if self._content is content:
+                    self._reach(content, self._state.current.head.version)
+            more = True
+        else:
+            more = merge(content, self._lock, self._go_on)
+        if not more:
+            self._idle = mark
+        return more
+
+    def interrupt(self) -> None:
+        """End a step of :meth:`tend` that runs, and all that come; from any thread."""
+        self._ending = True

@@ -1,0 +1,149 @@
+"""The image at one version: see ``model.columns``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from everwhen.columns.graph.content import Content
+from everwhen.columns.graph.table import Table
+from everwhen.errors import Fault
+from everwhen.model.columns import NULL, Adjacency, Ids, Mask, Rows, Vector
+from everwhen.mvcc.tokens import Tokens
+
+
+class ColumnsView:
+    """A :class:`~everwhen.model.columns.GraphColumns`; it stays as it is."""
+
+    __slots__ = ("_content", "_offset", "_rows", "_tables", "_tokens", "version")
+
+    def __init__(self, content: Content, tokens: Tokens, version: int) -> None:
+        self._content = content
+        self._tokens = tokens
+        self.version = version
+        self._offset = version - content.epoch
+        self._rows = content.nodes.count
+        self._tables = {number: TypeView(self, one) for number, one in content.tables.items()}
+
+    @property
+    def content(self) -> Content:
+        """What it is a view of."""
+        return self._content
+
+    @property
+    def generation(self) -> int:
+        return self._content.generation
+
+    @property
+    def node_rows(self) -> int:
+        return self._rows
+
+    def nodes(self) -> Rows:
+        return self._content.existing.rows(self._offset)
+
+    def labelled(self, label: str) -> Rows:
+        token = self._tokens.labels.find(label)
+        members = None if token is None else self._content.labels.get(token)
+        return np.zeros(0, np.int32) if members is None else members.rows(self._offset)
+
+    def has_label(self, label: str, rows: Rows) -> Mask:
+        token = self._tokens.labels.find(label)
+        members = None if token is None else self._content.labels.get(token)
+        if members is None:
+            return np.zeros(len(rows), np.bool_)
+        return members.mask(self._offset, self._rows)[rows]
+
+    def node_ids(self, rows: Rows) -> Ids:
+        return self._content.nodes.ids[rows]
+
+    def node_rows_of(self, ids: Ids) -> Rows:
+        rows = self._content.nodes.rows(ids)
+        rows[rows >= self._rows] = -1
+        if self._rows:
+            mask = self._content.existing.mask(self._offset, self._rows)
+            rows[~mask[rows]] = -1  # the last row stands in for -1, and stays -1
+        return rows
+
+    def node_values(self, key: str, rows: Rows) -> Vector:
+        token = self._tokens.keys.find(key)
+        held = None if token is None else self._content.properties.get(token)
+        return nulls(len(rows)) if held is None else held.take(rows, self._offset, self._rows)
+
+    def types(self) -> Sequence[str]:
+        names = self._tokens.types.names
+        return sorted(names[number] for number in self._tables)
+
+    def relationships(self, type: str) -> TypeView | None:  # noqa: A002 - the field's name
+        token = self._tokens.types.find(type)
+        return None if token is None else self._tables.get(token)
+
+    def table(self, number: int) -> TypeView:
+        """:raises Fault: a reference of another view."""
+        try:
+            return self._tables[number]
+        except KeyError as error:
+            raise Fault(f"no relationship type {number} in the image") from error
+
+    # --- for its tables ---
+
+    @property
+    def offset(self) -> int:
+        """Its version, counted from the epoch."""
+        return self._offset
+
+    @property
+    def tokens(self) -> Tokens:
+        return self._tokens
+
+
+class TypeView:
+    """A :class:`~everwhen.model.columns.TypeColumns`."""
+
+    __slots__ = ("_count", "_table", "_view")
+
+    def __init__(self, view: ColumnsView, table: Table) -> None:
+        self._view = view
+        self._table = table
+        self._count = table.count
+
+    @property
+    def type(self) -> str:
+        return self._view.tokens.types.names[self._table.number]
+
+    @property
+    def number(self) -> int:
+        return self._table.number
+
+    def count(self) -> int:
+        return self._table.number_at(self._view.offset, self._count)
+
+    def rows(self) -> Rows:
+        found = self._table.visible(self._view.offset, self._count)
+        return np.arange(self._count, dtype=np.int32) if found is None else found
+
+    def ids(self, rows: Rows) -> Ids:
+        return self._table.ids[rows]
+
+    def ends(self, rows: Rows) -> tuple[Rows, Rows]:
+        return self._table.start[rows], self._table.finish[rows]
+
+    def rows_of(self, ids: Ids) -> Rows:
+        return self._table.rows_of(ids, self._view.offset, self._count)
+
+    def values(self, key: str, rows: Rows) -> Vector:
+        token = self._view.tokens.keys.find(key)
+        held = None if token is None else self._table.properties.get(token)
+        return nulls(len(rows)) if held is None else held.take(rows, self._view.offset, self._count)
+
+    def adjacency(self, outgoing: bool) -> Adjacency:
+        return self._table.adjacency(outgoing, self._view.offset)
+
+    @property
+    def parallel(self) -> bool:
+        return self._table.parallel
+
+
+def nulls(size: int) -> Vector:
+    """Nothing but nulls."""
+    return Vector(NULL, np.zeros(size, np.bool_), np.zeros(size, np.bool_))

@@ -1,0 +1,165 @@
+"""The image of the graph against the record: every version, whatever the history, the order of
+asking, merges in between, and readers beside the writer."""
+
+from __future__ import annotations
+
+import random
+from threading import Event, Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from everwhen.columns.graph import image as image_module
+from everwhen.columns.graph import merge as merge_module
+from everwhen.columns.graph.check import differences
+from everwhen.columns.graph.image import GraphImage
+from everwhen.mvcc.graph import GraphSnapshot
+from everwhen.runtime.embedded import Embedded
+
+STATEMENTS = (
+    "CREATE (:A {k: 1, s: 'one'})",
+    "CREATE (:A:B {k: 2.5})-[:T {w: 1}]->(:B {s: 'two', l: [1, 'x']}), ()",
+    "UNWIND range(1, 20) AS i CREATE (:B {k: i, s: 'text ' + i, t: date({year: 2000 + i})})",
+    "MATCH (a), (b:B) WITH a, b ORDER BY id(a), id(b) LIMIT 15 CREATE (a)-[:T {w: 1.5}]->(b)",
+    "MATCH (a:A), (b) WITH a, b ORDER BY id(a), id(b) DESC LIMIT 5 CREATE (a)<-[:U {s: 'u'}]-(b)",
+    "MATCH (a:A) WITH a LIMIT 1 CREATE (a)-[:T]->(a)",
+    "MATCH (n:A) WITH n ORDER BY id(n) LIMIT 1 DETACH DELETE n",
+    "MATCH (n:B) WITH n ORDER BY id(n) DESC LIMIT 2 REMOVE n:B SET n:A, n.s = true",
+    "MATCH (n) WITH n ORDER BY id(n) LIMIT 3 SET n:A, n.k = 7",
+    "MATCH (n) WITH n ORDER BY id(n) LIMIT 4 SET n.k = 'seven', n.f = 0.5 REMOVE n.s",
+    "MATCH (n:B) SET n.k = 3 REMOVE n.l",
+    "MATCH (n) WITH n ORDER BY id(n) LIMIT 1 REMOVE n:A SET n = {x: 1}",
+    "MATCH ()-[r:T]->() WITH r ORDER BY id(r) LIMIT 3 SET r.w = 2, r.n = 'new'",
+    "MATCH ()-[r]->() WITH r ORDER BY id(r) DESC LIMIT 4 DELETE r",
+    "MATCH ()-[r:T]->() WITH r ORDER BY id(r) LIMIT 2 SET r.w = null",
+    "MATCH (n) DETACH DELETE n",
+)
+_step = st.sampled_from((*STATEMENTS, "ask", "merge"))
+
+
+def agree(database: Embedded, image: GraphImage, version: int) -> bool:
+    """Whether the image answers at a version; what it answers must be what the record says."""
+    view = image.view(version, 1 << 40)
+    if view is None:
+        return False
+    snapshot = GraphSnapshot(database.service.database.state, version)
+    found = list(differences(view, snapshot, lambda: None))
+    assert not found, f"version {version}: {found[:5]}"
+    return True
+
+
+def _merge_all(image: GraphImage) -> None:
+    while image.tend():
+        pass
+
+
+@pytest.fixture(params=[1, 3, 10_000], ids="merge{}".format)
+def small_merges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge_module, "CHANGES_MIN", request.param)
+    monkeypatch.setattr(merge_module, "CHAINED_MIN", request.param)
+    monkeypatch.setattr(merge_module, "_SHARE", 1_000_000)
+
+
+@pytest.mark.usefixtures("small_merges")
+def test_random_histories() -> None:
+    @given(st.lists(_step, min_size=1, max_size=14), st.randoms(use_true_random=False))
+    @settings(max_examples=25, deadline=None)
+    def run(steps: list[str], chance: random.Random) -> None:
+        with Embedded() as database:
+            image = GraphImage(database.service.database.state)
+            for step in steps:
+                if step == "ask":
+                    assert agree(database, image, database.version)
+                elif step == "merge":
+                    _merge_all(image)
+                else:
+                    database.execute(step)
+            assert agree(database, image, database.version)
+            versions = list(range(database.version + 1))
+            chance.shuffle(versions)
+            for version in versions:
+                assert agree(database, image, version)
+                if chance.random() < 0.3:
+                    _merge_all(image)
+            assert image.held == (0, database.version)
+
+    run()
+
+
+def test_readers_beside_a_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge_module, "CHANGES_MIN", 20)
+    monkeypatch.setattr(merge_module, "CHAINED_MIN", 20)
+    chance = random.Random(7)
+    with Embedded() as database:
+        for _ in range(5):
+            database.execute(chance.choice(STATEMENTS[:6]))
+        image = GraphImage(database.service.database.state)
+        assert agree(database, image, database.version)
+        done, problems = Event(), []
+
+        def read(seed: int) -> None:
+            own = random.Random(seed)
+            try:
+                while not done.is_set():
+                    version = own.randint(0, database.version)
+                    agree(database, image, version)
+            except BaseException as error:
+                problems.append(error)
+
+        def merge() -> None:
+            try:
+                while not done.is_set():
+                    image.tend()
+            except BaseException as error:
+                problems.append(error)
+
+        threads = [Thread(target=read, args=(seed,)) for seed in (1, 2)]
+        threads.append(Thread(target=merge))
+        for thread in threads:
+            thread.start()
+        for _ in range(60):
+            database.execute(chance.choice(STATEMENTS[:-1]))
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert not problems, problems[0]
+        assert agree(database, image, database.version)
+
+
+def test_memory_is_bounded_and_given_back() -> None:
+    with Embedded() as database:
+        database.execute("UNWIND range(1, 1000) AS i CREATE (:A {s: 'text ' + i})")
+        state = database.service.database.state
+        assert GraphImage(state, 1_000).view(database.version, 1 << 40) is None
+        image = GraphImage(state, 1 << 20)
+        assert agree(database, image, database.version)
+        assert sum(image.arena.by_kind.values()) == image.bytes
+        assert 0 < image.bytes < 1 << 20
+        database.execute("UNWIND range(1, 30000) AS i CREATE (:A {s: 'text ' + i})")
+        assert image.view(database.version, 1 << 40) is None
+        assert image.held is None
+        assert image.bytes == 0
+
+
+def test_a_small_question_causes_no_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Embedded() as database:
+        database.execute("UNWIND range(1, 1000) AS i CREATE (:A {i: i})")
+        image = GraphImage(database.service.database.state)
+        assert image.view(database.version, 10) is None
+        assert not image.tend()
+        monkeypatch.setattr(image_module, "IMAGE_SMALL_ELEMENTS", 100)
+        assert image.view(database.version, 1 << 40) is None
+        assert image.due()
+        assert image.tend()
+        assert agree(database, image, database.version)
+
+
+def test_columns_of_a_transaction() -> None:
+    with Embedded() as database:
+        database.execute("UNWIND range(1, 10) AS i CREATE (:A {i: i})")
+        core = database.service.database
+        view = core.snapshot(core.version).columns(1 << 40)
+        assert view is not None
+        assert view.version == core.version
+        assert view is core.snapshot(core.version).columns(0)
