@@ -54,6 +54,10 @@ test-cluster: .venv/ready ## TCK, drivers, anomalies and models against three me
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
+.PHONY: audit-tamper
+audit-tamper: .venv/ready ## 10,000 alterations of history through the store itself, each found; ARGS="--seed 1"
+	@$(bin)/python -m tests.audit.tampering $(ARGS)
+
 .PHONY: mutants chaos
 mutants: .venv/ready ## rules taken away one at a time, and which test notices after how many schedules
 	@$(bin)/python -m tests.mutants.run $(ARGS)
@@ -101,6 +105,10 @@ bench-vector: .venv/ready-bench ## the nearest of 100,000 vectors, now and then,
 .PHONY: bench-query
 bench-query: .venv/ready-bench ## patterns and aggregates on 4 M relationships, against ladybug and ArcadeDB; SEED=2
 	@$(bin)/python -m bench.query $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: bench-audit
+bench-audit: .venv/ready ## a million commits verified
+	@$(bin)/python -m bench.audit $(ARGS)
 
 .PHONY: soak-bolt
 soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish

@@ -14,6 +14,7 @@ import pytest
 from e2e.harness.kubectl import Failed, until
 from e2e.harness.rig import ROOT
 from e2e.harness.world import REPOSITORY, Graph, World
+from everwhen.codec.cluster import FEATURE_LEVEL
 
 Make = Callable[..., Graph]
 
@@ -65,7 +66,7 @@ def test_up_and_back_and_up_again(make: Make, earlier: str) -> None:
     _rolled(graph, image=None)
     moves = len(graph.watched.leaders) - 1
     graph.patch(upgrade={"finalize": "Auto"})
-    until(lambda: graph.status["featureLevel"] == "4", 60, "the level is raised")
+    until(lambda: graph.status["featureLevel"] == str(FEATURE_LEVEL), 60, "the level is raised")
     ended = time.time()
     graph.ask(graph.leader(), _VECTORS)
     history = graph.judged("up, back, and up again")

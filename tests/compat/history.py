@@ -96,7 +96,7 @@ def opened(root: Path) -> Iterator[LoggedDatabase]:
         directory.close()
 
 
-def write(db: LoggedDatabase) -> None:
+def write(db: Database) -> None:
     """All of the history."""
     _small_commits(db)
     _large_commits(db)
@@ -104,7 +104,7 @@ def write(db: LoggedDatabase) -> None:
     _only_in_the_log(db)
 
 
-def _small_commits(db: LoggedDatabase) -> None:
+def _small_commits(db: Database) -> None:
     t = db.begin()
     t.create_node(["Everything"], VALUES)
     for number in range(4):
@@ -136,7 +136,7 @@ def _small_commits(db: LoggedDatabase) -> None:
     db.commit(t)
 
 
-def _large_commits(db: LoggedDatabase) -> None:
+def _large_commits(db: Database) -> None:
     t = db.begin()
     made = [t.create_node(["Bulk"], {"i": number}) for number in range(6)]
     for node in t.nodes_with_label("Person"):
@@ -153,7 +153,7 @@ def _large_commits(db: LoggedDatabase) -> None:
     db.commit(t, chunked=True)
 
 
-def _segments(db: LoggedDatabase) -> None:
+def _segments(db: Database) -> None:
     leased: c.Leased = db.do(c.LeaseIds(c.FORMAT, 10, 20))
     nodes = np.arange(10, dtype=np.int64) + leased.first_node
     links = np.arange(20, dtype=np.int64) + leased.first_relationship
@@ -178,7 +178,7 @@ def _segments(db: LoggedDatabase) -> None:
     db.commit(t)
 
 
-def _only_in_the_log(db: LoggedDatabase) -> None:
+def _only_in_the_log(db: Database) -> None:
     t = db.begin()
     t.create_node(["Late"], {"where": "log"})
     db.commit(t)

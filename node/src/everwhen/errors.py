@@ -328,6 +328,12 @@ class PreconditionFailed(ClientError):
     http_status = 412
 
 
+class AuditHeadInvalid(ClientError):
+    """An exported head that is not one, not signed with this key, or of another cluster."""
+
+    code = "Neo.ClientError.General.AuditHeadInvalid"
+
+
 class TransientError(EverwhenError):
     """The same request may succeed if sent again; drivers' managed transactions do so."""
 

@@ -242,3 +242,22 @@ PROBLEMS_KEPT: Final = 100
 PROBLEM_CHARS_MAX: Final = 1_000
 #: digests of states in a diagnosis, the newest ones
 DIAGNOSED_DIGESTS_MAX: Final = 16
+
+#: statement text of a commit that is kept for the audit, if it is to be kept; of longer ones only
+#: the hash is
+AUDIT_TEXT_BYTES_MAX: Final = 16 << 10
+#: changes of a large transaction that are replayed at a time
+AUDIT_CHANGES_SHARE: Final = 200_000
+#: entries compared one by one where sums differ
+AUDIT_COMPARED_MAX: Final = 1_000_000
+#: bytes of an exported head, and of the key that signs it
+AUDIT_HEAD_BYTES_MAX: Final = 64 << 10
+AUDIT_KEY_BYTES_MIN: Final = 16
+#: commits that a log of the audit reads at a time
+AUDIT_LINES_PER_SCAN: Final = 256
+#: audited reads that wait to be written
+AUDIT_READS_WAITING_MAX: Final = 10_000
+#: how often folding may come between before a verification gives up
+AUDIT_RETRIES_MAX: Final = 100
+#: entries between two looks at whether a verification should end
+AUDIT_TICK_EVERY: Final = 4_096

@@ -18,6 +18,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from everwhen.errors import SettingsInvalid
 from everwhen.settings_groups import (
+    AuditSettings,
     AuthSettings,
     BoltSettings,
     ClusterSettings,
@@ -54,6 +55,7 @@ class Settings:
     tls: TlsSettings = TlsSettings()
     storage: StorageSettings = StorageSettings()
     imports: ImportSettings = ImportSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -124,6 +126,7 @@ _GROUPS: Final[Mapping[str, Any]] = {
     "tls": TlsSettings,
     "storage": StorageSettings,
     "imports": ImportSettings,
+    "audit": AuditSettings,
     "log": LogSettings,
 }
 
@@ -199,6 +202,10 @@ def _check(settings: Settings) -> None:
         raise SettingsInvalid("`cluster.secret` and `cluster.secret_file` are both set; keep one")
     if cluster.bootstrap and cluster.join is not None:
         raise SettingsInvalid("a node either founds a cluster (`cluster.bootstrap`) or joins one")
+    if settings.audit.reads == "all" and settings.audit.reads_file is None:
+        raise SettingsInvalid(
+            "`audit.reads` is `all`, and there is no file for them", hint="set `audit.reads_file`"
+        )
     if not (cluster.secret or cluster.secret_file or _is_loopback(cluster.host)):
         raise SettingsInvalid(
             f"`cluster.host` = {cluster.host!r} is open to others, and there is no secret",

@@ -324,6 +324,35 @@ class ImportSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """What is kept of who did what, beyond what every commit says."""
+
+    statement_text: Literal["off", "on"] = _setting(
+        "off",
+        "Whether commits (and lines of audited reads) keep the texts of their statements, not only "
+        "their hash. Literals stand in a text; values of parameters do not.",
+    )
+    reads: Literal["off", "all"] = _setting(
+        "off", "Whether statements that change nothing are written to `audit.reads_file`."
+    )
+    reads_file: Path | None = _setting(
+        None, "File of audited reads, one JSON object a line; of this node only."
+    )
+    reads_file_bytes: int = _setting(
+        64 << 20,
+        "At this size a file of reads is renamed and the next one begins. Bytes.",
+        low=4 << 10,
+        high=1 << 40,
+    )
+    reads_files: int = _setting(
+        10, "Files of reads that are kept; the oldest one goes.", low=2, high=10_000
+    )
+    key_file: Path | None = _setting(
+        None, "File with the key (16 bytes or more) that signs exported heads; unset, unsigned."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """What is told to whoever runs the node."""
 

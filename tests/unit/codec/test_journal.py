@@ -102,7 +102,7 @@ def test_nonsense_and_newer_formats_are_refused() -> None:
         j.decode_piece(b"\x93\x01")
     sealed = record(1, b"")
     newer = msgspec.structs.replace(
-        sealed, header=msgspec.structs.replace(sealed.header, format=j.FORMAT + 1)
+        sealed, header=msgspec.structs.replace(sealed.header, format=j.FORMAT_TEXTS + 1)
     )
     with pytest.raises(FormatUnsupported):
         j.decode_record(j.encode_record(newer))

@@ -29,10 +29,9 @@ from everwhen.codec.keys import (
     segment_key,
 )
 from everwhen.codec.ordered import is_equal_to_something
-from everwhen.codec.records import SegmentEntry, encode_segment_entry
+from everwhen.codec.records import encode_segment_entry
 from everwhen.codec.segments import (
     NODES,
-    RELATIONSHIPS,
     NodeSegment,
     RelationshipSegment,
     Segment,
@@ -42,6 +41,7 @@ from everwhen.codec.segments import (
 from everwhen.index.maintenance import IndexRule, entry
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.segments import entry_of
 from everwhen.txn.constraints import broken, duplicate_error
 
 Ids = npt.NDArray[np.int64]
@@ -221,35 +221,19 @@ class Bulk:
         cut = pieces(data)
         for at, piece in enumerate(cut):
             layer.put(segment_key(number, at), piece)
-        ids = segment.ids.whole()
-        first, last = int(ids.min()), int(ids.max())
         if isinstance(segment, NodeSegment):
             tokens = sorted(work.tokens.labels.assign(one, layer.batch) for one in segment.labels)
-            filed = SegmentEntry(NODES, tokens, rows, first, last, len(cut), len(data))
             count(Counter.NODES, 0, rows)
             for token in tokens:
                 count(Counter.NODES_WITH_LABEL, token, rows)
             self.numbers[0] += rows
             self.numbers[5] += rows * len(tokens)
         else:
-            token = work.tokens.types.assign(segment.type, layer.batch)
-            starts, ends = segment.starts.whole(), segment.ends.whole()
-            filed = SegmentEntry(
-                RELATIONSHIPS,
-                [token],
-                rows,
-                first,
-                last,
-                len(cut),
-                len(data),
-                int(starts.min()),
-                int(starts.max()),
-                int(ends.min()),
-                int(ends.max()),
-            )
+            tokens = [work.tokens.types.assign(segment.type, layer.batch)]
             count(Counter.RELATIONSHIPS, 0, rows)
-            count(Counter.RELATIONSHIPS_OF_TYPE, token, rows)
+            count(Counter.RELATIONSHIPS_OF_TYPE, tokens[0], rows)
             self.numbers[2] += rows
+        filed = entry_of(segment, tokens, len(cut), len(data))
         self.numbers[4] += rows * len(segment.columns)
         self._staging.add_segment(layer, number, filed, encode_segment_entry(filed))
 

@@ -16,6 +16,7 @@ from everwhen.apply.effects import Effects
 from everwhen.apply.staging import Staging
 from everwhen.apply.work import Work
 from everwhen.codec import journal
+from everwhen.codec.cluster import LEVEL_AUDIT, check_level
 from everwhen.codec.keys import (
     VERSION,
     VERSION_MAX,
@@ -69,7 +70,11 @@ class Chunks:
         if transaction < work.next_transaction:
             raise TransactionStateError(f"The transaction number {transaction} was used before")
         work.next_transaction = transaction + 1
-        self._commits.stagings.begin(transaction, command.read_version, command.origin)
+        if command.texts:
+            check_level(work.cluster, LEVEL_AUDIT, "statement texts")
+        self._commits.stagings.begin(
+            transaction, command.read_version, command.origin, command.texts
+        )
         return c.Begun(transaction)
 
     def _staging(self, transaction: int) -> Staging:
@@ -185,6 +190,7 @@ class Chunks:
             previous=self._work.chain,
             transaction=staging.transaction,
             piece_digests=staging.digests,
+            texts=header.texts,
         )
         commits.stagings.committed(staging)
         commits.stagings.end(staging.transaction)

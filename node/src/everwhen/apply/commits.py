@@ -15,6 +15,7 @@ from everwhen.apply.staging import Stagings
 from everwhen.apply.window import Window
 from everwhen.apply.work import Work
 from everwhen.codec import journal
+from everwhen.codec.cluster import LEVEL_AUDIT, check_level
 from everwhen.codec.keys import journal_key, request_key, time_key
 from everwhen.codec.origin import Origin
 from everwhen.codec.records import decode_outcome, encode_outcome, encode_version
@@ -136,6 +137,8 @@ class Commits:
         checks = command.checks
         if checks.merges or checks.reads:
             self.check_window(command.read_version, checks)
+        if command.texts:
+            check_level(work.cluster, LEVEL_AUDIT, "statement texts")
         attempt = Attempt(work, command.names, command.mutations, command.read_version)
         attempt.check()
         if self.stagings:
@@ -153,5 +156,6 @@ class Commits:
             merges=checks.merges,
             previous=work.chain,
             changes=effects.changes,
+            texts=command.texts,
         )
         return self.enter(record)

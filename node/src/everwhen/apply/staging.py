@@ -78,6 +78,8 @@ class StageHeader(msgspec.Struct, array_like=True):
     doomed: str = ""
     #: open stagings that this one meets
     meets: list[int] = []
+    #: the statements' texts, where they are kept
+    texts: list[str] = []
 
 
 class StageChecks(msgspec.Struct, array_like=True):
@@ -174,8 +176,8 @@ class Stagings:
     def get(self, transaction: int) -> Staging | None:
         return self._open.get(transaction)
 
-    def begin(self, transaction: int, read_version: int, origin: Origin) -> None:
-        staging = Staging(transaction, StageHeader(read_version, origin))
+    def begin(self, transaction: int, read_version: int, origin: Origin, texts: list[str]) -> None:
+        staging = Staging(transaction, StageHeader(read_version, origin, texts=texts))
         staging.save(self._work.layer)
         self._open[transaction] = staging
         self._open = dict(sorted(self._open.items()))

@@ -127,6 +127,10 @@ class Administration:
         """What may be wrong with the node that is asked."""
         return self._client.admin.request("GET", "/v1/diagnose")
 
+    def audit_head(self) -> _Answer:
+        """The newest commit's chain hash, to be kept elsewhere."""
+        return self._client.admin.request("GET", "/v1/audit/head")
+
     def fence(self) -> _Answer:
         """Out of service, or back into it: the node that is asked."""
         if self._options.lift:
@@ -193,6 +197,11 @@ _VERBS: Final[
     "transfer": ("hand leadership to a voter", _MEMBER, Administration.transfer),
     "diagnose": ("status, last warnings and digests of a node", {}, Administration.diagnose),
     "snapshot": ("copy the record of the node that is asked", {}, Administration.snapshot),
+    "audit-head": (
+        "what to keep elsewhere, so that history can be checked later (JSON)",
+        {},
+        Administration.audit_head,
+    ),
     "fence": (
         "take the node that is asked out of service",
         {

@@ -2,6 +2,9 @@
 
 Prints what is wrong, one line each, and ends with 0 (nothing), 1 (something) or 2 (it could not be
 looked at: in use, not a data directory, made by a newer build).
+
+``--audit`` looks at something else: whether history is what was committed, entry by entry, and with
+``--head`` whether it goes on from what was exported earlier.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from everwhen.errors import EverwhenError
+from everwhen.codec.audit_head import check_key, parse
+from everwhen.errors import EverwhenError, SettingsInvalid
+from everwhen.model.audit import ERASED, PROBLEM
 from everwhen.mvcc.report import Report
-from everwhen.runtime.system import SystemDisk
+from everwhen.runtime.system import SystemDisk, SystemRandom
 from everwhen.storage.rocks import RocksStore
-from everwhen.storage.verify import verify_directory
+from everwhen.storage.verify import audit_directory, verify_directory
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,24 +38,72 @@ def add_parser(subparsers: Any) -> None:
         "--limit", type=int, default=100, metavar="N", help="problems printed (default 100)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--audit",
+        action="store_true",
+        help="check that nothing of history was altered, taken away, added or put in another order",
+    )
+    parser.add_argument(
+        "--head",
+        type=Path,
+        metavar="FILE",
+        help="with --audit: a head that `everwhen admin audit-head` printed earlier",
+    )
+    parser.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="with --head: the key that signed it"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """The command; its exit status."""
     try:
-        report = verify_directory(
-            SystemDisk(),
-            args.data_dir,
-            lambda path: RocksStore(path, read_only=True),
-            holder=f"everwhen verify, process {os.getpid()}",
-            problems_max=args.limit,
-        )
+        report = _audit(args) if args.audit else _verify(args)
     except (EverwhenError, OSError) as error:
         print(json.dumps({"ok": None, "error": str(error)}) if args.json else f"error: {error}")
         return 2
     print(_json(report) if args.json else _text(report))
     return 0 if report.ok else 1
+
+
+def _open(path: Path) -> RocksStore:
+    return RocksStore(path, read_only=True)
+
+
+def _holder() -> str:
+    return f"everwhen verify, process {os.getpid()}"
+
+
+def _verify(args: argparse.Namespace) -> Report:
+    if args.head is not None or args.key_file is not None:
+        raise SettingsInvalid("--head and --key-file belong to --audit")
+    return verify_directory(
+        SystemDisk(), args.data_dir, _open, holder=_holder(), problems_max=args.limit
+    )
+
+
+def _audit(args: argparse.Namespace) -> Report:
+    """Findings as a report: what is erased counts as looked at, not as a problem."""
+    if args.key_file is not None and args.head is None:
+        raise SettingsInvalid("--key-file belongs to --head")
+    key = None if args.key_file is None else check_key(args.key_file.read_bytes())
+    kept = None if args.head is None else parse(args.head.read_bytes(), key)
+    secret = SystemRandom().bytes(16)
+    report = Report(args.limit)
+    findings = audit_directory(
+        SystemDisk(), args.data_dir, _open, secret, holder=_holder(), kept=kept
+    )
+    for finding in findings:
+        where = f"commits {finding.first} to {finding.last}"
+        if finding.event == PROBLEM:
+            one = finding.first == finding.last
+            report.add(f"{f'commit {finding.first}' if one else where}: {finding.detail}")
+        elif finding.event == ERASED:
+            report.looked("commits without content", finding.last - finding.first + 1)
+            report.note(f"{where}: {finding.detail}")
+        else:
+            report.looked("commits", finding.last - finding.first + 1)
+    return report
 
 
 def _json(report: Report) -> str:
@@ -59,6 +112,7 @@ def _json(report: Report) -> str:
             "ok": report.ok,
             "problems": report.problems,
             "count": report.count,
+            "notes": report.notes,
             "checked": dict(sorted(report.checked.items())),
         }
     )
@@ -68,6 +122,7 @@ def _text(report: Report) -> str:
     lines = list(report.problems)
     if report.count > len(report.problems):
         lines.append(f"... and {report.count - len(report.problems)} more")
+    lines += report.notes
     looked = ", ".join(f"{number} {what}" for what, number in sorted(report.checked.items()))
     verdict = "whole" if report.ok else f"{report.count} problems"
     lines.append(f"{verdict}; looked at {looked or 'nothing'}")

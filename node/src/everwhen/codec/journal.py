@@ -8,6 +8,9 @@ its record only counts them.
 Records are chained from commit 1 on: ``chain = H(header)``, where the header holds the previous
 chain hash and a *salted* digest of the content. Erasing content later leaves the chain whole,
 because the header keeps the digest; without the salt, guessing small content would give it away.
+
+The texts of the statements, where they are kept, stand beside the header too, so that they can be
+erased; the header's statement hash binds them, and its format says that they were there.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from everwhen.codec.origin import Origin
 from everwhen.errors import CorruptData, FormatUnsupported
 
 FORMAT: Final = 1
+#: of a record that keeps the texts of its statements
+FORMAT_TEXTS: Final = 2
 DIGEST_BYTES: Final = 32
 #: the chain hash before commit 1
 GENESIS: Final = bytes(DIGEST_BYTES)
@@ -157,10 +162,23 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     chain: bytes
     #: msgpack of list[AnyChange]; empty bytes once erased
     content: bytes
+    #: the statements' texts, in order (``FORMAT_TEXTS`` only); none once erased
+    texts: list[str] = []
+
+
+class Sealed(msgspec.Struct, frozen=True, array_like=True):
+    """A record whose header is still the bytes that the chain was made of."""
+
+    header: msgspec.Raw
+    chain: bytes
+    content: bytes
+    texts: list[str] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _RECORD = msgspec.msgpack.Decoder(Record)
+_SEALED = msgspec.msgpack.Decoder(Sealed)
+_HEADER = msgspec.msgpack.Decoder(Header)
 _PIECE = msgspec.msgpack.Decoder(Piece)
 _CHANGES = msgspec.msgpack.Decoder(list[AnyChange])
 
@@ -174,9 +192,15 @@ def digest(salt: bytes, *parts: bytes) -> bytes:
     return hasher.digest()
 
 
-def chain_hash(header: Header) -> bytes:
-    """What the next record is chained to."""
-    return blake2b(_ENCODER.encode(header), digest_size=DIGEST_BYTES).digest()
+def chain_hash(header: Header | msgspec.Raw) -> bytes:
+    """What the next record is chained to; of a header as it was read, without decoding it."""
+    raw = header if isinstance(header, msgspec.Raw) else _ENCODER.encode(header)
+    return blake2b(raw, digest_size=DIGEST_BYTES).digest()
+
+
+def statement_hash(texts: Sequence[str]) -> bytes:
+    """What a header says of the statements of its transaction."""
+    return blake2b("".join(texts).encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def seal(
@@ -192,11 +216,12 @@ def seal(
     changes: Sequence[AnyChange] = (),
     transaction: int = 0,
     piece_digests: Sequence[bytes] = (),
+    texts: Sequence[str] = (),
 ) -> Record:
     """The journal record of a commit: its changes, or its staged pieces' digests in order."""
     content = _ENCODER.encode(list(changes))
     header = Header(
-        format=FORMAT,
+        format=FORMAT_TEXTS if texts else FORMAT,
         version=version,
         time=time,
         own_time=own_time,
@@ -209,7 +234,7 @@ def seal(
         content=digest(origin.salt, content, *piece_digests),
         previous=previous or GENESIS,
     )
-    return Record(header, chain_hash(header), content)
+    return Record(header, chain_hash(header), content, list(texts))
 
 
 def changes_of(record: Record) -> list[AnyChange]:
@@ -217,18 +242,48 @@ def changes_of(record: Record) -> list[AnyChange]:
 
     :raises CorruptData: the content is no list of changes.
     """
-    if not record.content:
+    return decode_changes(record.header.version, record.content)
+
+
+def decode_changes(version: int, content: bytes) -> list[AnyChange]:
+    """The changes in the content of a commit; none if it was erased.
+
+    :raises CorruptData: it is no list of changes.
+    """
+    if not content:
         return []
     try:
-        return _CHANGES.decode(record.content)
+        return _CHANGES.decode(content)
     except (ValueError, TypeError) as error:
-        version = record.header.version
         raise CorruptData(f"the changes of commit {version} are unreadable: {error}") from error
 
 
 def encode_record(record: Record) -> bytes:
     """The value of a JOURNAL key."""
+    if record.header.format == FORMAT:  # as builds wrote it that knew no texts
+        return _ENCODER.encode((record.header, record.chain, record.content))
     return _ENCODER.encode(record)
+
+
+def decode_sealed(value: bytes) -> tuple[Sealed, Header]:
+    """A record with its header as it was read, and decoded.
+
+    :raises CorruptData: no journal record. :raises FormatUnsupported: a newer build's.
+    """
+    try:
+        sealed = _SEALED.decode(value)
+        header = _HEADER.decode(sealed.header)
+    except (ValueError, TypeError) as error:
+        raise CorruptData(f"bytes that are no journal record: {error}") from error
+    _check_format(header)
+    return sealed, header
+
+
+def _check_format(header: Header) -> None:
+    if header.format not in (FORMAT, FORMAT_TEXTS):
+        raise FormatUnsupported(
+            f"a journal record of format {header.format}; this build reads up to {FORMAT_TEXTS}"
+        )
 
 
 def decode_record(value: bytes) -> Record:
@@ -237,10 +292,7 @@ def decode_record(value: bytes) -> Record:
         record = _RECORD.decode(value)
     except (ValueError, TypeError) as error:
         raise CorruptData(f"bytes that are no journal record: {error}") from error
-    if record.header.format != FORMAT:
-        raise FormatUnsupported(
-            f"a journal record of format {record.header.format}; this build reads {FORMAT}"
-        )
+    _check_format(record.header)
     return record
 
 
@@ -261,18 +313,33 @@ def problems_of(
     record: Record, previous: bytes | None, piece_digests: Sequence[bytes] = ()
 ) -> list[str]:
     """What is wrong with a record, given the chain hash before it (None: the first one kept)."""
-    header = record.header
+    return sealed_problems(record, record.header, previous, piece_digests)
+
+
+def sealed_problems(
+    record: Record | Sealed,
+    header: Header,
+    previous: bytes | None,
+    piece_digests: Sequence[bytes] = (),
+) -> list[str]:
+    """:func:`problems_of` for a record whose header may still be as it was read."""
+    version = header.version
     found = []
-    if chain_hash(header) != record.chain:
-        found.append(f"commit {header.version}: the header does not match its chain hash")
+    if chain_hash(record.header) != record.chain:
+        found.append(f"commit {version}: the header does not match its chain hash")
     if previous is not None and header.previous != previous:
-        found.append(f"commit {header.version}: not chained to the commit before it")
+        found.append(f"commit {version}: not chained to the commit before it")
+    if not record.content:
+        return found  # erased, with its pieces and texts
     if header.pieces != len(piece_digests):
         found.append(
-            f"commit {header.version}: {len(piece_digests)} pieces, its header says {header.pieces}"
+            f"commit {version}: {len(piece_digests)} pieces, its header says {header.pieces}"
         )
-    if record.content and digest(header.origin.salt, record.content, *piece_digests) != (
-        header.content
-    ):
-        found.append(f"commit {header.version}: the content does not match its digest")
+    if digest(header.origin.salt, record.content, *piece_digests) != header.content:
+        found.append(f"commit {version}: the content does not match its digest")
+    if header.format == FORMAT_TEXTS:
+        if statement_hash(record.texts) != header.origin.statement_hash:
+            found.append(f"commit {version}: the statement text does not match its hash")
+    elif record.texts:
+        found.append(f"commit {version}: it has a statement text, its header knows of none")
     return found

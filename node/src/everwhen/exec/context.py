@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from everwhen.errors import MemoryLimitExceeded, QueryArgumentError
 from everwhen.limits import ROWS_PER_CHECK, STATEMENT_MEMORY_BYTES_MAX
+from everwhen.model.audit import Audit
 from everwhen.model.graph import GraphView, GraphWriter, RangeView
 from everwhen.model.moments import micros_text
 
@@ -114,6 +115,8 @@ class Environment(Protocol):
         """
 
     def administration(self) -> Administration: ...
+
+    def audit(self) -> Audit: ...
 
 
 class Administration(Protocol):

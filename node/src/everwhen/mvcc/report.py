@@ -8,7 +8,7 @@ from collections import Counter
 class Report:
     """Problems in words, and how many things were looked at."""
 
-    __slots__ = ("_problems_max", "checked", "count", "problems")
+    __slots__ = ("_problems_max", "checked", "count", "notes", "problems")
 
     def __init__(self, problems_max: int = 100) -> None:
         self._problems_max = problems_max
@@ -17,12 +17,19 @@ class Report:
         #: all of them
         self.count = 0
         self.checked: Counter[str] = Counter()
+        #: what is no problem, and must be said all the same; the first ones
+        self.notes: list[str] = []
 
     def add(self, problem: str) -> None:
         """Something is wrong."""
         self.count += 1
         if len(self.problems) < self._problems_max:
             self.problems.append(problem)
+
+    def note(self, text: str) -> None:
+        """Something that is no problem."""
+        if len(self.notes) < self._problems_max:
+            self.notes.append(text)
 
     def looked(self, what: str, number: int = 1) -> None:
         """Things were looked at."""

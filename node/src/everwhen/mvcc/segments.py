@@ -17,6 +17,7 @@ from everwhen.codec.keys import after, segment_prefix
 from everwhen.codec.records import SegmentEntry
 from everwhen.codec.segments import (
     NODES,
+    RELATIONSHIPS,
     NodeSegment,
     RelationshipSegment,
     Segment,
@@ -180,6 +181,28 @@ def _of_class(segment: Segment, wanted: type[_S], ref: SegmentRef) -> _S:
     if not isinstance(segment, wanted):
         raise CorruptData(f"segment {ref.id} is no {wanted.__name__}, as its entry says")
     return segment
+
+
+def entry_of(segment: Segment, tokens: list[int], pieces: int, size: int) -> SegmentEntry:
+    """The directory entry of a segment of ``size`` bytes whose names have these tokens."""
+    ids = segment.ids.whole()
+    first, last = int(ids.min()), int(ids.max())
+    if isinstance(segment, NodeSegment):
+        return SegmentEntry(NODES, tokens, len(segment), first, last, pieces, size)
+    starts, ends = segment.starts.whole(), segment.ends.whole()
+    return SegmentEntry(
+        RELATIONSHIPS,
+        tokens,
+        len(segment),
+        first,
+        last,
+        pieces,
+        size,
+        int(starts.min()),
+        int(starts.max()),
+        int(ends.min()),
+        int(ends.max()),
+    )
 
 
 def read_segment(store: Store, ref: SegmentRef) -> bytes:

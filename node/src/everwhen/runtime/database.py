@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from everwhen.codec.cluster import LEVEL_AUDIT
 from everwhen.columns.graph.image import GraphImage
 from everwhen.columns.image import Image
 from everwhen.columns.vectors import Vectors
@@ -58,6 +59,7 @@ class DatabaseOptions:
     open_transactions_max: int = OPEN_TRANSACTIONS_MAX
     import_folder: Path | None = None
     password_chars_min: int = PASSWORD_CHARS_MIN_DEFAULT
+    keep_texts: bool = False
 
 
 def _ignore(*_: Any) -> None:
@@ -109,6 +111,7 @@ class Database:
         self.transaction_memory = options.transaction_memory
         self.import_folder = options.import_folder
         self.password_chars_min = options.password_chars_min
+        self._keep_texts = options.keep_texts
         self._open_max = options.open_transactions_max
         self._observer = observer
         self._registry = _Registry()
@@ -122,6 +125,11 @@ class Database:
     def version(self) -> int:
         """The newest published version."""
         return self.state.current.head.version
+
+    @property
+    def keeps_texts(self) -> bool:
+        """Whether commits carry the texts of their statements: as set, once every member can."""
+        return self._keep_texts and self.state.current.cluster.feature_level >= LEVEL_AUDIT
 
     def snapshot(self, version: int) -> GraphSnapshot:
         """The committed graph at a version."""

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from everwhen.errors import ExternalResourceFailed, QueryCancelled, TransactionTimedOut
 from everwhen.exec.context import Administration
 from everwhen.ports import Clock
+from everwhen.runtime.audit import RecordAudit
 from everwhen.runtime.requests import CLIENT_GONE, Stop
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ class ServerEnvironment:
     def administration(self) -> Administration:
         self._deadline.need_thread()
         return self._database.administration(self._transaction)
+
+    def audit(self) -> RecordAudit:
+        self._deadline.need_thread()
+        return RecordAudit(self._database.state, self._database.random, self._deadline.check)
 
     def await_indexes(self, name: str | None, timeout_seconds: float) -> None:
         self._deadline.need_thread()

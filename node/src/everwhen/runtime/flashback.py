@@ -242,7 +242,10 @@ class _Run:
             names, checks = part.names, c.Checks()
             if part.whole:
                 version, origin = self._now.version, owner.origin()
-                whole = c.Commit(c.FORMAT, 0, version, names, part.mutations, checks, origin)
+                texts = owner.kept_texts()
+                whole = c.Commit(
+                    c.FORMAT, 0, version, names, part.mutations, checks, origin, texts=texts
+                )
                 continue
             number = owner.announce()
             for mutations in part.chunks():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
+from everwhen.codec.journal import statement_hash
 from everwhen.errors import QueryArgumentError
-from everwhen.limits import TRANSACTION_METADATA_BYTES_MAX
+from everwhen.limits import AUDIT_TEXT_BYTES_MAX, TRANSACTION_METADATA_BYTES_MAX
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.txn.commands import Origin
 
@@ -35,8 +35,16 @@ def origin_of(
         client=caller.client,
         tag=caller.tag,
         metadata=metadata,
-        statement_hash=hashlib.blake2b("".join(texts).encode(), digest_size=32).digest(),
+        statement_hash=statement_hash(texts),
         salt=salt,
         request_client=client,
         request_sequence=sequence,
     )
+
+
+def kept_texts(texts: Sequence[str]) -> list[str]:
+    """The statements' texts if all of them together are within the limit, else none."""
+    if sum(map(len, texts)) > AUDIT_TEXT_BYTES_MAX:
+        return []
+    size = sum(len(text.encode()) for text in texts)
+    return [] if size > AUDIT_TEXT_BYTES_MAX else list(texts)

@@ -25,7 +25,7 @@ from everwhen.query import syntax
 from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.environment import Deadline, ServerEnvironment
 from everwhen.runtime.flashback import flashback
-from everwhen.runtime.origins import origin_of
+from everwhen.runtime.origins import kept_texts, origin_of
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.statements import PreparedQuery, PreparedSchema
 from everwhen.txn import commands as c
@@ -269,6 +269,10 @@ class OpenTransaction:
         salt = self._database.random.bytes(16)
         return origin_of(self.options, self.caller, self._texts, self._batch, salt)
 
+    def kept_texts(self) -> list[str]:
+        """The texts of its statements, where its commit is to keep them."""
+        return kept_texts(self._texts) if self._database.keeps_texts else []
+
     def prepare_commit(self) -> c.Command | None:
         """The command to propose, None if nothing was written. Checks what only the end can
         tell; a large transaction first sends the rest of its chunks."""
@@ -286,7 +290,9 @@ class OpenTransaction:
         if self.read_only or not transaction.has_writes:
             return None
         transaction.prepare()
-        small = commit_of(transaction, self.origin()) if self._large is None else None
+        small = None
+        if self._large is None:
+            small = commit_of(transaction, self.origin(), texts=self.kept_texts())
         if small is not None:
             return small if own is None else stamp(small, own, own_time=True)
         number = self._send_chunks(transaction, last=True)
@@ -309,7 +315,8 @@ class OpenTransaction:
         """The number of its large transaction, which begins if it has not yet."""
         self.deadline.need_thread()
         if self._large is None:
-            begun = self._database.backend.propose(begin_of(self.transaction, self.origin()))
+            begin = begin_of(self.transaction, self.origin(), self.kept_texts())
+            begun = self._database.backend.propose(begin)
             if not isinstance(begun, c.Begun):
                 raise Fault(f"BeginChunks was answered with {type(begun).__name__}")
             self._large = begun.transaction

@@ -91,6 +91,15 @@ METRICS: Final = (
         "Statements above `log.slow_query_s`.",
     ),
     Metric(
+        "everwhen_audit_reads_total", "counter", "lines", "Reads written to `audit.reads_file`."
+    ),
+    Metric(
+        "everwhen_audit_reads_lost_total",
+        "counter",
+        "lines",
+        "Reads that could not be written to `audit.reads_file`: the disk failed or was too slow.",
+    ),
+    Metric(
         "everwhen_authentication_failures_total",
         "counter",
         "attempts",
@@ -160,6 +169,8 @@ class Metrics:
         self._outcomes: dict[str, Counter] = {}
         self._statement_seconds = self._histogram("everwhen_statement_seconds")
         self._slow = self._counter("everwhen_statements_slow_total")
+        self._reads = self._counter("everwhen_audit_reads_total")
+        self._reads_lost = self._counter("everwhen_audit_reads_lost_total")
         self._refused = self._counter("everwhen_authentication_failures_total")
         self._lag = self._histogram("everwhen_event_loop_lag_seconds")
 
@@ -192,6 +203,14 @@ class Metrics:
         self._statement_seconds.observe(seconds)
         if slow:
             self._slow.inc()
+
+    def reads_audited(self, count: int) -> None:
+        """Lines of the audit of reads were written."""
+        self._reads.inc(count)
+
+    def reads_lost(self, count: int) -> None:
+        """Lines of the audit of reads were lost."""
+        self._reads_lost.inc(count)
 
     def authentication_failed(self) -> None:
         """Somebody did not get in."""

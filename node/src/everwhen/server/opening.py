@@ -20,6 +20,7 @@ from everwhen.runtime.transaction import OpenTransaction
 from everwhen.server.joining import Admission, Joining
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
+from everwhen.server.read_audit import ReadAudit
 from everwhen.server.tls import Tls
 from everwhen.settings import Settings
 from everwhen.storage.identity import assign, identify
@@ -28,10 +29,11 @@ from everwhen.storage.rocks import RocksStore
 
 
 class _Observer:
-    """Counts statements and logs slow ones."""
+    """Counts statements, logs slow ones, and notes reads where they are audited."""
 
-    def __init__(self, metrics: Metrics, slow_seconds: float) -> None:
+    def __init__(self, metrics: Metrics, slow_seconds: float, reads: ReadAudit | None) -> None:
         self._metrics = metrics
+        self._reads = reads
         self._slow_seconds = slow_seconds
         self._log = logger("query")
 
@@ -46,6 +48,8 @@ class _Observer:
         slow = seconds >= self._slow_seconds
         outcome = "ok" if error is None else error.code.split(".")[1]
         self._metrics.statement(outcome, max(seconds, 0.0), slow=slow)
+        if self._reads is not None:
+            self._reads.note(transaction, ctx, rows, error)
         if slow:
             self._log.warning(
                 "slow_query",
@@ -84,6 +88,7 @@ def _node_options(settings: Settings) -> NodeOptions:
             open_transactions_max=bounds.transactions_open_max,
             import_folder=settings.imports.dir,
             password_chars_min=settings.auth.password_chars_min,
+            keep_texts=settings.audit.statement_text == "on",
         ),
         marks=Marks(settings.headroom.disk_low_bytes, settings.headroom.memory_low_bytes),
         idle_transaction_seconds=bounds.transaction_idle_s,
@@ -134,7 +139,12 @@ async def identify_node(
 
 
 def open_node(
-    settings: Settings, secret: str, tls: Tls, threads: SystemThreads, metrics: Metrics
+    settings: Settings,
+    secret: str,
+    tls: Tls,
+    threads: SystemThreads,
+    metrics: Metrics,
+    reads: ReadAudit | None,
 ) -> Node:
     """Open the node over the real ports. Blocking."""
     log = logger("node")
@@ -170,7 +180,7 @@ def open_node(
         transport,
         notice,
     )
-    observer = _Observer(metrics, settings.log.slow_query_s)
+    observer = _Observer(metrics, settings.log.slow_query_s, reads)
     return Node.open(_node_options(settings), ports, report, observer)
 
 

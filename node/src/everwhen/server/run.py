@@ -27,7 +27,8 @@ from everwhen.server.http.transactions import Registry
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
 from everwhen.server.opening import Identified, identify_node, open_node, tell_opened
-from everwhen.server.secrets import cluster_secret
+from everwhen.server.read_audit import open_read_audit
+from everwhen.server.secrets import audit_key_of, cluster_secret
 from everwhen.server.tls import Tls
 from everwhen.settings import Settings
 
@@ -65,6 +66,7 @@ async def _serve(settings: Settings) -> int:
     log = logger("node")
     password = first_password(settings)
     secret = cluster_secret(settings)
+    audit_key = audit_key_of(settings)
     tls = Tls(settings)
     if settings.cluster.join is not None:
         discovery.check(settings.cluster.join)
@@ -72,6 +74,7 @@ async def _serve(settings: Settings) -> int:
     threads = SystemThreads(
         {"query": settings.limits.query_workers, "log": 1, "apply": 1, "background": 2, "auth": 2}
     )
+    reads = open_read_audit(settings, metrics.reads_audited, metrics.reads_lost)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -82,16 +85,22 @@ async def _serve(settings: Settings) -> int:
         asked = identified is Identified.ADMITTED and settings.cluster.join is not None
         again = True
         while again:
-            node = await asyncio.to_thread(open_node, settings, secret, tls, threads, metrics)
+            node = await asyncio.to_thread(
+                open_node, settings, secret, tls, threads, metrics, reads
+            )
             node.member.promote_when_ready = asked
             try:
                 first = FirstUser(settings, password, node, threads)
                 keeper = authenticator(settings, node, threads, metrics)
-                again = await _run(settings, node, metrics, keeper, first, secret, tls, stop)
+                again = await _run(
+                    settings, node, metrics, keeper, first, secret, audit_key, tls, stop
+                )
             finally:
                 await asyncio.to_thread(node.close)
     finally:
         threads.close()
+        if reads is not None:
+            reads.close()
         log.info("node_stopped")
     return 0
 
@@ -103,6 +112,7 @@ async def _run(
     keeper: Authenticator,
     first: FirstUser,
     secret: str,
+    audit_key: bytes | None,
     tls: Tls,
     stop: asyncio.Event,
 ) -> bool:
@@ -132,6 +142,7 @@ async def _run(
         fatal,
         Registry(settings.limits.transaction_idle_s),
         secret,
+        audit_key,
     )
     runner = web.AppRunner(build_app(door), **_RUNNER)
     await runner.setup()

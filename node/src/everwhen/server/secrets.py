@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 
+from everwhen.codec.audit_head import check_key
 from everwhen.codec.peer_frames import HEADER_SECRET
-from everwhen.errors import SettingsInvalid, Unauthorized
+from everwhen.errors import AuditHeadInvalid, SettingsInvalid, Unauthorized
 from everwhen.settings import Settings
 
 
@@ -29,6 +30,22 @@ def cluster_secret(settings: Settings) -> str:
     if not lines or not lines[0].strip():
         raise SettingsInvalid(f"cluster.secret_file {cluster.secret_file} is empty")
     return lines[0].strip()
+
+
+def audit_key_of(settings: Settings) -> bytes | None:
+    """The key that signs exported heads; None where none is set.
+
+    :raises SettingsInvalid: the file cannot be read, or holds too few bytes.
+    """
+    path = settings.audit.key_file
+    if path is None:
+        return None
+    try:
+        return check_key(path.read_bytes())
+    except OSError as error:
+        raise SettingsInvalid(f"cannot read audit.key_file {path}: {error.strerror}") from error
+    except AuditHeadInvalid as error:
+        raise SettingsInvalid(f"audit.key_file {path}: {error.message}", hint=error.hint) from error
 
 
 def need_secret(headers: Mapping[str, str], secret: str) -> None:

@@ -7,13 +7,17 @@ itself, and then whether the log still reaches back to where the record ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from everwhen.codec.audit_head import AuditHead
 from everwhen.codec.keys import meta_key
 from everwhen.codec.records import META_HEAD, RecordHead, decode_head
 from everwhen.errors import CorruptData, DiskFailed, FormatUnsupported
+from everwhen.model.audit import Finding
+from everwhen.mvcc.audit import Auditor, head_problems
 from everwhen.mvcc.report import Report
+from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.mvcc.verify import verify
 from everwhen.ports import Disk, DiskLock
@@ -49,6 +53,40 @@ def verify_directory(
         finally:
             store.close()
         return report
+    finally:
+        lock.release()
+
+
+def audit_directory(
+    disk: Disk,
+    root: Path,
+    open_store: ReadOnlyOpener,
+    secret: bytes,
+    *,
+    holder: str,
+    kept: AuditHead | None = None,
+) -> Iterator[Finding]:
+    """Whether the history in a data directory that no process uses is what was committed, and goes
+    on from a head that was ``kept`` elsewhere. ``secret`` is as in :class:`Auditor`.
+
+    The record may lie behind the log; what only the log has is not history yet.
+
+    :raises DataDirectoryLocked: a process uses it.
+    :raises FormatUnsupported: made by a newer build.
+    :raises CorruptData: the record cannot be read at all.
+    :raises AuditHeadInvalid: the head is of another cluster.
+    """
+    lock = lock_directory(disk, root, holder)
+    try:
+        store = open_store(root / current(disk, root).folder)
+        try:
+            state = RecordState.load(store)
+            if kept is not None:
+                yield from head_problems(state, kept)
+            auditor = Auditor(state, secret, lambda: None)
+            yield from auditor.run(1, state.current.head.version)
+        finally:
+            store.close()
     finally:
         lock.release()
 

@@ -60,6 +60,8 @@ class Commit(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag
     origin: Origin
     #: the caller's own commit time was asked for (historical load)
     own_time: bool = False
+    #: the statements' texts, where they are kept for the audit (from ``LEVEL_AUDIT`` on)
+    texts: list[str] = []
 
 
 class BeginChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=2):
@@ -72,6 +74,8 @@ class BeginChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind"
     transaction: int
     read_version: int
     origin: Origin
+    #: as in ``Commit``
+    texts: list[str] = []
 
 
 class Chunk(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=3):

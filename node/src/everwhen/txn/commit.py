@@ -14,7 +14,7 @@ happens once, after that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -52,7 +52,9 @@ def stamp(command: _Stamped, time: int, *, own_time: bool = False) -> _Stamped:
     return msgspec.structs.replace(command, time=time, own_time=own_time)
 
 
-def commit_of(transaction: Transaction, origin: c.Origin, time: int = 0) -> c.Commit | None:
+def commit_of(
+    transaction: Transaction, origin: c.Origin, time: int = 0, texts: Sequence[str] = ()
+) -> c.Commit | None:
     """The whole transaction as one command; None if it is too large for one.
 
     Call ``transaction.prepare()`` first.
@@ -76,12 +78,15 @@ def commit_of(transaction: Transaction, origin: c.Origin, time: int = 0) -> c.Co
         mutations,
         c.Checks(list(pending.merges), transaction.read_keys()),
         origin,
+        texts=list(texts),
     )
 
 
-def begin_of(transaction: Transaction, origin: c.Origin) -> c.BeginChunks:
+def begin_of(
+    transaction: Transaction, origin: c.Origin, texts: Sequence[str] = ()
+) -> c.BeginChunks:
     """The first command of a large transaction; apply answers with its number."""
-    return c.BeginChunks(c.FORMAT, 0, transaction.version, origin)
+    return c.BeginChunks(c.FORMAT, 0, transaction.version, origin, list(texts))
 
 
 def take_chunks(transaction: Transaction, number: int, *, last: bool = False) -> Iterator[c.Chunk]:

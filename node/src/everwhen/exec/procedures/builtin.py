@@ -9,6 +9,7 @@ from typing import Any
 from everwhen.exec.context import ExecutionContext
 from everwhen.exec.procedures.apoc_meta import META
 from everwhen.exec.procedures.apoc_write import WRITING
+from everwhen.exec.procedures.audit import AUDIT
 from everwhen.exec.procedures.definition import ProcedureDefinition, ProcedureField
 from everwhen.exec.procedures.difference import DIFFERENCE
 from everwhen.exec.procedures.history import HISTORY
@@ -259,5 +260,6 @@ _ALL = (
 
 #: By lower-case name: procedure names are not case sensitive.
 PROCEDURES: dict[str, ProcedureDefinition] = {
-    item.name.lower(): item for item in (*_ALL, *DIFFERENCE, *HISTORY, *META, *WRITING, *VECTORS)
+    item.name.lower(): item
+    for item in (*_ALL, *AUDIT, *DIFFERENCE, *HISTORY, *META, *WRITING, *VECTORS)
 }

@@ -18,7 +18,7 @@ from everwhen.errors import (
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
 from everwhen.server.auth.port import Authenticator
-from everwhen.server.http import admin, bulk, cluster, query, transactions
+from everwhen.server.http import admin, audit, bulk, cluster, query, transactions
 from everwhen.server.http.answers import error_response
 from everwhen.server.http.identity import caller_of, knows_secret, need_own_password
 from everwhen.server.http.media import Asked, NotAcceptable
@@ -50,6 +50,8 @@ class Door:
     transactions: transactions.Registry
     #: the cluster's secret, for whoever changes who belongs to it
     secret: str = ""
+    #: signs exported heads of the audit; None: they are not signed
+    audit_key: bytes | None = None
     requests_open: int = 0
 
 
@@ -60,7 +62,7 @@ _OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/metrics", "/openapi.json"})
 _STATEMENTS = "/db/"
 #: answered to who knows the cluster's secret
 _ADMINISTRATION = frozenset(
-    {"/v1/status", "/v1/diagnose", *(each.path for each in cluster.routes())}
+    {"/v1/status", "/v1/diagnose", "/v1/audit/head", *(each.path for each in cluster.routes())}
 )
 
 
@@ -74,6 +76,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/openapi.json", admin.openapi),
         web.get("/v1/status", admin.status),
         web.get("/v1/diagnose", admin.diagnose),
+        web.get("/v1/audit/head", audit.head),
         *cluster.routes(),
         web.post("/db/{database}/query/v2", query.auto_commit),
         web.post("/db/{database}/query/v2/tx", transactions.begin),

@@ -85,6 +85,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("DELETE", _BULK, "Forget the load", "Answer", errors=(401, 404, 409)),
     Operation("GET", "/v1/diagnose", "What may be wrong with this node", "Diagnosis",
               errors=(401,), secret=True),
+    Operation("GET", "/v1/audit/head", "What to keep so that history can be checked later",
+              "AuditHead", errors=(401,)),
     Operation("GET", "/v1/config", "The settings of this node", "Config", errors=(401,)),
     Operation("GET", "/v1/members", "Who belongs to the group", "Members", errors=(401,)),
     _change("POST", "/v1/members", "Admit a node as a learner", "Join"),
