@@ -30,6 +30,7 @@ from everwhen.mvcc.store import Batch, Store
 from everwhen.txn import commit
 from tests.compat.history import write as write_forms
 from tests.unit.apply.harness import Database, origin_of
+from tests.unit.apply.test_flashback import Flashback
 from tests.unit.apply.test_histories import History
 
 HISTORIC = (
@@ -67,6 +68,8 @@ def original(seed: int) -> Original:
         history.rollback(one)
     write_forms(history.db)
     _with_texts(history.db)
+    for form in ("whole", "chunks"):
+        Flashback(history.db, history.random.randrange(1, 5), form).commit()
     pairs = dict(history.db.store.scan(b"", b"\xff" * 32))
     unpublished = _staged(history.db)
     kept = {key: value for key, value in pairs.items() if not key.startswith(unpublished)}
