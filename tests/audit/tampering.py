@@ -56,7 +56,13 @@ class Original:
         return store
 
     def of(self, *kinds: Kind) -> list[bytes]:
-        return sorted(key for key in self.pairs if key[2] in kinds)
+        """Keys of some kinds; entries of indexes, which are derived, are no history."""
+        return sorted(key for key in self.pairs if key[2] in kinds and not _of_an_index(key))
+
+
+def _of_an_index(key: bytes) -> bool:
+    """In a run the kind of the entry stands behind the run."""
+    return key[2] == Kind.RUN and key[11] == Kind.INDEX
 
 
 def original(seed: int) -> Original:
