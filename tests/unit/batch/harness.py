@@ -15,6 +15,7 @@ from everwhen.exec.batch.core import Batch, BatchContext, Scope, batch_builds, b
 from everwhen.exec.batch.values import constant, row_pieces, vector_of
 from everwhen.exec.build import build, builds
 from everwhen.exec.context import ExecutionContext
+from everwhen.model.columns import INT, Vector
 from everwhen.model.elements import Node, Relationship
 from everwhen.query import physical as p
 from tests.support.columns import NaiveColumns
@@ -144,6 +145,27 @@ class Given(p.Operator):
     rows: list[list[Any]]
     whole: bool = False
     weights: list[int] | None = None
+    #: number of the argument row of each, for batches
+    origins: list[int] | None = None
+
+
+@dataclass(slots=True)
+class Watched(p.Unary):
+    """Writes down how long the batches are that are pulled."""
+
+    pulled: list[int]
+
+
+@batch_builds(Watched)
+def _watched(op: Watched, scope: Scope) -> Any:
+    child: Any = build_batch(op.child, scope)
+
+    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        for batch in child(ctx, argument):
+            op.pulled.append(batch.length)
+            yield batch
+
+    return run
 
 
 @builds(Given)
@@ -161,7 +183,14 @@ def _given(op: Given) -> Any:
 @batch_builds(Given)
 def _given_batches(op: Given, scope: Scope) -> Any:
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        yield from batches_of(op.rows, ctx, op.whole, op.weights)
+        at = 0
+        for batch in batches_of(op.rows, ctx, op.whole, op.weights):
+            origins = np.zeros(batch.length, np.int64)
+            if op.origins is not None:
+                origins = np.array(op.origins[at : at + batch.length], np.int64)
+                at += batch.length
+            below = argument.take(origins).with_columns(batch.columns)
+            yield Batch(batch.length, below.columns, batch.weights)
 
     return run
 
@@ -212,10 +241,13 @@ def error_of(run: Any) -> tuple[Any, str | None]:
         return None, type(error).__name__
 
 
-def by_rows(op: p.Operator, slots: list[int]) -> list[Any]:
-    ctx = context().rows
-    argument: list[Any] = [None] * WIDTH
-    return [[plain(row[slot]) for slot in slots] for row in build(op)(ctx, argument)]
+def by_rows(op: p.Operator, slots: list[int], outer: list[Any] | None = None) -> list[Any]:
+    """Some slots of all rows; ``outer``: what the argument row has in its last slots."""
+    argument = [*[None] * (WIDTH - len(outer or [])), *(outer or [])]
+    return [
+        [plain(row[slot]) for slot in [*slots, WIDTH - 2, WIDTH - 1]]
+        for row in build(op)(context().rows, argument)
+    ]
 
 
 def by_batches(op: p.Operator, slots: list[int], batch_rows: int) -> list[Any]:
@@ -227,6 +259,29 @@ def by_batches(op: p.Operator, slots: list[int], batch_rows: int) -> list[Any]:
     for batch in run(ctx, Batch(1)):
         assert batch.length > 0
         for rows in row_pieces(batch, ctx):
-            found += [[plain(row[slot]) for slot in slots] for row in rows]
+            found += [[plain(row[s]) for s in [*slots, WIDTH - 2, WIDTH - 1]] for row in rows]
     assert ctx.rows.memory.used == before, "memory was not given back"
+    return found
+
+
+def by_origins(
+    op: p.Operator, arguments: list[list[Any]], slots: list[int], batch_rows: int
+) -> list[list[Any]]:
+    """Some slots of the rows of an inner plan, by argument row."""
+    ctx = context(batch_rows)
+    run = build_batch(op, (-1,))
+    assert run is not None
+    columns = {-1: Vector(INT, np.arange(len(arguments)))}
+    for place in (1, 2):
+        columns[WIDTH - place] = vector_of([values[-place] for values in arguments], ctx)
+    found: list[list[Any]] = [[] for _ in arguments]
+    for batch in run(ctx, Batch(len(arguments), columns)):
+        assert batch.length <= max(batch_rows, 20) or isinstance(op, p.Union)
+        origins = batch.columns[-1].data
+        if batch.weights is not None:
+            origins = np.repeat(origins, batch.weights)
+        rows = [row for piece in row_pieces(batch, ctx) for row in piece]
+        for origin, row in zip(origins.tolist(), rows, strict=True):
+            found[origin].append([plain(row[s]) for s in [*slots, WIDTH - 2, WIDTH - 1]])
+    assert ctx.rows.memory.used == 0, "memory was not given back"
     return found

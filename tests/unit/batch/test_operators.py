@@ -98,3 +98,102 @@ def test_more_groups_than_are_gathered_at_once(monkeypatch):
     cells = _aggregations(Y, False) + _aggregations(Y, True) + [b.Aggregation("avg", Y, False)]
     slots = tuple((3 + n, cell) for n, cell in enumerate(cells))
     same(p.Aggregate(h.Given(rows), ((0, X),), slots), 5, [0, *range(3, 12)])
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> tuple[p.SortKey, ...]:
+    found = draw(
+        st.lists(st.tuples(st.sampled_from([X, Y]), st.booleans()), min_size=1, max_size=2)
+    )
+    return tuple(p.SortKey(expression, descending) for expression, descending in found)
+
+
+@sizes
+@given(sources(), orders(), st.none() | st.integers(0, 8))
+def test_sort(size, source, keys, limit):
+    if limit is None:
+        same(p.Sort(source, keys), size)
+    else:
+        same(p.Limit(p.Sort(source, keys, b.Literal(limit)), b.Literal(limit)), size)
+
+
+@sizes
+@given(sources(), st.sampled_from([(0,), (0, 1), (0, 1, 2), ()]))
+def test_distinct(size, source, slots):
+    same(p.Distinct(source, slots), size, [*slots])
+
+
+@sizes
+@given(sources(), sources())
+def test_hash_join(size, left, right):
+    inner = p.Project(right, ((4, X), (5, Y), (0, b.Literal(None)), (1, b.Literal(None))))
+    # rows that stand for several meet in another order
+    ordered = left.weights is None and right.weights is None
+    same(p.HashJoin(left, inner, Y, b.Slot(5, "y"), (4, 5)), size, ordered=ordered)
+
+
+@sizes
+@given(sources(), sources())
+def test_union_and_eager(size, left, right):
+    same(p.Eager(p.Union((left, right), ((0, 1), (1, 2)), (4, 5))), size, [0, 1, 2, 4, 5])
+
+
+@sizes
+@given(
+    h.columns({"list": h.KINDS["list"], "mixed": h.FEW["mixed"], "int": h.FEW["int"]}),
+    st.sampled_from([X, b.Literal([1, "a", None]), b.Literal([]), b.Literal(7), b.Slot(3, "none")]),
+)
+def test_unwind(size, rows, expression):
+    same(p.Unwind(h.Given(rows), 4, expression), size)
+
+
+def test_rows_are_dropped_early_that_cannot_be_among_the_first(monkeypatch):
+    from everwhen.exec.batch.operators import sort
+
+    monkeypatch.setattr(sort, "_GATHERED_ROWS", 4)
+    rows: list[list[Any]] = [[n * 37 % 11 or None, n, *[None] * 10] for n in range(60)]
+    for descending in (True, False):
+        keys = (p.SortKey(X, descending), p.SortKey(Y, True))
+        same(p.Limit(p.Sort(h.Given(rows), keys, b.Literal(3)), b.Literal(3)), 2)
+
+
+def test_limit_stops_pulling():
+    source = h.Given([[n, *[None] * 11] for n in range(9)])
+    pulled: list[int] = []
+    first = p.Limit(h.Watched(source, pulled), b.Literal(3))
+    assert len(h.by_batches(first, [0], 2)) == 3
+    assert pulled == [2, 2]
+    assert h.by_batches(p.Limit(h.Watched(source, pulled), b.Literal(0), True), [0], 3) == []
+    assert pulled == [2, 2, 3, 3, 3]
+
+
+# --- within origins --------------------------------------------------------------------------
+
+
+def _plans(source: p.Operator) -> list[p.Operator]:
+    count = ((4, b.Aggregation("count", X, False)), (5, b.Aggregation("collect", X, True)))
+    inner = p.Project(source, ((4, X), (5, Y)))
+    return [
+        p.Aggregate(source, (), count),
+        p.Aggregate(source, ((0, Y),), ((4, b.Aggregation("max", X, False)),)),
+        p.Distinct(source, (0, 1)),
+        p.Sort(source, (p.SortKey(X, True),)),
+        p.Limit(p.Sort(source, (p.SortKey(X, False),), b.Literal(2)), b.Literal(2)),
+        p.Skip(source, b.Literal(1)),
+        p.Limit(source, b.Literal(2)),
+        p.Union((source, source), ((0,), (1,)), (4,)),
+        p.HashJoin(source, inner, X, b.Slot(4, "x"), (4, 5)),
+    ]
+
+
+@sizes
+@given(few, st.booleans(), st.data())
+def test_inner_plans_work_within_each_argument_row(size, rows, whole, data):
+    origins = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
+    arguments = [["outer", n] for n in range(4)]
+    for place, op in enumerate(_plans(h.Given(rows, whole, None, origins))):
+        found = h.by_origins(op, arguments, [0, 1, 4, 5], size)
+        for origin in range(4):
+            mine = [row for row, at in zip(rows, origins, strict=True) if at == origin]
+            alone = _plans(h.Given(mine))[place]
+            assert found[origin] == h.by_rows(alone, [0, 1, 4, 5], arguments[origin])

@@ -3,8 +3,12 @@
 from everwhen.exec.batch import subquery  # noqa: F401 - they register
 from everwhen.exec.batch.operators import (  # noqa: F401 - they register
     aggregate,
+    combine,
+    distinct,
     expand,
     inner,
+    join,
     rows,
     scan,
+    sort,
 )

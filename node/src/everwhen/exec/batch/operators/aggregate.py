@@ -26,6 +26,7 @@ from everwhen.exec.batch.core import (
     build_batch,
 )
 from everwhen.exec.batch.expressions import compile_vector, is_constant
+from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.ordering import number
 from everwhen.exec.batch.values import pieces
 from everwhen.exec.batch.vectors import column, joined, vector_bytes
@@ -70,23 +71,18 @@ class _Table:
 
     ctx: BatchContext
     accumulators: list[Accumulator]
+    held: Held
     count: int = 0
     keys: list[Vector] = field(default_factory=list)
     waiting: list[_Gathered] = field(default_factory=list)
     rows: int = 0
-    held: int = 0
 
     def gather(self, batch: _Gathered) -> None:
         self.waiting.append(batch)
         self.rows += batch.length
-        self.account(self.held + batch.size())
+        self.held.add(batch.size())
         if self.rows >= max(_GATHERED_ROWS, self.count):
             self.group()
-
-    def account(self, held: int) -> None:
-        """Memory this table holds now."""
-        self.ctx.rows.memory.take(held - self.held)
-        self.held = held
 
     def group(self) -> None:
         """Takes what was gathered into the groups."""
@@ -114,7 +110,8 @@ class _Table:
             if first is not None:
                 argument = joined([v for b in batches if (v := b.arguments[at]) is not None], ctx)
             accumulator_.feed(argument, numbers, weights, self.count)
-        self.account(sum(map(vector_bytes, self.keys)) + sum(a.size() for a in self.accumulators))
+        states = sum(state.size() for state in self.accumulators)
+        self.held.become(sum(map(vector_bytes, self.keys)) + states)
 
 
 def _weights(batches: list[_Gathered]) -> Weights | None:
@@ -143,16 +140,16 @@ def _aggregate(op: p.Aggregate, scope: Scope) -> BatchRunner | None:
     ]
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        table = _Table(ctx, [accumulator(cell.aggregation, ctx) for cell in cells])
-        if not groups:
-            _every_origin(table, argument, scope)
-        for batch in child(ctx, argument):
-            table.gather(_gathered(batch, groups, cells, scope, ctx))
-        table.group()
-        if table.count:
-            found = _result(table, groups, cells, argument, scope)
-            yield from pieces(found, ctx.batch_rows)
-        table.account(0)
+        with Held(ctx) as held:
+            table = _Table(ctx, [accumulator(cell.aggregation, ctx) for cell in cells], held)
+            if not groups:
+                _every_origin(table, argument, scope)
+            for batch in child(ctx, argument):
+                table.gather(_gathered(batch, groups, cells, scope, ctx))
+            table.group()
+            if table.count:
+                found = _result(table, groups, cells, argument, scope)
+                yield from pieces(found, ctx.batch_rows)
 
     return run
 

@@ -84,7 +84,7 @@ def _limit(op: p.Limit, scope: Scope) -> BatchRunner | None:
     if child is None:
         return None
     exhaust = op.exhaust
-    count = _counter(op.count, "LIMIT")
+    count = counter(op.count, "LIMIT")
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         most = count(ctx)
@@ -106,7 +106,7 @@ def _skip(op: p.Skip, scope: Scope) -> BatchRunner | None:
     child = build_batch(op.child, scope)
     if child is None:
         return None
-    count = _counter(op.count, "SKIP")
+    count = counter(op.count, "SKIP")
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         most = count(ctx)
@@ -119,7 +119,7 @@ def _skip(op: p.Skip, scope: Scope) -> BatchRunner | None:
     return run
 
 
-def _counter(expression: b.Expression, what: str) -> Callable[[BatchContext], int]:
+def counter(expression: b.Expression, what: str) -> Callable[[BatchContext], int]:
     """Rows to take or leave, the same for every argument row."""
     count = count_of(compile_expression(expression), what)
     return lambda ctx: int(count([None] * ctx.width, ctx.rows))
