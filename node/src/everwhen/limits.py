@@ -51,6 +51,8 @@ PROPERTY_KEYS_MAX: Final = 1_000_000
 SEGMENT_CACHE_BYTES: Final = 256 << 20
 #: decoded nodes, and as many relationships, that one snapshot keeps
 SNAPSHOT_CACHE_ENTRIES: Final = 16_384
+#: snapshots of the newest version kept for the next short reads
+SNAPSHOTS_KEPT_MAX: Final = 4
 
 #: graphs of single moments that a range of time keeps at once
 RANGE_SNAPSHOTS: Final = 256

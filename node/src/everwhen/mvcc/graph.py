@@ -88,6 +88,11 @@ class GraphSnapshot(Counted):
         self._view = view
 
     @property
+    def is_current(self) -> bool:
+        """Whether it was made of what is published now."""
+        return self._published is self._state.current
+
+    @property
     def entities(self) -> Entities:
         """The same version in tokens and ids."""
         return self._entities

@@ -53,6 +53,8 @@ class Compiled:
 
     entry: CachedPlan
     lifted: Mapping[str, Any]
+    #: what the runtime made of both, once it ran
+    prepared: Any = None
 
     @property
     def plan(self) -> p.Plan:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from everwhen.query.compile import CachedPlan
+from everwhen.query.compile import CachedPlan, Compiled
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
 from everwhen.runtime.requests import Caller, TransactionOptions
@@ -43,14 +43,16 @@ def attempt(
     text: str,
     parameters: Mapping[str, Any],
     *,
-    at_once: bool = False,
+    known: Compiled | None = None,
 ) -> Tried:
-    """The statement, up to the command to propose; in a worker thread, or ``at_once`` on the
-    event loop, where it ends with ``TakesLong`` before anything would have to wait."""
+    """The statement, up to the command to propose; in a worker thread, or if its plan is
+    ``known`` at once on the event loop, where it ends with ``TakesLong`` before anything would
+    have to wait."""
+    at_once = known is not None
     transaction = database.begin(version, options, caller, writes_first=at_once)
     transaction.deadline.at_once = at_once
     try:
-        cursor = transaction.execute(text, parameters)
+        cursor = transaction.execute(text, parameters, known)
         command = transaction.prepare_commit() if cursor.writes else None
     except BaseException:
         transaction.rollback()

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from everwhen.errors import EverwhenError, TransactionConflict
 from everwhen.limits import AT_ONCE_SECONDS, RUNS_IN_THREADS
-from everwhen.query.compile import CachedPlan
+from everwhen.query.compile import Compiled
 from everwhen.runtime.attempts import Tried, attempt, expected_long
 from everwhen.runtime.consensus import TermEnded
 from everwhen.runtime.environment import MustWait, TakesLong
@@ -102,8 +102,8 @@ class AutoCommits:
             return None
         if options.isolation is Isolation.PESSIMISTIC:
             return None
-        plan = self.database.known(text, self.database.version)
-        if plan is None or "w" not in plan.plan.kind or plan.long_runs:
+        known = self.database.known(text)
+        if known is None or "w" not in known.plan.kind or known.entry.long_runs:
             return None
         consensus = self._steps.consensus
         term = await consensus.leading_term()
@@ -111,7 +111,7 @@ class AutoCommits:
             return None
         version = self.database.version
         try:
-            tried = self._write_at_once(plan, version, text, parameters, options, caller)
+            tried = self._write_at_once(known, version, text, parameters, options, caller)
         except TransactionConflict:
             raise
         except EverwhenError:
@@ -140,14 +140,14 @@ class AutoCommits:
     ) -> Execution:
         """One try of an auto-commit statement, in a transaction of its own."""
         tried: Tried | None = None
-        plan = None if options.at is not None else self.database.known(text, version)
-        if plan is not None and not expected_long(plan):
-            if plan.plan.kind == "r":
-                quick = self._read_at_once(plan, version, text, parameters, options, caller)
+        known = None if options.at is not None else self.database.known(text)
+        if known is not None and not expected_long(known.entry):
+            if known.plan.kind == "r":
+                quick = self._read_at_once(known, version, text, parameters, options, caller)
                 if quick is not None:
                     return quick
-            elif "w" in plan.plan.kind and options.isolation is not Isolation.PESSIMISTIC:
-                tried = self._write_at_once(plan, version, text, parameters, options, caller)
+            elif "w" in known.plan.kind and options.isolation is not Isolation.PESSIMISTIC:
+                tried = self._write_at_once(known, version, text, parameters, options, caller)
         if tried is None:
             tried = await self._try_in_thread(version, text, parameters, options, caller)
         return await self._commit(tried)
@@ -187,7 +187,7 @@ class AutoCommits:
 
     def _read_at_once(
         self,
-        plan: CachedPlan,
+        known: Compiled,
         version: int,
         text: str,
         parameters: Mapping[str, Any],
@@ -195,9 +195,9 @@ class AutoCommits:
         caller: Caller,
     ) -> Execution | None:
         """See ``Steps.at_once``; in a transaction of its own."""
-        transaction = self.database.begin(version, options, caller)
+        transaction = self.database.begin(version, options, caller, only_reads=True)
         try:
-            cursor = self._steps.at_once(transaction, text, parameters, plan)
+            cursor = self._steps.at_once(transaction, text, parameters, known)
         except BaseException:
             transaction.rollback()
             raise
@@ -208,7 +208,7 @@ class AutoCommits:
 
     def _write_at_once(
         self,
-        plan: CachedPlan,
+        known: Compiled,
         version: int,
         text: str,
         parameters: Mapping[str, Any],
@@ -219,12 +219,13 @@ class AutoCommits:
         clock = self.database.clock
         started = clock.monotonic()
         try:
-            tried = attempt(self.database, version, options, caller, text, parameters, at_once=True)
+            given = (self.database, version, options, caller, text, parameters)
+            tried = attempt(*given, known=known)
         except MustWait:
             return None
         except TakesLong:
-            plan.long_runs = RUNS_IN_THREADS
+            known.entry.long_runs = RUNS_IN_THREADS
             return None
         if clock.monotonic() - started > AT_ONCE_SECONDS:
-            plan.long_runs = RUNS_IN_THREADS
+            known.entry.long_runs = RUNS_IN_THREADS
         return tried

@@ -27,13 +27,14 @@ from everwhen.limits import (
     OPEN_TRANSACTIONS_MAX,
     PASSWORD_CHARS_MIN_DEFAULT,
     PLAN_CACHE_ENTRIES_MAX,
+    SNAPSHOTS_KEPT_MAX,
     STATEMENT_MEMORY_BYTES_MAX,
 )
 from everwhen.model.graph import GraphView
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Random
-from everwhen.query.compile import CachedPlan, Compiled, Compiler
+from everwhen.query.compile import Compiled, Compiler
 from everwhen.query.pretty_users import discreet
 from everwhen.runtime.administration import ServerFacts, TransactionAdministration
 from everwhen.runtime.backend import Backend
@@ -115,6 +116,9 @@ class Database:
         self._open_max = options.open_transactions_max
         self._observer = observer
         self._registry = _Registry()
+        #: of the newest version, with what they decoded, for the next reads
+        self._spare: list[GraphSnapshot] = []
+        self._newest = GraphSnapshot(state)
         self._compiler = Compiler(PLAN_CACHE_ENTRIES_MAX)
         self.schema = SchemaRunner(self)
         self._users = UserRunner(self)
@@ -134,6 +138,23 @@ class Database:
     def snapshot(self, version: int) -> GraphSnapshot:
         """The committed graph at a version."""
         return GraphSnapshot(self.state, version)
+
+    def take_snapshot(self, version: int) -> GraphSnapshot:
+        """The same for a read that gives it back: perhaps one that has looked around already."""
+        spare = self._spare
+        while spare:
+            try:
+                found = spare.pop()
+            except IndexError:
+                break  # another thread took it
+            if found.is_current and found.version == version:
+                return found
+        return GraphSnapshot(self.state, version)
+
+    def give_back(self, snapshot: GraphSnapshot) -> None:
+        """Nobody reads through it any more."""
+        if snapshot.is_current and len(self._spare) < SNAPSHOTS_KEPT_MAX:
+            self._spare.append(snapshot)
 
     def version_at(self, time_micros: int) -> int:
         """The version readable at a time that is closed already."""
@@ -157,8 +178,10 @@ class Database:
         caller: Caller,
         *,
         writes_first: bool = False,
+        only_reads: bool = False,
     ) -> OpenTransaction:
-        """A transaction that reads at ``version`` (from a read barrier).
+        """A transaction that reads at ``version`` (from a read barrier). ``writes_first``,
+        ``only_reads``: what is known of its statements.
 
         :raises TooManyRequests: too many explicit ones are open. A statement's own ends with it;
             how many of those there are is bounded where statements come from.
@@ -174,7 +197,7 @@ class Database:
             number = registry.next_number
             registry.next_number += 1
         transaction = OpenTransaction(
-            self, number, version, options, caller, writes_first=writes_first
+            self, number, version, options, caller, writes_first=writes_first, only_reads=only_reads
         )
         with registry.lock:
             registry.open[number] = transaction
@@ -206,22 +229,32 @@ class Database:
         compiled = self._compiler.compile(text, view.catalog, view, ENVIRONMENT, self.procedures)
         if not isinstance(compiled, Compiled):
             return PreparedSchema(compiled, discreet(compiled, text))
-        if compiled.built is None:
-            compiled.built = build(compiled.plan.root)
-        return PreparedQuery(compiled.plan, compiled.built, self._observer, compiled.lifted)
+        return self.prepared(compiled)
 
-    def known_read(self, text: str, version: int) -> CachedPlan | None:
-        """The plan of a statement that only reads, if it is there already."""
-        known = self.known(text, version)
+    def prepared(self, compiled: Compiled) -> PreparedQuery:
+        """A compiled statement, ready to run."""
+        found: PreparedQuery | None = compiled.prepared
+        if found is None:
+            if compiled.built is None:
+                compiled.built = build(compiled.plan.root)
+            found = PreparedQuery(compiled.plan, compiled.built, self._observer, compiled.lifted)
+            compiled.prepared = found
+        return found
+
+    def known_read(self, text: str) -> Compiled | None:
+        """A statement that only reads, if its plan is there already."""
+        known = self.known(text)
         return known if known is not None and known.plan.kind == "r" else None
 
-    def known(self, text: str, version: int) -> CachedPlan | None:
-        """The plan of a statement that reads or writes data, if it is there already."""
-        view = self.snapshot(version)
+    def known(self, text: str) -> Compiled | None:
+        """A statement that reads or writes data, if its plan is there already."""
+        view = self._newest
+        if not view.is_current:
+            view = self._newest = GraphSnapshot(self.state)
         known = self._compiler.known(text, view.catalog, view)
         if known is None or known.built is None or known.plan.mode != "run":
             return None
-        return known.entry
+        return known
 
     def run_schema(
         self, prepared: PreparedSchema, parameters: Mapping[str, Any], caller: Caller

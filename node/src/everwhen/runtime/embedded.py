@@ -89,11 +89,12 @@ class EmbeddedSession:
         version = database.version
         if options.at is not None or options.after_version > version:
             return None
-        if database.known_read(text, version) is None:
+        known = database.known_read(text)
+        if known is None:
             return None
-        transaction = database.begin(version, options, self._session.caller)
+        transaction = database.begin(version, options, self._session.caller, only_reads=True)
         try:
-            cursor = transaction.execute(text, parameters)
+            cursor = transaction.execute(text, parameters, known)
             rows = cursor.fetch(1_000)
             while not cursor.done:
                 rows.extend(cursor.fetch(1_000))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from everwhen.errors import EverwhenError
+from everwhen.errors import CredentialsExpired, EverwhenError
 from everwhen.exec.context import ExecutionContext, Row, Runner
 from everwhen.query import syntax
 from everwhen.query.explain import describe
@@ -77,3 +77,18 @@ class PreparedSchema:
     body: syntax.Body
     #: as it may be shown: without passwords
     text: str
+
+
+def check_password_kept(prepared: PreparedQuery | PreparedSchema) -> None:
+    """For a caller who must change the password first.
+
+    :raises CredentialsExpired: it is any other statement.
+    """
+    if not isinstance(prepared, PreparedSchema) or not isinstance(
+        prepared.body, syntax.AlterCurrentUser
+    ):
+        raise CredentialsExpired(
+            "The credentials you provided were valid, but must be changed before you can use "
+            "this instance.",
+            hint="ALTER CURRENT USER SET PASSWORD FROM '…' TO '…'",
+        )

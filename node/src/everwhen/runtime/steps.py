@@ -14,7 +14,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from everwhen.errors import Fault
 from everwhen.limits import AT_ONCE_SECONDS, ROWS_AT_ONCE_MAX, RUNS_IN_THREADS
 from everwhen.ports import Threads
-from everwhen.query.compile import CachedPlan
+from everwhen.query.compile import Compiled
 from everwhen.runtime.attempts import expected_long
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.runtime.cursor import Cursor
@@ -65,18 +65,19 @@ class Steps:
         transaction: OpenTransaction,
         text: str,
         parameters: Mapping[str, Any],
-        plan: CachedPlan | None = None,
+        known: Compiled | None = None,
     ) -> Cursor | None:
         """Runs a read of a known plan here on the event loop, where a thread would cost more than
         the read; None if it turns out to take more than a moment. Then nothing has happened."""
-        plan = plan or self.database.known_read(text, transaction.version)
-        if plan is None or expected_long(plan) or transaction.needs_thread_to_end:
+        known = known or self.database.known_read(text)
+        if known is None or expected_long(known.entry) or transaction.needs_thread_to_end:
             return None
+        plan = known.entry
         clock = self.database.clock
         started = clock.monotonic()
         transaction.deadline.at_once = True
         try:
-            cursor = transaction.execute(text, parameters)
+            cursor = transaction.execute(text, parameters, known)
             cursor.look_ahead(ROWS_AT_ONCE_MAX)
         except TakesLong:
             plan.long_runs = RUNS_IN_THREADS

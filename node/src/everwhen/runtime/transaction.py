@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from everwhen.errors import (
     AccessModeViolation,
-    CredentialsExpired,
     EverwhenError,
     Fault,
     QueryCancelled,
@@ -22,18 +21,22 @@ from everwhen.errors import (
 from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
 from everwhen.model.graph import GraphView
 from everwhen.query import syntax
+from everwhen.query.compile import Compiled
 from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.environment import Deadline, ServerEnvironment
 from everwhen.runtime.flashback import flashback
 from everwhen.runtime.origins import kept_texts, origin_of
 from everwhen.runtime.requests import Caller, TransactionOptions
-from everwhen.runtime.statements import PreparedQuery, PreparedSchema
+from everwhen.runtime.statements import PreparedQuery, PreparedSchema, check_password_kept
 from everwhen.txn import commands as c
 from everwhen.txn.commit import begin_of, commit_chunks_of, commit_of, stamp, take_chunks
+from everwhen.txn.reading import Reading
 from everwhen.txn.transaction import Isolation, Transaction
 
 if TYPE_CHECKING:
     from everwhen.runtime.database import Database
+
+_Known = Compiled | None
 
 
 class _RunAgain(Exception):
@@ -52,8 +55,9 @@ class OpenTransaction:
         caller: Caller,
         *,
         writes_first: bool = False,
+        only_reads: bool = False,
     ) -> None:
-        """``writes_first``: its first statement is known to write."""
+        """``writes_first``, ``only_reads``: what is known of its first, or only, statement."""
         self.number = number
         self.options = options
         self.caller = caller
@@ -79,7 +83,11 @@ class OpenTransaction:
         self._flashback: c.Commit | c.CommitChunks | None = None
         #: batches of CALL { } IN TRANSACTIONS that are done
         self._batch = 0
-        self.transaction = self._begin(version, writes_first=writes_first)
+        self.transaction: Transaction | Reading = (
+            Reading(database.take_snapshot(version))
+            if only_reads and options.at is None
+            else self._begin(version, writes_first=writes_first)
+        )
 
     # --- views ---
 
@@ -99,10 +107,21 @@ class OpenTransaction:
             isolation=options.isolation,
             read_only=options.read_only or options.at is not None,
             lock=self._lock,
-            spill=self._spill,
+            spill=self._send_chunks,
             memory_limit=database.transaction_memory,
             writes_first=writes_first,
         )
+
+    @property
+    def view(self) -> GraphView:
+        """What its statements read."""
+        reading = self.transaction
+        return reading.snapshot if isinstance(reading, Reading) else reading
+
+    def _writable(self) -> Transaction:
+        if isinstance(self.transaction, Reading):
+            raise Fault("a transaction that only reads is asked to write")
+        return self.transaction
 
     @property
     def version(self) -> int:
@@ -115,8 +134,8 @@ class OpenTransaction:
 
     # --- statements ---
 
-    def run(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
-        """Compile and start a statement; its rows come from the cursor.
+    def run(self, text: str, parameters: Mapping[str, Any], known: _Known = None) -> Cursor:
+        """Compile (unless it is ``known``) and start a statement; its rows come from the cursor.
 
         :raises EverwhenError: the transaction is then failed and can only be rolled back.
         """
@@ -133,12 +152,12 @@ class OpenTransaction:
             )
         try:
             self.deadline.check()
-            return self._run(text, parameters)
+            return self._run(text, parameters, known)
         except EverwhenError as error:
             self.failed = error
             raise
 
-    def execute(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
+    def execute(self, text: str, parameters: Mapping[str, Any], known: _Known = None) -> Cursor:
         """Like ``run``, but a statement that writes is run to its end, its rows held.
 
         PESSIMISTIC: a statement that took a lock on something newer than its snapshot is undone
@@ -147,37 +166,42 @@ class OpenTransaction:
         self.busy = True
         try:
             if self.options.isolation is not Isolation.PESSIMISTIC:
-                return self._execute(text, parameters)
+                return self._execute(text, parameters, known)
+            transaction = self._writable()
             while True:
-                savepoint = self.transaction.savepoint()
+                savepoint = transaction.savepoint()
                 try:
-                    cursor = self._execute(text, parameters)
+                    cursor = self._execute(text, parameters, known)
                     self._observed = True
                     return cursor
                 except _RunAgain:
                     self.deadline.check()
-                    self.transaction.rollback_to(savepoint)
+                    transaction.rollback_to(savepoint)
                     version = self._database.backend.barrier()
-                    self.transaction.refresh(self._database.snapshot(version))
+                    transaction.refresh(self._database.snapshot(version))
         except EverwhenError as error:
             self.failed = error
             raise
         finally:
             self.busy = False
 
-    def _execute(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
-        cursor = self.run(text, parameters)
+    def _execute(self, text: str, parameters: Mapping[str, Any], known: _Known) -> Cursor:
+        cursor = self.run(text, parameters, known)
         if cursor.writes:
             cursor.run_to_end()
         return cursor
 
-    def _run(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
+    def _run(self, text: str, parameters: Mapping[str, Any], known: _Known) -> Cursor:
         database = self._database
-        prepared = database.prepare(text, parameters, self.transaction)
+        prepared = (
+            database.prepare(text, parameters, self.view)
+            if known is None
+            else database.prepared(known)
+        )
         self.text = prepared.text if isinstance(prepared, PreparedSchema) else text
         self._texts.append(self.text)
         if self.caller.must_change_password:
-            self._allow_only_new_password(prepared)
+            check_password_kept(prepared)
         if isinstance(prepared, PreparedSchema):
             if isinstance(prepared.body, (syntax.Flashback, syntax.FlashbackTransaction)):
                 return flashback(self, database, prepared.body, parameters)
@@ -186,7 +210,8 @@ class OpenTransaction:
             return prepared.explained()
         if "w" in prepared.plan.kind:
             self.must_write()
-        return self._start(prepared, {**parameters, **prepared.lifted})
+        lifted = prepared.lifted
+        return self._start(prepared, {**parameters, **lifted} if lifted else parameters)
 
     def must_write(self) -> None:
         """:raises AccessModeViolation: it may not."""
@@ -195,29 +220,17 @@ class OpenTransaction:
             hint = "begin one without READ access mode"
             raise AccessModeViolation(f"this transaction only reads{past}", hint=hint)
 
-    @staticmethod
-    def _allow_only_new_password(prepared: PreparedQuery | PreparedSchema) -> None:
-        """:raises CredentialsExpired: it is any other statement."""
-        if not isinstance(prepared, PreparedSchema) or not isinstance(
-            prepared.body, syntax.AlterCurrentUser
-        ):
-            raise CredentialsExpired(
-                "The credentials you provided were valid, but must be changed before you can use "
-                "this instance.",
-                hint="ALTER CURRENT USER SET PASSWORD FROM '…' TO '…'",
-            )
-
     def only_reads(self, text: str, parameters: Mapping[str, Any]) -> bool:
         """Whether a statement changes nothing."""
-        prepared = self._database.prepare(text, parameters, self.transaction)
+        prepared = self._database.prepare(text, parameters, self.view)
         return isinstance(prepared, PreparedQuery) and "w" not in prepared.plan.kind
 
     def _start(self, prepared: PreparedQuery, parameters: Mapping[str, Any]) -> Cursor:
         database, plan = self._database, prepared.plan
         now = database.clock.now_micros()
         ctx = ExecutionContext(
-            view=self.transaction,
-            writer=None if self.read_only else self.transaction,
+            view=self.view,
+            writer=None if self.read_only else self._writable(),
             parameters=parameters,
             environment=ServerEnvironment(database, self),
             now_statement=now,
@@ -283,25 +296,20 @@ class OpenTransaction:
             )
         if self.deadline.cancelled is not None:
             raise QueryCancelled(self.deadline.cancelled)
-        transaction = self.transaction
         if self._flashed:
             return self._flashback
         own = self.options.own_time
-        if self.read_only or not transaction.has_writes:
+        if self.read_only or not self.transaction.has_writes:
             return None
+        transaction = self._writable()
         transaction.prepare()
         small = None
         if self._large is None:
             small = commit_of(transaction, self.origin(), texts=self.kept_texts())
         if small is not None:
             return small if own is None else stamp(small, own, own_time=True)
-        number = self._send_chunks(transaction, last=True)
-        whole = commit_chunks_of(transaction, number)
+        whole = commit_chunks_of(transaction, self._send_chunks(transaction, last=True))
         return whole if own is None else stamp(whole, own, own_time=True)
-
-    def _spill(self, transaction: Transaction) -> None:
-        """The buffer is full: send what is pending."""
-        self._send_chunks(transaction)
 
     def _send_chunks(self, transaction: Transaction, *, last: bool = False) -> int:
         """Sends what is pending as chunks, after announcing the large transaction."""
@@ -315,7 +323,7 @@ class OpenTransaction:
         """The number of its large transaction, which begins if it has not yet."""
         self.deadline.need_thread()
         if self._large is None:
-            begin = begin_of(self.transaction, self.origin(), self.kept_texts())
+            begin = begin_of(self._writable(), self.origin(), self.kept_texts())
             begun = self._database.backend.propose(begin)
             if not isinstance(begun, c.Begun):
                 raise Fault(f"BeginChunks was answered with {type(begun).__name__}")
@@ -357,24 +365,25 @@ class OpenTransaction:
         self._database.forget(self)
         self._ctx = None
         self.transaction.close()
+        if isinstance(self.transaction, Reading):
+            self._database.give_back(self.transaction.snapshot)
 
     # --- CALL { } IN TRANSACTIONS ---
 
     def commit_batch(self) -> None:
-        self.deadline.need_thread()
-        self._need_auto_commit()
+        self._check_batches()
         command = self.prepare_commit()
         if command is not None:
             self._database.backend.propose(command)
         self._next_batch()
 
     def rollback_batch(self) -> None:
-        self.deadline.need_thread()
-        self._need_auto_commit()
+        self._check_batches()
         self._abort_chunks()
         self._next_batch()
 
-    def _need_auto_commit(self) -> None:
+    def _check_batches(self) -> None:
+        self.deadline.need_thread()
         if not self.options.auto_commit:
             raise TransactionStateError(
                 "CALL { } IN TRANSACTIONS needs an auto-commit (implicit) transaction",
@@ -384,8 +393,7 @@ class OpenTransaction:
     def _next_batch(self) -> None:
         self._large = None
         self._batch += 1
-        self.transaction = self._begin(self._database.backend.barrier())
+        transaction = self.transaction = self._begin(self._database.backend.barrier())
         if self._ctx is not None:
-            self._ctx.view = self.transaction
-            self._ctx.writer = self.transaction
+            self._ctx.view = self._ctx.writer = transaction
             self._ctx.views.clear()

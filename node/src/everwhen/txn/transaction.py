@@ -51,7 +51,7 @@ class Transaction(BufferedWrites):
         isolation: Isolation = Isolation.SNAPSHOT,
         read_only: bool = False,
         lock: Callable[[list[bytes]], None] | None = None,
-        spill: Callable[[Transaction], None] | None = None,
+        spill: Callable[[Transaction], object] | None = None,
         memory_limit: int = limits.STATEMENT_MEMORY_BYTES_MAX,
         writes_first: bool = False,
     ) -> None:

@@ -37,7 +37,7 @@ class Both:
         database = self.database.service.database
         transaction = database.begin(database.version, TransactionOptions(), Caller("neo4j", "t"))
         try:
-            view = transaction.transaction
+            view = transaction.view
             prepared = database.prepare(text, {}, view)
             assert isinstance(prepared, PreparedQuery)
             plan, given = prepared.plan, prepared.lifted
