@@ -1,4 +1,4 @@
-"""The examples of ``docs/http.md`` against a real node, in their order.
+"""The examples of ``docs/http.md`` and ``docs/changes.md`` against real nodes, in their order.
 
 A block ``http`` that begins with a method is a request, the one behind it its answer: status,
 headers, body. ``…`` stands for any text or value, as a name for any further fields; ``{id}`` and
@@ -21,7 +21,8 @@ from everwhen.server.http.app import routes
 from tests.support.process import Server
 from tests.support.query_api import QueryApi
 
-PAGE: Final = Path(__file__).parents[2] / "docs/http.md"
+DOCS: Final = Path(__file__).parents[2] / "docs"
+PAGE: Final = DOCS / "http.md"
 _BLOCK: Final = re.compile(r"^```http\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ANY: Final = "…"
 
@@ -42,8 +43,8 @@ def message(block: str) -> Message:
     return Message(first, headers, body.strip())
 
 
-def examples() -> list[tuple[Message, Message]]:
-    found = [message(block) for block in _BLOCK.findall(PAGE.read_text(encoding="utf-8"))]
+def examples(page: Path) -> list[tuple[Message, Message]]:
+    found = [message(block) for block in _BLOCK.findall(page.read_text(encoding="utf-8"))]
     assert len(found) % 2 == 0
     return list(zip(found[::2], found[1::2], strict=True))
 
@@ -97,10 +98,11 @@ def node(tmp_path: Path) -> Iterator[Server]:
     assert server.stop() == 0
 
 
-def test_the_page_says_what_happens(node: Server) -> None:
+@pytest.mark.parametrize("page", ["http.md", "changes.md"])
+def test_the_page_says_what_happens(node: Server, page: str) -> None:
     known = {"{id}": "", "{bookmark}": ""}
     with QueryApi(node.port) as api:
-        for request, wanted in examples():
+        for request, wanted in examples(DOCS / page):
             method, _, path = request.first.partition(" ")
             body = request.body
             for name, value in known.items():

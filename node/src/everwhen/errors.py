@@ -205,6 +205,13 @@ class FlashbackConflict(ClientError):
     http_status = 409
 
 
+class ChangesGone(ClientError):
+    """Changes asked for that are older than what is kept; the message names the oldest position."""
+
+    code = "Neo.ClientError.ChangeDataCapture.InvalidIdentifier"
+    http_status = 410
+
+
 class CommitTimeClosed(ClientError):
     """A historical commit at or before a time that is already closed."""
 

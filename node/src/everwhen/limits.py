@@ -57,6 +57,24 @@ SNAPSHOTS_KEPT_MAX: Final = 4
 #: graphs of single moments that a range of time keeps at once
 RANGE_SNAPSHOTS: Final = 256
 
+# --- change capture ---
+
+#: readers of changes that one node serves at once
+CHANGES_READERS_MAX: Final = 64
+#: records of one answer, and bytes after which it ends whatever their number
+CHANGES_LIMIT_DEFAULT: Final = 1_000
+CHANGES_LIMIT_MAX: Final = 10_000
+CHANGES_BATCH_BYTES: Final = 1 << 20
+#: changes looked at in one turn of a thread, wanted or not
+CHANGES_EXAMINED_MAX: Final = 20_000
+#: labels and types that one reader may name
+CHANGES_NAMES_MAX: Final = 100
+#: seconds that a request waits for changes
+CHANGES_WAIT_DEFAULT: Final = 10.0
+CHANGES_WAIT_MAX: Final = 60.0
+#: seconds without a change after which a stream says that it is still there
+CHANGES_HEARTBEAT_SECONDS: Final = 10.0
+
 # --- the image ---
 #: columns and vectors kept in memory, where nobody says how much memory there is
 IMAGE_BYTES_DEFAULT: Final = 2 << 30

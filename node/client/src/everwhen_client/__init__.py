@@ -7,9 +7,11 @@ streams, read the past (``at=``), and raise ``EverwhenError``. Bulk loads are in
 from __future__ import annotations
 
 from everwhen_client.blocking import Client, Transaction
+from everwhen_client.changes import AsyncChanges, Change
 from everwhen_client.client import AsyncClient
 from everwhen_client.errors import (
     AuthenticationFailed,
+    ChangesGone,
     ClientMisuse,
     ConnectionFailed,
     ConstraintViolation,
@@ -31,9 +33,12 @@ from everwhen_client.transaction import AsyncTransaction
 from everwhen_client.values import Duration, Node, Path, Point, Relationship, Temporal
 
 __all__ = [
+    "AsyncChanges",
     "AsyncClient",
     "AsyncTransaction",
     "AuthenticationFailed",
+    "Change",
+    "ChangesGone",
     "Client",
     "ClientMisuse",
     "ConnectionFailed",

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from everwhen_client.changes import AsyncChanges, Change
 from everwhen_client.client import AsyncClient
 from everwhen_client.connection import DEFAULT_URI
 from everwhen_client.requests import Access, At, Isolation
@@ -121,6 +122,28 @@ class Stream:
 
         while (rows := self._portal.call(following())) is not None:
             yield from rows
+
+
+class Changes:
+    """What commits change, as they come: see ``AsyncChanges``."""
+
+    def __init__(self, portal: _Portal, inner: AsyncChanges) -> None:
+        self._portal = portal
+        self._inner = inner
+
+    @property
+    def position(self) -> str:
+        """How far it came; go on from here, on any member."""
+        return self._inner.position
+
+    def __iter__(self) -> Iterator[Change]:
+        found = aiter(self._inner)
+
+        async def following() -> Change | None:
+            return await anext(found, None)
+
+        while (change := self._portal.call(following())) is not None:
+            yield change
 
 
 class Admin:
@@ -278,6 +301,22 @@ class Client:
         )
         with self._within(manager) as inner:
             yield Transaction(self._portal, inner)
+
+    def changes(
+        self,
+        start: str | int = "now",
+        *,
+        labels: Iterable[str] = (),
+        types: Iterable[str] = (),
+        limit: int = 1_000,
+        wait: float = 10.0,
+        idle: float | None = None,
+    ) -> Changes:
+        """What commits change, from a position on; see ``AsyncClient.changes``."""
+        inner = self._inner.changes(
+            start, labels=labels, types=types, limit=limit, wait=wait, idle=idle
+        )
+        return Changes(self._portal, inner)
 
     @contextmanager
     def stream(

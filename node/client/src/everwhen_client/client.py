@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from everwhen_client import arrow
 from everwhen_client.admin import AsyncAdmin
+from everwhen_client.changes import AsyncChanges
 from everwhen_client.connection import (
     ARROW,
     DEFAULT_URI,
@@ -154,7 +155,9 @@ class AsyncClient:
         self.saw(result.summary.bookmark)
         return result
 
-    async def send(self, path: str, body: Mapping[str, Any], *, write: bool) -> dict[str, Any]:
+    async def send(
+        self, path: str, body: Mapping[str, Any] | None, *, write: bool, method: str = "POST"
+    ) -> dict[str, Any]:
         """A request that may be repeated, until it succeeds or the time is up."""
         loop = asyncio.get_running_loop()
         patience = Patience(self._retry_seconds, loop.time())
@@ -162,7 +165,7 @@ class AsyncClient:
         while True:
             base = await self.members.choose(write=write)
             try:
-                return await self._connection.request(base, "POST", path, body)
+                return await self._connection.request(base, method, path, body)
             except EverwhenError as error:
                 if not error.retryable:
                     raise
@@ -180,6 +183,29 @@ class AsyncClient:
                         ) from error
                     raise
                 await asyncio.sleep(wait)
+
+    def changes(
+        self,
+        start: str | int = "now",
+        *,
+        labels: Iterable[str] = (),
+        types: Iterable[str] = (),
+        limit: int = 1_000,
+        wait: float = 10.0,
+        idle: float | None = None,
+    ) -> AsyncChanges:
+        """What commits change, from a position on: ``"now"``, 0 for everything that is kept, or
+        the ``position`` of a change.
+
+        ``labels``, ``types``: only changes of such nodes and relationships. ``limit``: of one
+        request. ``wait``: seconds that the server holds a request open. ``idle``: end after so many
+        seconds without a change.
+        """
+
+        async def ask(path: str) -> dict[str, Any]:
+            return await self.send(path, None, write=False, method="GET")
+
+        return AsyncChanges(ask, start, labels, types, limit=limit, wait=wait, idle=idle)
 
     @property
     def members(self) -> Members:

@@ -96,6 +96,10 @@ class AuthenticationFailed(ServerError):
     """Wrong or missing credentials."""
 
 
+class ChangesGone(ServerError):
+    """Changes asked for are older than what is kept, or belong to another history."""
+
+
 class TransactionEnded(ServerError):
     """The transaction was committed, rolled back, timed out, or never was."""
 
@@ -119,6 +123,7 @@ _CLASSES: Final[dict[str, type[EverwhenError]]] = {
     "Neo.ClientError.Statement.SyntaxError": QuerySyntaxError,
     "Neo.ClientError.Schema": StatementError,
     "Neo.ClientError.Schema.ConstraintValidationFailed": ConstraintViolation,
+    "Neo.ClientError.ChangeDataCapture": ChangesGone,
     "Neo.ClientError.Security": AuthenticationFailed,
     "Neo.ClientError.Transaction.TransactionNotFound": TransactionEnded,
     "Neo.ClientError.Transaction.TransactionTimedOut": TransactionTimedOut,

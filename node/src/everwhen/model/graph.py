@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from everwhen.model.columns import GraphColumns
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.schema import Catalog
+
+if TYPE_CHECKING:
+    from everwhen.model.changes import ChangeRecord
 
 
 class Direction(Enum):
@@ -233,6 +236,12 @@ class GraphView(ElementReader, Statistics, Protocol):
 
         :raises TimeOutOfRange: one of them is not readable.
         """
+
+    def changes(
+        self, since: int | None, tick: Callable[[], None] | None = None
+    ) -> Iterator[ChangeRecord]:
+        """What the commits after a version (None: after the oldest readable one) changed, up to this
+        view's, in order; lazy. ``tick`` is called for each, and may raise."""
 
     def at_version(self, version: int) -> GraphView:
         """The committed graph at a past version (no own writes).

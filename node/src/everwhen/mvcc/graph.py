@@ -12,6 +12,7 @@ from typing import Final
 
 from everwhen.errors import EntityNotFound
 from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
+from everwhen.model.changes import ChangeRecord, Names, Position
 from everwhen.model.columns import GraphColumns
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.graph import (
@@ -25,6 +26,7 @@ from everwhen.model.graph import (
     Wanted,
 )
 from everwhen.mvcc import lookup, membership, nearest, times
+from everwhen.mvcc.changes import ChangeReader, Source
 from everwhen.mvcc.counted import Counted
 from everwhen.mvcc.difference import differences
 from everwhen.mvcc.entities import Entities
@@ -361,6 +363,23 @@ class GraphSnapshot(Counted):
 
     def differences(self, since: int) -> Iterator[Difference]:
         return differences(self._entities.as_of(since), self._entities)
+
+    def changes(
+        self, since: int | None, tick: Callable[[], None] | None = None
+    ) -> Iterator[ChangeRecord]:
+        oldest = self._state.current.head.oldest_version
+        after = Position(oldest if since is None else since)
+        return iter(self.change_reader(after, None, tick))
+
+    def change_reader(
+        self, after: Position, names: Names | None, tick: Callable[[], None] | None = None
+    ) -> ChangeReader:
+        """The changes after a position up to this version."""
+        state = self._state
+        published = self._published
+        oldest = published.head.oldest_version
+        source = Source(state.store, state.tokens, published.segments, state.cache, oldest)
+        return ChangeReader(source, after, self._version, names, tick)
 
     def at_version(self, version: int) -> GraphSnapshot:
         times.check_readable(self._state.current.head, version)

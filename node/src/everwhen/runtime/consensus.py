@@ -112,6 +112,9 @@ class Consensus(Protocol):
         :raises BookmarkTimeout: ``version`` was not applied in time.
         """
 
+    async def reach(self, version: int, seconds: float) -> bool:
+        """Wait until this node has applied ``version``; False if it has not in time."""
+
     async def close_time(self, time_micros: int) -> None:
         """Return once no commit can be stamped at or before ``time_micros`` any more.
 

@@ -15,6 +15,7 @@ from everwhen.runtime.attempts import execute
 from everwhen.runtime.auto_commit import AutoCommits
 from everwhen.runtime.bookmarks import bookmark_of, version_of
 from everwhen.runtime.bulk import BulkLoads
+from everwhen.runtime.changes import Changes
 from everwhen.runtime.consensus import Consensus
 from everwhen.runtime.database import Database
 from everwhen.runtime.gate import Gate
@@ -44,6 +45,7 @@ class Service:
         self._steps = Steps(database, consensus, threads, gate)
         self._auto_commits = AutoCommits(self._steps, self.bookmark)
         self.bulk = BulkLoads(database, consensus, threads)
+        self.changes = Changes(database, consensus, self._steps, history_id, self._check_serving)
         self.stopping = False
         #: raises if this node must not answer (``replica.fence``); without a group it never does
         self.check_fence: Callable[[], None] = lambda: None

@@ -147,18 +147,24 @@ class SingleConsensus:
 
     async def read_barrier(self, mode: ReadMode, version: int = 0, staleness: float = 0.0) -> int:
         """See ``Consensus.read_barrier``. Whatever was acknowledged is applied already."""
-        deadline = self._clock.monotonic() + 30.0
-        while mode is ReadMode.BOOKMARK and self._applied.version < version:
+        if mode is ReadMode.BOOKMARK and not await self.reach(version, 30.0):
+            raise BookmarkTimeout(
+                f"this node has applied version {self._applied.version}, "
+                f"the bookmark asks for {version}"
+            )
+        return self._applied.version
+
+    async def reach(self, version: int, seconds: float) -> bool:
+        """See ``Consensus.reach``."""
+        deadline = self._clock.monotonic() + seconds
+        while self._applied.version < version:
             left = deadline - self._clock.monotonic()
             if left <= 0:
-                raise BookmarkTimeout(
-                    f"this node has applied version {self._applied.version}, "
-                    f"the bookmark asks for {version}"
-                )
+                return False
             if self._version_moved is None or self._version_moved.done():
                 self._version_moved = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._version_moved], timeout=left)
-        return self._applied.version
+        return True
 
     async def close_time(self, time_micros: int) -> None:
         """See ``Consensus.close_time``; waiting reads share one entry."""

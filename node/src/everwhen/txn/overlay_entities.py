@@ -8,10 +8,11 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from everwhen.errors import EntityNotFound
+from everwhen.model.changes import ChangeRecord
 from everwhen.model.elements import Node, Relationship, Value
 from everwhen.model.graph import Difference, EntityKind, Era, GraphView, RangeView, Span
 from everwhen.model.schema import Catalog
@@ -121,6 +122,11 @@ class EntityOverlay:
 
     def differences(self, since: int) -> Iterator[Difference]:
         return self._snapshot.differences(since)
+
+    def changes(
+        self, since: int | None, tick: Callable[[], None] | None = None
+    ) -> Iterator[ChangeRecord]:
+        return self._snapshot.changes(since, tick)
 
     def at_version(self, version: int) -> GraphView:
         return self._snapshot.at_version(version)

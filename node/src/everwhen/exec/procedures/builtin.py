@@ -10,6 +10,7 @@ from everwhen.exec.context import ExecutionContext
 from everwhen.exec.procedures.apoc_meta import META
 from everwhen.exec.procedures.apoc_write import WRITING
 from everwhen.exec.procedures.audit import AUDIT
+from everwhen.exec.procedures.changes import CHANGES
 from everwhen.exec.procedures.definition import ProcedureDefinition, ProcedureField
 from everwhen.exec.procedures.difference import DIFFERENCE
 from everwhen.exec.procedures.history import HISTORY
@@ -261,5 +262,5 @@ _ALL = (
 #: By lower-case name: procedure names are not case sensitive.
 PROCEDURES: dict[str, ProcedureDefinition] = {
     item.name.lower(): item
-    for item in (*_ALL, *AUDIT, *DIFFERENCE, *HISTORY, *META, *WRITING, *VECTORS)
+    for item in (*_ALL, *AUDIT, *CHANGES, *DIFFERENCE, *HISTORY, *META, *WRITING, *VECTORS)
 }

@@ -252,6 +252,10 @@ class GroupConsensus:
                 )
         return self._applied.version
 
+    async def reach(self, version: int, seconds: float) -> bool:
+        """See ``Consensus.reach``."""
+        return self._applied.version >= version or await self._versions.reach(version, seconds)
+
     def version_moved(self) -> None:
         """Apply published something."""
         self._versions.advance(self._applied.version)

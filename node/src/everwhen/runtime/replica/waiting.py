@@ -29,12 +29,15 @@ class Watermark:
             return True
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._count += 1
-        heapq.heappush(self._waiting, (value, self._count, reached))
-        await asyncio.wait([reached], timeout=max(seconds, 0.0))
-        if reached.done():
-            return True
-        reached.cancel()
-        return False
+        waiting = (value, self._count, reached)
+        heapq.heappush(self._waiting, waiting)
+        try:
+            await asyncio.wait([reached], timeout=max(seconds, 0.0))
+        finally:
+            if not reached.done():  # forgotten: nothing may ever reach what it waited for
+                self._waiting.remove(waiting)
+                heapq.heapify(self._waiting)
+        return reached.done()
 
 
 class Signal:

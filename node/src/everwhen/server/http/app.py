@@ -18,7 +18,7 @@ from everwhen.errors import (
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
 from everwhen.server.auth.port import Authenticator
-from everwhen.server.http import admin, audit, bulk, cluster, query, transactions
+from everwhen.server.http import admin, audit, bulk, changes, cluster, query, transactions
 from everwhen.server.http.answers import error_response
 from everwhen.server.http.identity import caller_of, knows_secret, need_own_password
 from everwhen.server.http.media import Asked, NotAcceptable
@@ -84,6 +84,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/db/{database}/query/v2/tx/{transaction}/commit", transactions.commit),
         web.delete("/db/{database}/query/v2/tx/{transaction}", transactions.rollback),
         *bulk.routes(),
+        *changes.routes(),
     ]
 
 

@@ -27,6 +27,10 @@ class Operation:
     rows: bool = False
     arrow_body: bool = False
     query: tuple[tuple[str, str], ...] = ()
+    #: of ``query``, those that may be left out
+    optional: frozenset[str] = frozenset()
+    #: also given as server-sent events
+    events: bool = False
     #: answered without credentials
     is_open: bool = False
     #: asks for the cluster's secret instead
@@ -40,10 +44,20 @@ _TX: Final = "/db/{database}/query/v2/tx"
 _BULK: Final = "/v1/bulk/{load}"
 
 
+_CHANGES: Final = (
+    ("from", "the position to go on from; 0: all that is kept; now; Last-Event-ID comes first"),
+    ("wait", "seconds to wait for the first change"),
+    ("limit", "records of one answer"),
+    ("label", "only nodes with it; may be repeated"),
+    ("type", "only relationships of it; may be repeated"),
+    ("values", "plain, or typed as in the Query API"),
+)  # fmt: skip
+
+
 def _part(name: str, summary: str, parameter: tuple[str, str]) -> Operation:
     path = f"{_BULK}/{name}"
     return Operation("POST", path, summary, "BulkPart", errors=_BULK_ERRORS, arrow_body=True,
-                     query=(parameter,))  # fmt: skip
+                     query=(parameter,), optional=frozenset({"label"}))  # fmt: skip
 
 
 def _change(method: str, path: str, summary: str, body: str, answer: str = "Changed") -> Operation:
@@ -83,6 +97,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _part("deletes", "Deletes", ("entity", "node or relationship")),
     Operation("POST", _BULK + "/commit", "Publish the load", "BulkDone", None, 202, _BULK_ERRORS),
     Operation("DELETE", _BULK, "Forget the load", "Answer", errors=(401, 404, 409)),
+    Operation(
+        "GET", "/v1/changes", "What commits changed, as soon as it is there", "Changes",
+        errors=(401, 410, 429, 503), events=True, query=_CHANGES,
+        optional=frozenset(name for name, _ in _CHANGES) - {"from"},
+    ),
     Operation("GET", "/v1/diagnose", "What may be wrong with this node", "Diagnosis",
               errors=(401,), secret=True),
     Operation("GET", "/v1/audit/head", "What to keep so that history can be checked later",
@@ -109,6 +128,7 @@ _MEANINGS: Final = {
     404: "no such database, transaction, load or member",
     408: "the deadline passed",
     409: "a conflict, a constraint, or a state that does not allow it",
+    410: "older than what is kept, or of another history",
     412: "expectedConfigIndex or operatorEpoch is not the present one",
     413: "larger than the limit, which the message names",
     429: "too much is under way; try again shortly",
@@ -126,6 +146,8 @@ def _answers(operation: Operation) -> dict[str, Any]:
     if operation.answer is not None:
         media = [JSON, TYPED] if operation.rows else [JSON]
         good["content"] = _content(media, operation.answer)
+        if operation.events:
+            good["content"]["text/event-stream"] = {"schema": {"type": "string"}}
         if operation.rows:
             good["content"][LINES] = {"schema": {"type": "string"}}
             good["content"][f"{TYPED}.v1.0+jsonl"] = {"schema": {"type": "string"}}
@@ -158,7 +180,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         {
             "name": name,
             "in": "query",
-            "required": name != "label",
+            "required": name not in operation.optional,
             "description": text,
             "schema": {"type": "string"},
         }
