@@ -35,7 +35,7 @@ STATEMENTS = (
     "MATCH ()-[r:T]->() WITH r ORDER BY id(r) LIMIT 2 SET r.w = null",
     "MATCH (n) DETACH DELETE n",
 )
-_step = st.sampled_from((*STATEMENTS, "ask", "merge"))
+_step = st.sampled_from((*STATEMENTS, "ask", "merge", "undo", "undo"))
 
 
 def agree(database: Embedded, image: GraphImage, version: int) -> bool:
@@ -73,7 +73,10 @@ def test_random_histories() -> None:
                     assert agree(database, image, database.version)
                 elif step == "merge":
                     _merge_all(image)
-                else:
+                elif step == "undo" and database.version:
+                    # brings back to life what was deleted
+                    database.execute(f"FLASHBACK TRANSACTION {database.version} FORCE")
+                elif step != "undo":
                     database.execute(step)
             assert agree(database, image, database.version)
             versions = list(range(database.version + 1))
@@ -163,3 +166,49 @@ def test_columns_of_a_transaction() -> None:
         assert view is not None
         assert view.version == core.version
         assert view is core.snapshot(core.version).columns(0)
+
+
+def test_the_past_is_reached_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_module, "IMAGE_FOLLOW_VERSIONS_MAX", 4)
+    with Embedded() as database:
+        for i in range(30):
+            database.execute("CREATE (:A {i: $i})-[:T]->(:B)", {"i": i})
+        image = GraphImage(database.service.database.state)
+        assert agree(database, image, database.version)
+        assert image.view(3, 1 << 40) is None
+        assert image.due()
+        while image.tend():
+            pass
+        assert image.held == (3, 30)
+        assert not image.due()
+        for version in range(3, 31):
+            assert agree(database, image, version)
+        for i in range(10):
+            database.execute("CREATE (:A {i: $i})", {"i": i})
+        assert image.view(database.version, 1 << 40) is None
+        while image.tend():
+            pass
+        assert agree(database, image, database.version)
+
+
+def test_what_ended_is_left_out_for_the_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge_module, "CHAINED_MIN", 5)
+    with Embedded() as database:
+        database.execute("UNWIND range(1, 50) AS i CREATE (:A)-[:T]->(:B)")
+        image = GraphImage(database.service.database.state)
+        assert agree(database, image, 1)
+        database.execute("MATCH ()-[r]->() WITH r ORDER BY id(r) LIMIT 40 DELETE r")
+        assert agree(database, image, 2)
+        _merge_all(image)
+        view = image.view(2, 0)
+        assert view is not None
+        before = view.table(0).adjacency(outgoing=True)
+        assert agree(database, image, 1)
+        database.execute("MATCH (a:A), (b:B) WITH a, b LIMIT 3 CREATE (a)-[:T]->(b)")
+        assert agree(database, image, 3)
+        newest = image.view(3, 0)
+        assert newest is not None
+        adjacency = newest.table(0).adjacency(outgoing=True)
+        assert (len(before.edges), len(adjacency.edges), len(adjacency.ends)) == (50, 10, 0)
+        for version in (2, 1, 3, 0):
+            assert agree(database, image, version)

@@ -117,6 +117,49 @@ def windows(
         rest[number] = min(max(high - low, 0), 9)
 
 
+@kernel(INT(read(types.uint32), read(types.uint32), types.uint32, ROWS_OUT))
+def seen(begins: Array, ends: Array, version: int, out: Array) -> int:
+    """Rows that have begun and not ended at a version, and how many there are."""
+    found = 0
+    for row in range(len(begins)):
+        out[found] = row
+        found += begins[row] <= version < ends[row]
+    return found
+
+
+@kernel(types.void(ROWS, ROWS, INT, INTS, ROWS_OUT))
+def located(pages: Array, table: Array, bits: int, ids: Array, out: Array) -> None:
+    """The row of each id in a table of pages of ``1 << bits`` rows, -1 where there is none."""
+    within = (1 << bits) - 1
+    for number in range(len(ids)):
+        page = ids[number] >> bits
+        out[number] = -1
+        if page >= 0 and page < len(pages) and pages[page] >= 0:
+            out[number] = table[(np.int64(pages[page]) << bits) | (ids[number] & within)]
+
+
+@kernel(types.void(ROWS, ROWS_OUT, INT, INTS, ROWS))
+def settled(pages: Array, table: Array, bits: int, ids: Array, rows: Array) -> None:
+    """Write the row of each id, all of whose pages are there."""
+    within = (1 << bits) - 1
+    for number in range(len(ids)):
+        slot = np.int64(pages[ids[number] >> bits])
+        table[(slot << bits) | (ids[number] & within)] = rows[number]
+
+
+@kernel(INT(ROWS, INT, INTS, INTS_OUT))
+def unpaged(pages: Array, bits: int, ids: Array, out: Array) -> int:
+    """Pages of ids that have no place in the table yet, without repeating the last one; how many
+    there are. ``pages`` covers all of them."""
+    found = 0
+    for number in range(len(ids)):
+        page = ids[number] >> bits
+        if pages[page] < 0 and (found == 0 or out[found - 1] != page):
+            out[found] = page
+            found += 1
+    return found
+
+
 @kernel(types.void(ROWS, ROWS, INTS_OUT, ROWS_OUT))
 def grouped(nodes: Array, order: Array, offsets: Array, out: Array) -> None:
     """A stable counting sort of ``order`` by ``nodes``: ``out`` is the order, and the entries of

@@ -1,7 +1,8 @@
 """Relationships of one type by the node they start (or end) at: see ``model.columns.Adjacency``.
 
-The base holds the rows of its table up to a number, sorted by node, other node and row; chains
-hold the rows that came after. Begins and ends stand in the table; copies in the order of the base
+The base holds rows of its table up to a number, sorted by node, other node and row; chains hold the
+rows that came after. Where many rows have ended, a base for the present leaves them out, and one
+for the past is made when a reader needs it. Begins and ends stand in the table; copies in the order of the base
 are made when a reader first needs them, which is as soon as some row of the base is not visible
 for it, and are kept up to date from then on.
 """
@@ -22,35 +23,70 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 KIND: Final = "adjacency"
+#: entries of a chain, or new rows, that are compared one by one
+_LOOKED_AT: Final = 64
 _NO_ROWS: Final[Rows] = np.zeros(0, np.int32)
 _NO_VERSIONS: Final[Versions] = np.zeros(0, np.uint32)
 
 
 class Sorted:
-    """The rows of a table up to a number, sorted by (node, other node, row)."""
+    """Rows of a table up to a number, sorted by (node, other node, row): all of them, or those
+    that have not ended at a version."""
 
-    __slots__ = ("begins", "edges", "ends", "first_end", "last_begin", "offsets", "others", "rows")
+    __slots__ = (
+        "begins",
+        "edges",
+        "ended",
+        "ends",
+        "first_end",
+        "last_begin",
+        "offsets",
+        "others",
+        "rows",
+        "since",
+    )
 
-    def __init__(self, arena: Arena, table: Table, outgoing: bool, rows: int, nodes: int) -> None:
+    def __init__(
+        self, arena: Arena, table: Table, outgoing: bool, rows: int, nodes: int, since: int = 0
+    ) -> None:
+        """``since``: the version at which rows must not have ended; 0: all rows."""
         from everwhen.kernels.layout import grouped
 
         near, far = table.nodes(outgoing)
         near, far = near[:rows], far[:rows]
         self.rows = rows
+        #: versions from there on find everything here and in the chains
+        self.since = since
+        chosen = np.arange(rows, dtype=np.int32)
+        if since:
+            # what ends meanwhile ends later
+            chosen = chosen[table.ends[:rows] > since]
+        size = len(chosen)
         self.offsets: Offsets = arena.empty(nodes + 1, np.int64, KIND)
-        self.edges: Rows = arena.empty(rows, np.int32, KIND)
-        by_other, scratch = np.empty(rows, np.int32), np.empty(nodes + 1, np.int64)
-        grouped(far, np.arange(rows, dtype=np.int32), scratch, by_other)
+        self.edges: Rows = arena.empty(size, np.int32, KIND)
+        by_other, scratch = np.empty(size, np.int32), np.empty(nodes + 1, np.int64)
+        grouped(far, chosen, scratch, by_other)
         grouped(near, by_other, self.offsets, self.edges)
-        self.others: Rows = arena.empty(rows, np.int32, KIND)
+        self.others: Rows = arena.empty(size, np.int32, KIND)
         np.take(far, self.edges, out=self.others, mode="clip")
-        begins, ends = table.begins[:rows], table.ends[:rows]
+        #: of its rows, how many ended since it was made
+        self.ended = 0
         #: over all of its rows
-        self.last_begin = int(begins.max(initial=0))
-        self.first_end = int(ends.min(initial=NEVER))
+        self.last_begin = 0
+        self.first_end: int = NEVER
+        self.span(table)
         #: in the order of the base, once a reader needed them
         self.begins: Versions = _NO_VERSIONS
         self.ends: Versions = _NO_VERSIONS
+
+    def span(self, table: Table) -> None:
+        """Look again at when its rows begin and end; under the table's lock."""
+        if len(self.edges) == self.rows:
+            begins, ends = table.begins[: self.rows], table.ends[: self.rows]
+        else:
+            begins, ends = table.begins[self.edges], table.ends[self.edges]
+        self.last_begin = int(begins.max(initial=0))
+        self.first_end = int(ends.min(initial=NEVER))
 
     def parallel(self) -> bool:
         """Whether two rows have the same two nodes."""
@@ -72,7 +108,7 @@ class Sorted:
 class Side:
     """Base and chains of one direction. One writer under the table's lock, any readers."""
 
-    __slots__ = ("_chains", "_table", "arena", "base", "outgoing")
+    __slots__ = ("_chains", "_table", "arena", "base", "outgoing", "parallel")
 
     def __init__(self, arena: Arena, table: Table, outgoing: bool, base: Sorted) -> None:
         self.arena = arena
@@ -81,6 +117,8 @@ class Side:
         self.base = base
         #: heads, nexts, rows of entries; None: nothing came since
         self._chains: tuple[Rows, Rows, Rows] | None = None
+        #: whether two rows visible at one version may have the same nodes
+        self.parallel = outgoing and base.parallel()
 
     def adjacency(self, version: int) -> Adjacency:
         """What a reader at a version takes."""
@@ -88,7 +126,7 @@ class Side:
         with table.lock:
             begins = ends = _NO_VERSIONS
             if not base.last_begin <= version < base.first_end:
-                if not len(base.begins) and base.rows:
+                if not len(base.begins) and len(base.edges):
                     self._copy()
                 begins, ends = base.begins, base.ends
             chains = self._chains
@@ -104,8 +142,8 @@ class Side:
 
     def _copy(self) -> None:
         base, table = self.base, self._table
-        begins = self.arena.empty(base.rows, np.uint32, KIND)
-        ends = self.arena.empty(base.rows, np.uint32, KIND)
+        begins = self.arena.empty(len(base.edges), np.uint32, KIND)
+        ends = self.arena.empty(len(base.edges), np.uint32, KIND)
         np.take(table.begins, base.edges, out=begins, mode="clip")
         np.take(table.ends, base.edges, out=ends, mode="clip")
         base.begins, base.ends = begins, ends
@@ -123,13 +161,13 @@ class Side:
         near = self._table.nodes(self.outgoing)[0][first:end]
         chained(near, first - self.base.rows, chains[0], chains[1])
 
-    def chained(self, node: int, other: int, most: int) -> bool:
-        """Whether a chain has an entry with these nodes; True if it is longer than ``most``."""
+    def chained(self, node: int, other: int) -> bool:
+        """Whether a chain has an entry with these nodes; True if it is long."""
         if self._chains is None or node >= len(self._chains[0]):
             return False
         heads, nexts, edges = self._chains
         far = self._table.nodes(self.outgoing)[1]
-        at = int(heads[node])
+        at, most = int(heads[node]), _LOOKED_AT
         while at >= 0:
             if not most or far[edges[at]] == other:
                 return True
@@ -160,12 +198,15 @@ class Side:
         """Rows of the table began or ended; chains look into the table itself."""
         base = self.base
         inside = rows < base.rows
+        if base.since:
+            inside &= self._table.ends[rows] > base.since
         if not inside.all():
             rows, versions = rows[inside], versions[inside]
         if not len(rows):
             return
         if ends:
             base.first_end = min(base.first_end, int(versions.min()))
+            base.ended += len(rows)
         else:
             base.last_begin = max(base.last_begin, int(versions.max()))
         copies = base.ends if ends else base.begins
@@ -177,9 +218,11 @@ class Side:
                 base.offsets, base.others, base.edges, near[rows], far[rows], rows, versions, copies
             )
 
-    def rebased(self, base: Sorted, nodes: int) -> Side:
-        """With a newer base; what came after it stays in chains."""
-        side = Side(self.arena, self._table, self.outgoing, base)
-        if self._table.count > base.rows:
-            side.link(base.rows, self._table.count, nodes)
-        return side
+    def meets(self, starts: Rows, ends: Rows) -> bool:
+        """Whether new rows have the nodes of others; True if that is hard to tell. Outgoing."""
+        if len(starts) > _LOOKED_AT:
+            return True
+        pairs = set(zip(starts.tolist(), ends.tolist(), strict=True))
+        if len(pairs) < len(starts):
+            return True
+        return any(self.base.has(*pair) or self.chained(*pair) for pair in sorted(pairs))

@@ -14,8 +14,7 @@ Array = npt.NDArray[Any]
 
 _KIND: Final = "ids"
 _BITS: Final = 8
-_SIZE: Final = 1 << _BITS
-_WITHIN: Final = _SIZE - 1
+_WITHIN: Final = (1 << _BITS) - 1
 
 
 class IdMap:
@@ -44,35 +43,31 @@ class IdMap:
 
     def some(self, ids: Ids) -> Rows:
         """The rows of ids."""
+        from everwhen.kernels.layout import located
+
         pages, table = self._state
-        if not len(table):
-            return np.full(len(ids), -1, np.int32)
-        page = ids >> _BITS
-        known = (page >= 0) & (page < len(pages))
-        slots = pages[np.where(known, page, 0)]
-        known &= slots >= 0
-        places = (slots.astype(np.int64) << _BITS) | (ids & _WITHIN)
-        rows: Rows = table[np.where(known, places, 0)]
-        rows[~known] = -1
+        rows = np.empty(len(ids), np.int32)
+        located(pages, table, _BITS, np.ascontiguousarray(ids, np.int64), rows)
         return rows
 
     def put(self, ids: Ids, rows: Rows) -> None:
         """Give ids their rows."""
         if not len(ids):
             return
-        page = ids >> _BITS
-        top = int(page.max())
+        from everwhen.kernels.layout import settled, unpaged
+
+        ids = np.ascontiguousarray(ids, np.int64)
+        top = int(ids.max()) >> _BITS
         if top >= len(self._state[0]):
             self._more_pages(top + 1)
-        pages = self._state[0]
-        missing = np.unique(page[pages[page] < 0])
+        missing = np.empty(len(ids), np.int64)
+        missing = np.unique(missing[: unpaged(self._state[0], _BITS, ids, missing)])
         if len(missing):
             self._more_slots(len(missing))
-            pages = self._state[0]
-            pages[missing] = np.arange(self._slots, self._slots + len(missing))
+            self._state[0][missing] = np.arange(self._slots, self._slots + len(missing))
             self._slots += len(missing)
-        table = self._state[1]
-        table[(pages[page].astype(np.int64) << _BITS) | (ids & _WITHIN)] = rows
+        pages, table = self._state
+        settled(pages, table, _BITS, ids, np.ascontiguousarray(rows, np.int32))
 
     def _more_pages(self, wanted: int) -> None:
         pages, table = self._state

@@ -14,6 +14,7 @@ from itertools import count
 from threading import Lock
 from typing import Final
 
+from everwhen.codec.journal import Record
 from everwhen.codec.keys import Counter
 from everwhen.columns.arena import Arena
 from everwhen.columns.graph.content import Content
@@ -43,6 +44,12 @@ _RELATIONSHIP_BYTES: Final = 56
 _WORTH_SHARE: Final = 4
 
 
+#: changes worked in at once in the background, while readers wait
+_BACK_STEP: Final = 10_000
+#: commits after which an image that is too large is more than what was read
+_HARDLY: Final = 100
+
+
 class _TooLarge(Exception):
     """The image grew beyond its bound while it was read."""
 
@@ -60,6 +67,8 @@ class GraphImage:
         "_idle",
         "_loading",
         "_lock",
+        "_past_refused",
+        "_past_wanted",
         "_refused",
         "_state",
         "_views",
@@ -84,11 +93,14 @@ class GraphImage:
         self._generations: Iterator[int] = count(1)
         #: rows that were asked for in vain
         self._asked = 0
-        #: elements that did not fit
+        #: elements that did not fit, and those beside which more of the past did not
         self._refused = 0
+        self._past_refused = 0
+        #: a version before those held that somebody asked for
+        self._past_wanted: int | None = None
         self._ending = False
         #: versions held and rows asked for when there was nothing to do
-        self._idle: tuple[int, int] = (0, 0)
+        self._idle: tuple[int, int, int | None] = (0, 0, None)
 
     # --- what is there ---
 
@@ -113,9 +125,14 @@ class GraphImage:
         counters = self._state.counters
         guess = counters.get(Counter.NODES) * _NODE_BYTES
         guess += counters.get(Counter.RELATIONSHIPS) * _RELATIONSHIP_BYTES
-        if guess + self._beside() > self._bytes_max:
-            return False
-        return not self._refused or self._elements < self._refused - self._refused // 8
+        return guess + self._beside() <= self._bytes_max and self._may_try(self._refused)
+
+    def _may_try(self, refused: int) -> bool:
+        """Whether there is clearly less than when something did not fit."""
+        return not refused or self._elements < refused - refused // 8
+
+    def _over(self) -> bool:
+        return self.bytes + self._beside() > self._bytes_max
 
     # --- readers ---
 
@@ -158,7 +175,7 @@ class GraphImage:
             if version > content.upto:
                 self._follow(content, version)
             elif version < content.floor:
-                self._extend(content, version)
+                self._extend(content, version, IMAGE_FOLLOW_CHANGES_MAX)
         except CorruptData:
             # the record judges itself; what is made of it is made anew
             self._forget()
@@ -177,37 +194,44 @@ class GraphImage:
                 return
             follower.commit(one, record)
             content.upto = one
-            counts = record.header.counts
-            left -= 1 + counts.nodes_created + counts.relationships_created + counts.properties_set
-            left -= counts.nodes_deleted + counts.relationships_deleted
+            left -= _changes(record)
             if left <= 0:
                 break
-        if self.bytes + self._beside() > self._bytes_max:
-            self._refused = self._elements
+        if self._over():
+            # without its past it may fit, once it is read again
+            if content.floor == content.base and content.upto - content.base < _HARDLY:
+                self._refused = self._elements
+            self._past_refused = self._elements
             self._forget()
 
-    def _extend(self, content: Content, version: int) -> None:
-        """Some commits back, unless that takes too many."""
-        if content.floor - version > IMAGE_FOLLOW_VERSIONS_MAX or version < content.epoch:
+    def _extend(self, content: Content, version: int, most: int) -> None:
+        """Some commits back, of so many changes; how far is remembered for the background."""
+        if version < content.epoch or not self._may_try(self._past_refused):
             return
+        wanted = self._past_wanted
+        self._past_wanted = version if wanted is None else min(wanted, version)
         tracker = Backtracker(content, self._state)
-        left, floor = IMAGE_FOLLOW_CHANGES_MAX, content.floor
-        while floor > version and left > 0:
+        floor = content.floor
+        last = max(version, floor - IMAGE_FOLLOW_VERSIONS_MAX)
+        while floor > last and most > 0:
             record = commit_record(self._state, floor)
             if record is None:
+                self._past_wanted = None
                 break
             tracker.commit(floor, record)
             floor -= 1
-            counts = record.header.counts
-            left -= 1 + counts.nodes_created + counts.relationships_created + counts.properties_set
-            left -= counts.nodes_deleted + counts.relationships_deleted
+            most -= _changes(record)
         tracker.extend()
         content.floor = floor
+        if self._over():
+            self._past_refused = self._elements
+            self._forget()
 
     def _forget(self) -> None:
         self._content = None
         self._views.clear()
         self._asked = 0
+        self._past_wanted = None
 
     # --- reading the record ---
 
@@ -242,7 +266,7 @@ class GraphImage:
     def _go_on(self) -> None:
         if self._ending:
             raise ShuttingDown("the node is shutting down")
-        if self.bytes + self._beside() > self._bytes_max:
+        if self._over():
             raise _TooLarge
 
     # --- in the background ---
@@ -251,9 +275,9 @@ class GraphImage:
         """Whether :meth:`tend` may find something to do; at once."""
         return self._behind() or self._idle != self._mark()
 
-    def _mark(self) -> tuple[int, int]:
+    def _mark(self) -> tuple[int, int, int | None]:
         content = self._content
-        return (0 if content is None else content.upto, self._asked)
+        return (0 if content is None else content.upto, self._asked, self._past_wanted)
 
     def _behind(self) -> bool:
         """Whether the newest version is so far off that readers would not get there."""
@@ -263,7 +287,10 @@ class GraphImage:
     def tend(self) -> bool:
         """One step: read what was asked for, come closer to the newest version, merge what has
         changed much; whether more may be left."""
-        mark, content = self._mark(), self._content
+        content = self._content
+        if content is not None and content.floor <= (self._past_wanted or 0):
+            self._past_wanted = None
+        mark = self._mark()
         more = False
         if content is None:
             if self._asked and self._asked * _WORTH_SHARE >= self._elements:
@@ -273,12 +300,31 @@ class GraphImage:
                 if self._content is content:
                     self._reach(content, self._state.current.head.version)
             more = True
+        elif self._past_due(content):
+            more = True
         else:
             more = merge(content, self._lock, self._go_on)
         if not more:
             self._idle = mark
         return more
 
+    def _past_due(self, content: Content) -> bool:
+        """A short step towards the oldest version that was asked for, if there is one."""
+        wanted = self._past_wanted
+        if wanted is None or not self._may_try(self._past_refused):
+            return False
+        with self._lock:
+            if self._content is content:
+                self._extend(content, wanted, _BACK_STEP)
+        return True
+
     def interrupt(self) -> None:
         """End a step of :meth:`tend` that runs, and all that come; from any thread."""
         self._ending = True
+
+
+def _changes(record: Record) -> int:
+    """Roughly how much a commit did."""
+    counts = record.header.counts
+    made = counts.nodes_created + counts.relationships_created + counts.properties_set
+    return 1 + made + counts.nodes_deleted + counts.relationships_deleted

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
-from everwhen.columns.graph.adjacency import Side, Sorted
 from everwhen.columns.graph.content import Content
 from everwhen.columns.graph.table import Table
 
@@ -16,6 +15,8 @@ CHANGES_MIN: Final = 4_096
 #: relationships in chains from which they are sorted in
 CHAINED_MIN: Final = 65_536
 _SHARE: Final = 8
+#: of all rows, so many may have ended before they get a base of their own
+_ENDED_SHARE: Final = 16
 
 
 def merge(content: Content, lock: Lock, check: Callable[[], None]) -> bool:
@@ -41,32 +42,19 @@ def merge(content: Content, lock: Lock, check: Callable[[], None]) -> bool:
                     if held[key] is one:
                         held[key] = merged
                 return True
-    return any(_sort(content, table, lock, check) for _, table in tables)
+    return any(_sort(table, at, check) for _, table in tables)
 
 
-def _sort(content: Content, table: Table, lock: Lock, check: Callable[[], None]) -> bool:
-    """One direction of a table whose chains are long."""
-    for side in (table.outgoing, table.incoming):
-        if table.count - side.base.rows >= max(CHAINED_MIN, side.base.rows // _SHARE):
+def _sort(table: Table, at: int, check: Callable[[], None]) -> bool:
+    """One side of a table whose chains are long, or of which much has ended."""
+    for side in table.sides:
+        base = side.base
+        due = max(CHAINED_MIN, len(base.edges) // _SHARE)
+        past = side is table.past_outgoing or side is table.past_incoming
+        if table.count - base.rows >= due or (base.ended >= due and not past):
             check()
-            rows, nodes = table.count, content.nodes.count
-            newer = Sorted(side.arena, table, side.outgoing, rows, nodes)
-            with lock, table.lock:
-                _swap(table, side, newer, content.nodes.count)
+            ended = table.count - table.alive
+            apart = not past and ended * _ENDED_SHARE > table.count
+            table.renew(side.outgoing, at if apart else 0, past=past)
             return True
     return False
-
-
-def _swap(table: Table, side: Side, newer: Sorted, nodes: int) -> None:
-    """Under both locks: what came meanwhile goes into chains; ends that came are in the table."""
-    newer.last_begin = int(table.begins[: newer.rows].max(initial=0))
-    newer.first_end = int(table.ends[: newer.rows].min())
-    rebased = side.rebased(newer, nodes)
-    if side.outgoing:
-        table.outgoing = rebased
-        since = slice(newer.rows, table.count)
-        pairs = list(zip(table.start[since].tolist(), table.finish[since].tolist(), strict=True))
-        table.parallel = newer.parallel() or len(set(pairs)) < len(pairs)
-        table.parallel |= any(newer.has(*pair) for pair in pairs)
-    else:
-        table.incoming = rebased

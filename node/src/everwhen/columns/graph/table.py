@@ -21,7 +21,7 @@ from everwhen.columns.graph.log import Log
 from everwhen.columns.graph.properties import Property
 from everwhen.columns.graph.recent import Recent
 from everwhen.errors import CorruptData
-from everwhen.model.columns import NEVER, Adjacency, Ids, Rows, Versions
+from everwhen.model.columns import NEVER, Ids, Rows, Versions
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +29,13 @@ KIND: Final = "relationships"
 #: version, count
 _SUMS: Final = (np.uint32, np.int64)
 _FIRST: Final = 64
+#: by whether it is outgoing, and for the past
+_PLACES: Final = {
+    (True, False): "outgoing",
+    (False, False): "incoming",
+    (True, True): "past_outgoing",
+    (False, True): "past_incoming",
+}
 
 
 class Table:
@@ -36,6 +43,7 @@ class Table:
 
     __slots__ = (
         "_arena",
+        "_building",
         "_map",
         "_nodes",
         "_seen",
@@ -45,13 +53,16 @@ class Table:
         "count",
         "ends",
         "finish",
+        "first_end",
         "ids",
         "incoming",
+        "last_begin",
         "lock",
         "number",
         "older",
         "outgoing",
-        "parallel",
+        "past_incoming",
+        "past_outgoing",
         "properties",
         "start",
     )
@@ -65,6 +76,7 @@ class Table:
         self._map = ids_map
         self.number = number
         self.lock = Lock()
+        self._building = Lock()
         self.count = 0
         size += size // 8
         self.ids: Ids = arena.empty(size, np.int64, KIND)
@@ -75,10 +87,15 @@ class Table:
         self.ends: Versions = arena.empty(size, np.uint32, KIND)
         #: rows of earlier lifetimes, of ids that have a later one
         self.older: list[int] = []
-        self.parallel = False
+        #: over all rows
+        self.last_begin = 0
+        self.first_end: int = NEVER
         self.properties: dict[int, Property] = {}
         self.outgoing = Side(arena, self, True, Sorted(arena, self, True, 0, 0))
         self.incoming = Side(arena, self, False, Sorted(arena, self, False, 0, 0))
+        #: for readers of versions before those that the others are for
+        self.past_outgoing: Side | None = None
+        self.past_incoming: Side | None = None
         self._seen: Recent[Rows] = Recent()
         #: how many have no end, and how many had none from each version on
         self.alive = 0
@@ -92,14 +109,15 @@ class Table:
 
     def visible(self, version: int, count: int) -> Rows | None:
         """Rows at a version among the first ``count``, ascending; None: all of them."""
-        sides = self.outgoing.base
-        if sides.rows >= count and sides.last_begin <= version < sides.first_end:
+        if self.last_begin <= version < self.first_end:
             return None
         key = (version, count)
         found = self._seen.get(key)
         if found is None:
-            begins, ends = self.begins[:count], self.ends[:count]
-            found = ((begins <= version) & (version < ends)).nonzero()[0].astype(np.int32)
+            from everwhen.kernels.layout import seen
+
+            rows = np.empty(count + 1, np.int32)
+            found = rows[: seen(self.begins[:count], self.ends[:count], version, rows)]
             self._seen.put(key, found)
         return found
 
@@ -128,9 +146,37 @@ class Table:
                     found[ids == self.ids[row]] = row
         return found
 
-    def adjacency(self, outgoing: bool, version: int) -> Adjacency:
-        """See ``model.columns.TypeColumns.adjacency``."""
-        return (self.outgoing if outgoing else self.incoming).adjacency(version)
+    def side(self, outgoing: bool, version: int) -> Side:
+        """Where readers at a version find their adjacency. It stays right for that version when
+        another one takes its place."""
+        side = self.outgoing if outgoing else self.incoming
+        if side.base.since <= version:
+            return side
+        with self._building:
+            past = self.past_outgoing if outgoing else self.past_incoming
+        return past or self.renew(outgoing, past=True)
+
+    def renew(self, outgoing: bool, since: int = 0, *, past: bool = False) -> Side:
+        """Make a side anew, beside readers and the writer, and put it into its place: the one for
+        versions from ``since`` on, or the one for all that are older."""
+        with self._building:
+            base = Sorted(self._arena, self, outgoing, self.count, self._nodes.count, since)
+            side = Side(self._arena, self, outgoing, base)
+            with self.lock:
+                base.span(self)
+                if self.count > base.rows:
+                    later = slice(base.rows, self.count)
+                    if outgoing and side.meets(self.start[later], self.finish[later]):
+                        side.parallel = True
+                    side.link(base.rows, self.count, self._nodes.count)
+                setattr(self, _PLACES[outgoing, past], side)
+        return side
+
+    @property
+    def sides(self) -> list[Side]:
+        """All there are."""
+        every = (self.outgoing, self.incoming, self.past_outgoing, self.past_incoming)
+        return [side for side in every if side is not None]
 
     # --- the writer ---
 
@@ -141,24 +187,25 @@ class Table:
         self.begins[:count], self.ends[:count] = 0, NEVER
         self._map.put(ids, np.arange(count, dtype=np.int32))
         self.count = self.alive = count
-        nodes = self._nodes.count
-        for side in (self.outgoing, self.incoming):
-            side.base = Sorted(self._arena, self, side.outgoing, count, nodes)
-        self.parallel = self.outgoing.base.parallel()
+        for outgoing in (True, False):
+            self.renew(outgoing)
 
     def add(self, ids: Ids, starts: Rows, ends: Rows, begin: int, end: int = NEVER) -> Rows:
         """New rows, of distinct ids."""
         first, last = self.count, self.count + len(ids)
-        if not self.parallel:
-            self.parallel = self._any_parallel(starts, ends)
         with self.lock:
+            self._meet(starts, ends)
             if last > len(self.ids):
                 self._grow(max(last + last // 8, _FIRST))
             self.ids[first:last], self.start[first:last] = ids, starts
             self.finish[first:last] = ends
             self.begins[first:last], self.ends[first:last] = begin, end
-            for side in (self.outgoing, self.incoming):
-                side.link(first, last, self._nodes.count)
+            self.last_begin = max(self.last_begin, begin)
+            self.first_end = min(self.first_end, end)
+            for side in self.sides:
+                # what ended before is nothing to those who see only what had not
+                if end > side.base.since:
+                    side.link(first, last, self._nodes.count)
             rows = np.arange(first, last, dtype=np.int32)
             self._register(ids, rows, end)
             self.count = last
@@ -179,15 +226,11 @@ class Table:
             self.older += rows[clash].tolist()
             self._map.put(ids[~clash], rows[~clash])
 
-    def _any_parallel(self, starts: Rows, ends: Rows) -> bool:
-        """Whether one of some new rows has the nodes of another; True if that is hard to tell."""
-        if len(starts) > _FIRST:
-            return True
-        side = self.outgoing
-        pairs = set(zip(starts.tolist(), ends.tolist(), strict=True))
-        if len(pairs) < len(starts):
-            return True
-        return any(side.base.has(*pair) or side.chained(*pair, _FIRST) for pair in sorted(pairs))
+    def _meet(self, starts: Rows, ends: Rows) -> None:
+        """Note whether rows to be added have the nodes of others."""
+        for side in (self.outgoing, self.past_outgoing):
+            if side is not None and not side.parallel and side.meets(starts, ends):
+                side.parallel = True
 
     def _grow(self, size: int) -> None:
         count, grown = self.count, self._arena.grown
@@ -235,13 +278,16 @@ class Table:
         with self.lock:
             if ends:
                 self.alive -= len(rows)
+                self.first_end = min(self.first_end, version)
+            else:
+                self.last_begin = max(self.last_begin, version)
             (self.ends if ends else self.begins)[rows] = version
             versions = np.full(len(rows), version, np.uint32)
-            for side in (self.outgoing, self.incoming):
+            for side in self.sides:
                 side.stamp(rows, versions, ends)
 
     def cover(self) -> None:
         """Chains have a head for each node row there is."""
         with self.lock:
-            for side in (self.outgoing, self.incoming):
+            for side in self.sides:
                 side.cover(self._nodes.count)

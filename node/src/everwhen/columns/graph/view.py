@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from everwhen.columns.graph.adjacency import Side
 from everwhen.columns.graph.content import Content
 from everwhen.columns.graph.table import Table
 from everwhen.errors import Fault
@@ -100,12 +101,13 @@ class ColumnsView:
 class TypeView:
     """A :class:`~everwhen.model.columns.TypeColumns`."""
 
-    __slots__ = ("_count", "_table", "_view")
+    __slots__ = ("_count", "_sides", "_table", "_view")
 
     def __init__(self, view: ColumnsView, table: Table) -> None:
         self._view = view
         self._table = table
         self._count = table.count
+        self._sides = (table.incoming, table.outgoing)
 
     @property
     def type(self) -> str:
@@ -137,11 +139,15 @@ class TypeView:
         return nulls(len(rows)) if held is None else held.take(rows, self._view.offset, self._count)
 
     def adjacency(self, outgoing: bool) -> Adjacency:
-        return self._table.adjacency(outgoing, self._view.offset)
+        return self._side(outgoing).adjacency(self._view.offset)
+
+    def _side(self, outgoing: bool) -> Side:
+        version, side = self._view.offset, self._sides[outgoing]
+        return side if side.base.since <= version else self._table.side(outgoing, version)
 
     @property
     def parallel(self) -> bool:
-        return self._table.parallel
+        return self._side(outgoing=True).parallel
 
 
 def nulls(size: int) -> Vector:
