@@ -110,6 +110,10 @@ bench-query: .venv/ready-bench ## patterns and aggregates on 4 M relationships, 
 bench-audit: .venv/ready ## a million commits verified
 	@$(bin)/python -m bench.audit $(ARGS)
 
+.PHONY: bench-time
+bench-time: .venv/ready-bench ## what the past costs against the present; entities of a hundred versions
+	@$(bin)/python -m bench.time $(ARGS)
+
 .PHONY: soak-bolt
 soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish
 	@$(bin)/python -m bench.soak_bolt $(ARGS)

@@ -160,9 +160,16 @@ class Database:
         """The version readable at a time that is closed already."""
         return self.snapshot(self.version).version_at(time_micros)
 
+    def is_closed(self, time_micros: int) -> bool:
+        """Whether no commit can come at or before a time that would not be seen here."""
+        head = self.state.current.head
+        return time_micros <= max(head.time, head.closed_time)
+
     def version_closed_at(self, time_micros: int) -> int:
-        """The version readable at a time, which is closed if it is not yet. Waits."""
-        self.backend.close_time(time_micros)
+        """The version readable at a time, which is closed if it is not yet. Waits, unless what is
+        applied here says already that nothing can be committed at or before it any more."""
+        if not self.is_closed(time_micros):
+            self.backend.close_time(time_micros)
         return self.version_at(time_micros)
 
     # --- transactions ---

@@ -99,7 +99,8 @@ class ServerEnvironment:
         self._deadline.check()
 
     def resolve_time(self, time_micros: int) -> int:
-        self._deadline.need_thread()
+        if not self._database.is_closed(time_micros):
+            self._deadline.need_thread()
         return self._database.version_closed_at(time_micros)
 
     def commit_batch(self) -> None:

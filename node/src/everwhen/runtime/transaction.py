@@ -97,7 +97,8 @@ class OpenTransaction:
         if options.at is not None:
             kind, moment = options.at
             if kind == "time":
-                self.deadline.need_thread()
+                if not database.is_closed(moment):
+                    self.deadline.need_thread()
                 moment = database.version_closed_at(moment)
             view = view.at_version(moment)
         return Transaction(

@@ -1,0 +1,219 @@
+"""``python -m bench.time``: what the past costs, against the present in the same run.
+
+Two parts, both in process on a record with files:
+
+* the queries of ``bench.query`` at a fresh random past time every run, after 1, 10 and 50 % of the
+  relationships have changed since the load (half of them replaced, half given another property);
+* entities with 1 and with 100 versions: the present read, reads at a point in time, over a range
+  of time, before and after an update, and commits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from bench.common import Report, quantile, scratch
+from bench.query import prepare
+from bench.query_texts import TWELVE
+from everwhen.runtime.database import DatabaseOptions
+from everwhen.runtime.embedded import Embedded
+from everwhen.storage.rocks import RocksStore
+
+SHARES: Final = ((0.01, 1.3), (0.10, 1.3), (0.50, 3.0))
+_SOME: Final = (
+    "MATCH (p:Person)-[k:KNOWS]->(q) WHERE p.id >= $low AND p.id < $high AND k.since % 2 = "
+)
+_REPLACE: Final = (
+    f"{_SOME}0 WITH p, q, k, k.since AS since, k.weight AS weight"
+    " DELETE k CREATE (p)-[:KNOWS {since: since + 1, weight: weight}]->(q)"
+)
+CHANGE: Final = (_REPLACE, f"{_SOME}1 SET k.since = k.since + 2")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="bench.time", description=__doc__)
+    parser.add_argument("--nodes", type=int, default=200_000)
+    parser.add_argument("--edges", type=int, default=4_000_000)
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--entities", type=int, default=2_000, help="of the second part")
+    parser.add_argument("--commits", type=int, default=20, help="in which each share changes")
+    parser.add_argument("--part", choices=("graph", "versions"))
+    parser.add_argument("--only", help="queries whose names begin so")
+    options = parser.parse_args(arguments)
+    report = Report()
+    with scratch("time") as folder:
+        if options.part != "versions":
+            prepare(folder, options.nodes, options.edges)
+            changed(report, folder, options)
+        if options.part != "graph":
+            versions(report, folder, options)
+    return report.end()
+
+
+# --- a graph that changes ---------------------------------------------------------------------
+
+
+def changed(report: Report, folder: Path, options: argparse.Namespace) -> None:
+    """Each query now and then, after each share of changes."""
+    (record,) = [path.parent for path in (folder / "data").rglob("CURRENT")]
+    database = Embedded(
+        RocksStore(record, create=False), options=DatabaseOptions(image_memory=6 << 30)
+    )
+    chance = random.Random(1)
+    database.execute("MATCH (p:Person)-[:KNOWS]->(q) RETURN count(q)")  # loads the columns
+    began = _now()
+    low = 0
+    for share, bar in SHARES:
+        until = int(options.nodes * share)
+        step = max(1, (until - low) // options.commits)
+        started = time.monotonic()
+        while low < until:
+            for text in CHANGE:
+                database.execute(text, {"low": low, "high": min(low + step, until)})
+            low += step
+        print(json.dumps({"changed": share, "seconds": time.monotonic() - started}), flush=True)
+        low = until
+        _compare(report, database, chance, began, share, bar, options)
+    database.close()
+
+
+def _compare(
+    report: Report,
+    database: Embedded,
+    chance: random.Random,
+    began: int,
+    share: float,
+    bar: float,
+    options: argparse.Namespace,
+) -> None:
+    ended = _now()
+    ratios = []
+    for query in TWELVE:
+        if options.only and not query.name.startswith(options.only):
+            continue
+        drawn = [query.draw(chance, options.nodes) for _ in range(options.runs + 1)]
+        past = f"{query.text} AT TIME $t"
+        now = _times(database, query.text, drawn)
+        then = _times(
+            database, past, [{**given, "t": chance.randint(began, ended)} for given in drawn]
+        )
+        ratio = quantile(then[1:], 0.5) / quantile(now[1:], 0.5)
+        ratios.append(ratio)
+        report.add(
+            f"past_{query.name}_{share:.0%}", "times the present", ratio, bar=bar, at_most=True,
+            now_ms=quantile(now[1:], 0.5), then_ms=quantile(then[1:], 0.5), cold_ms=then[0],
+        )  # fmt: skip
+    report.add(
+        f"past_median_{share:.0%}", "times the present", quantile(ratios, 0.5), bar=bar,
+        at_most=True, image_bytes=_image_bytes(database),
+    )  # fmt: skip
+
+
+def _times(database: Embedded, text: str, drawn: list[dict[str, Any]]) -> list[float]:
+    """Milliseconds of each run."""
+    found = []
+    for given in drawn:
+        started = time.perf_counter_ns()
+        database.execute(text, given)
+        found.append((time.perf_counter_ns() - started) / 1e6)
+    return found
+
+
+def _image_bytes(database: Embedded) -> int:
+    held = database.service.database
+    graph = getattr(held, "graph", None)
+    return held.image.bytes + (graph.bytes if graph is not None else 0)
+
+
+def _now() -> int:
+    """Epoch milliseconds; the next commit is later."""
+    time.sleep(0.005)
+    return int(time.time() * 1000)
+
+
+# --- entities with many versions --------------------------------------------------------------
+
+POINT: Final = "MATCH (c:Counter {id: $id}) RETURN c.value AS value"
+READS: Final[dict[str, str]] = {
+    "point_in_time": f"{POINT.replace(' RETURN', ' AT TIME $t RETURN')}",
+    "before_and_after": "MATCH (c:Counter {id: $id}) AT TIME $t WITH c.value AS before"
+    " MATCH (d:Counter {id: $id}) RETURN before, d.value AS after",
+    "range": "MATCH (c:Counter {id: $id}) BETWEEN TIME $t AND $u RETURN count(c) AS versions",
+}
+
+
+def versions(report: Report, folder: Path, options: argparse.Namespace) -> None:
+    """The same reads and commits with one version an entity and with a hundred."""
+    database = Embedded(RocksStore(folder / "versions", create=True))
+    database.execute("CREATE CONSTRAINT FOR (c:Counter) REQUIRE c.id IS UNIQUE")
+    database.execute(
+        "UNWIND range(0, $last) AS id CREATE (:Counter {id: id, value: 0, name: 'counter ' + id})",
+        {"last": options.entities - 1},
+    )
+    chance = random.Random(2)
+    began = _now()
+
+    def read(text: str) -> float:
+        return _median(
+            lambda: {
+                "id": chance.randrange(options.entities),
+                "t": chance.randint(began, ended),
+                "u": ended,
+            },
+            lambda given: database.execute(text, given),
+            2_000,
+        )
+
+    def commits() -> float:
+        return 1e3 / _median(
+            lambda: {"id": chance.randrange(options.entities)},
+            lambda given: database.execute(
+                "MATCH (c:Counter {id: $id}) SET c.touched = coalesce(c.touched, 0) + 1", given
+            ),
+            1_000,
+        )
+
+    ended = _now()
+    first = {"present": read(POINT)}
+    rate = commits()
+    for _ in range(99):
+        database.execute("MATCH (c:Counter) SET c.value = c.value + 1")
+    ended = _now()
+    present = read(POINT)
+    report.add(
+        "present_after_100_versions", "times after one", present / first["present"], bar=1.1,
+        at_most=True, ms=present,
+    )  # fmt: skip
+    report.add(
+        "commits_after_100_versions", "times at one", commits() / rate, bar=0.9, per_second=rate
+    )
+    for name, text in READS.items():
+        took = read(text)
+        bar = 1.3 if name == "point_in_time" else None
+        report.add(f"{name}_100_versions", "times the present", took / present, bar=bar,
+                   at_most=True, ms=took)  # fmt: skip
+    database.close()
+
+
+def _median(
+    draw: Callable[[], dict[str, Any]], ask: Callable[[dict[str, Any]], object], runs: int
+) -> float:
+    """Milliseconds."""
+    found = []
+    for _ in range(runs):
+        given = draw()
+        started = time.perf_counter_ns()
+        ask(given)
+        found.append((time.perf_counter_ns() - started) / 1e6)
+    return quantile(found, 0.5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
