@@ -4,6 +4,8 @@
                 texts name, has a range index before the queries run;
 ``at-version``  a query without side effects is asked again ``AT VERSION n`` of the commit it was
                 first asked at, after random later writes;
+``at-now``      a query without side effects, or that fails, is asked ``AT TIME datetime()``;
+``in-range``    the same in a range of time that holds one moment, the present;
 ``anywhere``    on the graph as it is, which is not cleared: the cases for which any graph will do.
 """
 
@@ -113,8 +115,7 @@ def at_version(engine: Engine, case: Case, seed: int) -> Verdict:
         return _skip(case, "writes or fails: nothing to ask at a past version")
     if case.procedures:
         return _skip(case, "calls a test procedure, which has no past")
-    # An empty graph has no commit to read at: one node comes and goes.
-    padded = replace(case, setup=[*case.setup, "CREATE (n:`_pad`)", "MATCH (n:`_pad`) DELETE n"])
+    padded = replace(case, setup=[*case.setup, *_PAD])
     try:
         judging.prepare(engine, padded)
         then = engine.version()
@@ -132,6 +133,61 @@ def at_version(engine: Engine, case: Case, seed: int) -> Verdict:
             case.name, case.feature, wrong.result, first.query, wrong.expected, wrong.got
         )
     return Verdict(case.name, case.feature, Class.PASS)
+
+
+_REFUSED: Final = {
+    "WriteToPast": "could write, which nothing may at a past time",
+    "RangeOfTime": "a procedure or shortest path, which a range of time does not have",
+}
+#: An empty graph has no commit to read at: one node comes and goes.
+_PAD: Final = ("CREATE (n:`_pad`)", "MATCH (n:`_pad`) DELETE n")
+
+
+def at_now(engine: Engine, case: Case, seed: int) -> Verdict:
+    """Ask at the present time as if it were a past one."""
+    return _timed(engine, case, "AT TIME datetime()")
+
+
+def in_range(engine: Engine, case: Case, seed: int) -> Verdict:
+    """Ask in a range of time from now to now: every version there is one."""
+    return _timed(engine, case, "BETWEEN TIME datetime() AND datetime()")
+
+
+def _timed(engine: Engine, case: Case, clause: str) -> Verdict:
+    if any(check.effects not in ({}, None) for check in case.checks):
+        return _skip(case, "writes: nothing may at a past time")
+    if case.procedures:
+        return _skip(case, "calls a test procedure, which has no past")
+    now = _Now(engine, {check.query for check in case.checks}, clause)
+    verdict = judging.judge(cast("Engine", now), replace(case, setup=[*case.setup, *_PAD]))
+    if verdict.failed and now.refused:
+        return _skip(case, now.refused)
+    return verdict
+
+
+class _Now:
+    """The engine, asking what is judged at the present time."""
+
+    def __init__(self, engine: Engine, queries: set[str], clause: str) -> None:
+        self._engine = engine
+        self._queries = queries
+        self._clause = clause
+        #: why a statement was refused that is right without the clause
+        self.refused = ""
+
+    def run(
+        self, query: str, parameters: Mapping[str, Neutral] | None = None, at: int | None = None
+    ) -> Outcome:
+        if query not in self._queries:
+            return self._engine.run(query, parameters, at)
+        timed = f"{query.rstrip().rstrip(';')}\n{self._clause}"
+        outcome = self._engine.run(timed, parameters)
+        if outcome.error is not None:
+            self.refused = self.refused or _REFUSED.get(str(outcome.error.detail), "")
+        return outcome
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
 
 def later_writes(chance: random.Random) -> list[str]:
@@ -158,5 +214,7 @@ VARIANTS: Final[dict[str, Variant | None]] = {
     "plain": None,
     "indexes": with_indexes,
     "at-version": at_version,
+    "at-now": at_now,
+    "in-range": in_range,
     "anywhere": anywhere,
 }

@@ -28,6 +28,7 @@ from everwhen_client.errors import (
     TransactionTimedOut,
     TransientError,
 )
+from everwhen_client.requests import At
 from everwhen_client.result import Record, Result, Summary
 from everwhen_client.transaction import AsyncTransaction
 from everwhen_client.values import Duration, Node, Path, Point, Relationship, Temporal
@@ -36,6 +37,7 @@ __all__ = [
     "AsyncChanges",
     "AsyncClient",
     "AsyncTransaction",
+    "At",
     "AuthenticationFailed",
     "Change",
     "ChangesGone",

@@ -109,6 +109,8 @@ class Parser(FlashbackParser):
                 isolation = "PESSIMISTIC"
             elif not self.take("SNAPSHOT"):
                 break
+        if self.kinds[self.i] in ("BETWEEN", "FROM"):
+            raise self.fail("AT TIME or AT VERSION: a transaction reads one moment")
         return Begin(isolation, read_only, self.time_spec(), at=at)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 from collections.abc import Callable
@@ -10,17 +11,20 @@ from typing import Any, Final, Literal
 from everwhen.cli.shell.render import Screen, json_of, text_of
 from everwhen.cli.shell.statements import is_blank, split
 from everwhen_client import (
+    At,
     Client,
     ConnectionFailed,
     EverwhenError,
     OutcomeUnknown,
     Result,
+    Temporal,
     Transaction,
 )
 
 _CONTROL: Final = re.compile(
-    r"\s*(BEGIN|COMMIT|ROLLBACK)(?:\s+TRANSACTION)?(?:\s+(SNAPSHOT|SERIALIZABLE|PESSIMISTIC))?\s*",
-    re.IGNORECASE,
+    r"\s*(BEGIN|COMMIT|ROLLBACK)(?:\s+TRANSACTION)?(?:\s+(SNAPSHOT|SERIALIZABLE|PESSIMISTIC))?"
+    r"(\s+READ\s+ONLY)?(?:\s+(?:AS\s+OF|AT\s+(TIME|TIMESTAMP|VERSION))\s+(.+?))?\s*",
+    re.IGNORECASE | re.DOTALL,
 )
 _ISOLATIONS: Final[dict[str, Literal["snapshot", "serializable", "pessimistic"]]] = {
     "snapshot": "snapshot",
@@ -90,7 +94,7 @@ class Session:
         """One statement; false if it failed."""
         control = _CONTROL.fullmatch(text)
         if control is not None:
-            return self._command(f"{control[1].lower()} {control[2] or ''}")
+            return self._guarded(lambda: self._control(control))
         started = time.monotonic()
         try:
             result = self._run(text)
@@ -111,8 +115,12 @@ class Session:
         if command is None:
             self.screen.complaint(f"there is no command :{name}; :help lists them")
             return False
+        return self._guarded(lambda: command(argument.strip().rstrip(";").strip()))
+
+    def _guarded(self, call: Callable[[], None]) -> bool:
+        """Do it; false if it failed, which is said."""
         try:
-            command(argument.strip().rstrip(";").strip())
+            call()
         except EverwhenError as error:
             self._failed(error)
             return False
@@ -123,13 +131,42 @@ class Session:
 
     # --- transactions ---
 
-    def _begin(self, argument: str) -> None:
+    def _control(self, said: re.Match[str]) -> None:
+        """BEGIN, COMMIT and ROLLBACK as statements."""
+        word, isolation, read_only, kind, moment = said.groups()
+        if word.upper() == "BEGIN":
+            self._begin(isolation or "", self._moment(kind, moment), read_only=bool(read_only))
+        elif isolation or read_only or moment:
+            raise _Refused(f"{word.upper()} stands alone")
+        else:
+            self._commands[word.lower()]("")
+
+    def _moment(self, kind: str | None, text: str | None) -> At:
+        """The time or version that BEGIN asks for."""
+        if text is None:
+            return self.at
+        value = self.client.run(f"RETURN {text} AS at", self.parameters, access="read").value("at")
+        if (kind or "").upper() == "VERSION":
+            if type(value) is not int:
+                raise _Refused("BEGIN AT VERSION needs an integer")
+            return value
+        if type(value) is int:  # a moment too: milliseconds since 1970
+            return dt.datetime.fromtimestamp(value / 1_000, dt.UTC)
+        if not isinstance(value, (str, dt.date, Temporal)):
+            raise _Refused("BEGIN AT TIME needs a datetime, a date, a text or milliseconds")
+        return value
+
+    def _begin(self, argument: str, at: At = None, *, read_only: bool = False) -> None:
         if self._transaction is not None:
             raise _Refused("a transaction is open already; :commit or :rollback it first")
         isolation = argument.lower() or "snapshot"
         if isolation not in _ISOLATIONS:
             raise _Refused(f"{argument!r} is no isolation: serializable or pessimistic")
-        self._transaction = self.client.begin(at=self.at, isolation=_ISOLATIONS[isolation])
+        self._transaction = self.client.begin(
+            at=self.at if at is None else at,
+            isolation=_ISOLATIONS[isolation],
+            access="read" if read_only else "write",
+        )
         self.screen.say("a transaction is open")
 
     def _opened(self) -> Transaction:
