@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from everwhen.errors import EverwhenError, Fault
+from everwhen.exec.choose import BATCH_ROWS
 from everwhen.exec.procedures import ProcedureDefinition, ProcedureField
 from everwhen.model.elements import Node, Path, Relationship
 from everwhen.runtime.database import DatabaseOptions
@@ -55,6 +56,10 @@ class InProcess:
     ) -> Outcome:
         text = query if at is None else f"{query.rstrip().rstrip(';')}\nAT VERSION {at}"
         return outcome(lambda: self.database.execute(text, parameters))
+
+    def run_plans(self, execution: str, batch_rows: int = BATCH_ROWS) -> None:
+        """Over ``rows`` or ``batches`` whatever plans expect, or ``auto``; stays after a reset."""
+        self.database.run_plans(execution, batch_rows)
 
     def version(self) -> int:
         return self.database.version

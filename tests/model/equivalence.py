@@ -1,8 +1,9 @@
 """``python -m tests.model.equivalence``: generated queries give one answer in every configuration.
 
 Each round builds a random graph, asks random queries, then asks them again with indexes on every
-(label, property) pair, at the same commit after random later writes, and with the indexes
-dropped again. Results are compared as bags of rows; an error must be the same error.
+(label, property) pair, and at the same commit after random later writes. In this process each of
+these is asked over rows and over batches of one, three and 1024 rows. Results are compared as
+bags of rows; an error must be the same error.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from tests.engine import Engine, Neutral, Outcome, canonical
 from tests.engines import open_engine
+from tests.engines.inprocess import InProcess
 from tests.model.query_generator import INDEXES, random_graph, random_queries
 from tests.tck.variants import later_writes
 
@@ -43,25 +46,47 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
+#: ways to run a plan in this process: over rows, over batches of so many rows
+WAYS: Final = (("rows", 1), ("batches", 1), ("batches", 3), ("batches", 1024))
+
+
 def compare_round(engine: Engine, seed: int, count: int) -> Iterator[str]:
     """The queries of one graph that did not answer alike, with both answers."""
     chance = random.Random(seed)
     engine.reset()
     _all(engine, random_graph(chance))
     queries = random_queries(seed, count)
-    plain = [answer(engine.run(query)) for query in queries]
+    answers = _asked(engine, queries, "plain")
     then = engine.version()
     _all(engine, INDEXES)
-    indexed = [answer(engine.run(query)) for query in queries]
+    answers |= _asked(engine, queries, "indexed")
     _all(engine, later_writes(chance))
-    past = [answer(engine.run(query, at=then)) for query in queries]
-    for query, first, second, third in zip(queries, plain, indexed, past, strict=True):
-        if first[0] not in ("rows", "TypeError", "ArithmeticError", "ArgumentError"):
-            yield f"{query}\n  not valid: {first}"
-        elif first != second:
-            yield f"{query}\n  plain: {first}\n  indexed: {second}"
-        elif first != third:
-            yield f"{query}\n  present: {first}\n  past: {third}"
+    answers |= _asked(engine, queries, "past", then)
+    (first, expected), *others = answers.items()
+    for number, query in enumerate(queries):
+        wanted = expected[number]
+        if wanted[0] not in ("rows", "TypeError", "ArithmeticError", "ArgumentError"):
+            yield f"{query}\n  not valid: {wanted}"
+            continue
+        for name, given in others:
+            if given[number] != wanted:
+                yield f"{query}\n  {first}: {wanted}\n  {name}: {given[number]}"
+                break
+
+
+def _asked(
+    engine: Engine, queries: list[str], what: str, at: int | None = None
+) -> dict[str, list[Answer]]:
+    """The answers to all queries, by the way they were run."""
+    if not isinstance(engine, InProcess):
+        return {what: [answer(engine.run(query, at=at)) for query in queries]}
+    found = {}
+    for execution, size in WAYS:
+        engine.run_plans(execution, size)
+        name = f"{what}, {execution} of {size}"
+        found[name] = [answer(engine.run(query, at=at)) for query in queries]
+    engine.run_plans("auto")
+    return found
 
 
 def answer(outcome: Outcome) -> Answer:

@@ -6,6 +6,7 @@
                 first asked at, after random later writes;
 ``at-now``      a query without side effects, or that fails, is asked ``AT TIME datetime()``;
 ``in-range``    the same in a range of time that holds one moment, the present;
+``batches``     plans are run over batches wherever they can be, three rows at a time;
 ``anywhere``    on the graph as it is, which is not cleared: the cases for which any graph will do.
 """
 
@@ -18,6 +19,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from tests.engine import Engine, Neutral, NodeValue, Outcome, Session, TestProcedure
+from tests.engines.inprocess import InProcess
 from tests.tck import judge as judging
 from tests.tck.judge import Class, Verdict, Wrong
 from tests.tck.scenario import Case
@@ -190,6 +192,14 @@ class _Now:
         return getattr(self._engine, name)
 
 
+def over_batches(engine: Engine, case: Case, seed: int) -> Verdict:
+    """Judge with every plan that can be run over batches of a few rows."""
+    if not isinstance(engine, InProcess):
+        return _skip(case, "how plans are run is chosen in this process only")
+    engine.run_plans("batches", 3)
+    return judging.judge(cast("Engine", engine), case)
+
+
 def later_writes(chance: random.Random) -> list[str]:
     """A few statements that disturb everything the past must not show."""
     every = [
@@ -217,4 +227,5 @@ VARIANTS: Final[dict[str, Variant | None]] = {
     "at-now": at_now,
     "in-range": in_range,
     "anywhere": anywhere,
+    "batches": over_batches,
 }

@@ -17,7 +17,7 @@ from everwhen.columns.graph.image import GraphImage
 from everwhen.columns.image import Image
 from everwhen.columns.vectors import Vectors
 from everwhen.errors import EverwhenError, TooManyRequests
-from everwhen.exec.build import build
+from everwhen.exec.choose import BATCH_ROWS, Execution, build_plan
 from everwhen.exec.context import ExecutionContext
 from everwhen.exec.environment import ENVIRONMENT
 from everwhen.exec.operators import aggregate as _registers_operators  # noqa: F401
@@ -61,6 +61,9 @@ class DatabaseOptions:
     import_folder: Path | None = None
     password_chars_min: int = PASSWORD_CHARS_MIN_DEFAULT
     keep_texts: bool = False
+    #: how plans are run: ``auto``, or ``rows`` or ``batches`` whatever they expect (tests)
+    execution: str = "auto"
+    batch_rows: int = BATCH_ROWS
 
 
 def _ignore(*_: Any) -> None:
@@ -114,6 +117,7 @@ class Database:
         self.password_chars_min = options.password_chars_min
         self._keep_texts = options.keep_texts
         self._open_max = options.open_transactions_max
+        self._execution = Execution(options.execution, options.batch_rows)
         self._observer = observer
         self._registry = _Registry()
         #: of the newest version, with what they decoded, for the next reads
@@ -243,7 +247,7 @@ class Database:
         found: PreparedQuery | None = compiled.prepared
         if found is None:
             if compiled.built is None:
-                compiled.built = build(compiled.plan.root)
+                compiled.built = build_plan(compiled.plan, self._execution)
             found = PreparedQuery(compiled.plan, compiled.built, self._observer, compiled.lifted)
             compiled.prepared = found
         return found
@@ -274,6 +278,11 @@ class Database:
     def await_indexes(self, name: str | None, timeout: float, deadline: Deadline) -> None:
         """See ``Environment.await_indexes``."""
         self.schema.await_online(name, timeout, deadline)
+
+    def run_plans(self, execution: Execution) -> None:
+        """How plans are run from now on (tests)."""
+        self._execution = execution
+        self.drop_plans()
 
     def drop_plans(self) -> None:
         """Forget all cached plans (test procedures changed)."""

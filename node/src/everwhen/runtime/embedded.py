@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
 from everwhen.apply.machine import Machine
+from everwhen.exec.choose import BATCH_ROWS, Execution
 from everwhen.exec.procedures import ProcedureDefinition
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.state import RecordState
@@ -223,6 +224,13 @@ class Embedded:
         database = self._parts.database
         database.procedures[procedure.name.lower()] = procedure
         database.drop_plans()
+
+    def run_plans(self, execution: str, batch_rows: int = BATCH_ROWS) -> None:
+        """Run plans over ``rows``, over ``batches`` wherever they can be, or ``auto`` (tests)."""
+        self._options = replace(
+            self._options or DatabaseOptions(), execution=execution, batch_rows=batch_rows
+        )
+        self._parts.database.run_plans(Execution(execution, batch_rows))
 
     def reset(self) -> None:
         """An empty graph again, without schema or added procedures."""

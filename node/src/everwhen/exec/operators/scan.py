@@ -48,15 +48,7 @@ def _bind_view(op: p.BindView) -> Runner:
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
         for row in child(ctx, argument):
-            value = moment(row, ctx)
-            if kind == "time":
-                value = moment_micros(value)
-            elif type(value) is not int:
-                raise QueryTypeError(
-                    f"AT VERSION needs an integer, got {v.to_text(value)}",
-                    detail="InvalidArgumentType",
-                )
-            row[slot] = ctx.view_at(kind, value)
+            row[slot] = ctx.view_at(kind, moment_of(moment(row, ctx), kind))
             yield row
 
     return run
@@ -72,6 +64,20 @@ def _bind_range(op: p.BindView, child: Runner, start: Evaluator, end: Evaluator)
             yield row
 
     return run
+
+
+def moment_of(value: Any, kind: str) -> int:
+    """The time in µs, or the version, that a value names.
+
+    :raises QueryTypeError: it names none.
+    """
+    if kind == "time":
+        return moment_micros(value)
+    if type(value) is not int:
+        raise QueryTypeError(
+            f"AT VERSION needs an integer, got {v.to_text(value)}", detail="InvalidArgumentType"
+        )
+    return value
 
 
 def _node_scan(

@@ -43,7 +43,9 @@ def _argument(op: p.Argument, scope: Scope) -> BatchRunner:
 @batch_builds(p.BindView)
 def _bind_view(op: p.BindView, scope: Scope) -> BatchRunner | None:
     """The moment does not depend on the row, and was resolved before the plan began."""
-    return None if slots_of(op.expression) else build_batch(op.child, scope)
+    if op.end is not None or slots_of(op.expression):
+        return None
+    return build_batch(op.child, scope)
 
 
 def crossed(length: int, count: int, ctx: BatchContext) -> Iterator[tuple[Positions, Positions]]:
