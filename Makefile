@@ -114,6 +114,10 @@ bench-audit: .venv/ready ## a million commits verified
 bench-time: .venv/ready-bench ## what the past costs against the present; entities of a hundred versions
 	@$(bin)/python -m bench.time $(ARGS)
 
+.PHONY: bench-readers
+bench-readers: .venv/ready-bench ## what a second reader adds on a second core, while a writer commits
+	@$(bin)/python -m bench.readers $(ARGS)
+
 .PHONY: soak-bolt
 soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish
 	@$(bin)/python -m bench.soak_bolt $(ARGS)
