@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from everwhen.errors import EverwhenError
 from everwhen.exec.batch import operators  # noqa: F401 - they register
 from everwhen.exec.batch.core import Batch, BatchContext, Scope, batch_builds, build_batch
+from everwhen.exec.batch.needs import Scoped, needs_of
 from everwhen.exec.batch.values import constant, row_pieces, vector_of
 from everwhen.exec.build import build, builds
 from everwhen.exec.context import ExecutionContext
@@ -251,15 +252,18 @@ def by_rows(op: p.Operator, slots: list[int], outer: list[Any] | None = None) ->
 
 
 def by_batches(op: p.Operator, slots: list[int], batch_rows: int) -> list[Any]:
+    """The same over batches, where an operator's rows carry what is read above only."""
     ctx = context(batch_rows)
-    run = build_batch(op)
+    wanted = [*slots, WIDTH - 2, WIDTH - 1]
+    root = p.ProduceResults(op, tuple((str(slot), slot) for slot in wanted))
+    run = build_batch(root, Scoped.of((), needs_of(root)))
     assert run is not None
     before = ctx.rows.memory.used
     found = []
     for batch in run(ctx, Batch(1)):
         assert batch.length > 0
         for rows in row_pieces(batch, ctx):
-            found += [[plain(row[s]) for s in [*slots, WIDTH - 2, WIDTH - 1]] for row in rows]
+            found += [[plain(row[slot]) for slot in wanted] for row in rows]
     assert ctx.rows.memory.used == before, "memory was not given back"
     return found
 

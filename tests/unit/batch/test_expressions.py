@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from everwhen.errors import EverwhenError
 from everwhen.exec.batch.core import Batch
-from everwhen.exec.batch.expressions import compile_mask, compile_vector
+from everwhen.exec.batch.expressions import compile_mask, compile_vector, text
 from everwhen.exec.batch.values import values_of, vector_of
 from everwhen.exec.expressions import compile_expression
+from everwhen.exec.functions import FUNCTIONS
 from everwhen.query import bound as b
 from tests.unit.batch import harness as h
 from tests.unit.model import strategies as values
@@ -33,7 +35,7 @@ leaves = (
 )
 
 OPERATORS = "+ - * / % ^ = <> < <= > >= IN =~ STARTS_WITH ENDS_WITH CONTAINS || XOR".split()
-FUNCTIONS = (
+NAMES = (
     "id type labels startnode endnode abs sign isnan ceil floor round sqrt tofloat tointeger "
     "toboolean tostring toupper size exists elementid keys properties valuetype tofloatornull"
 ).split()
@@ -58,7 +60,7 @@ def _above(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             b.Case, inner | st.none(), st.tuples(st.tuples(inner, inner)), inner | st.none()
         )
         | several.map(lambda items: b.FunctionCall("coalesce", items))
-        | st.builds(lambda name, x: b.FunctionCall(name, (x,)), st.sampled_from(FUNCTIONS), inner)
+        | st.builds(lambda name, x: b.FunctionCall(name, (x,)), st.sampled_from(NAMES), inner)
         | st.builds(b.HasLabels, inner, st.sampled_from(LABELS))
         | several.map(b.ListLiteral)
         | inner.map(lambda x: b.MapLiteral((("i", x),)))
@@ -84,8 +86,7 @@ def _row_by_row(expression: b.Expression, rows: list[list[Any]]) -> tuple[list[A
     return found, errors
 
 
-@pytest.mark.parametrize("size", [1, 3, 1024])
-@given(h.columns(), expressions, st.booleans())
+@given(st.sampled_from([1, 3, 1024]), h.columns(), expressions, st.booleans())
 def test_vectors_hold_what_rows_give(size, rows, expression, whole):
     expected, errors = _row_by_row(expression, rows)
     ctx, evaluate = h.context(size), compile_vector(expression)
@@ -105,8 +106,7 @@ def test_vectors_hold_what_rows_give(size, rows, expression, whole):
         assert (found, error) == (expected, None)
 
 
-@pytest.mark.parametrize("size", [1, 3, 1024])
-@given(h.columns(), expressions)
+@given(st.sampled_from([1, 3, 1024]), h.columns(), expressions)
 def test_masks_are_true_where_predicates_are(size, rows, predicate):
     expected, errors = _row_by_row(predicate, rows)
     ctx, evaluate = h.context(size), compile_mask(predicate)
@@ -148,21 +148,35 @@ def test_later_operands_see_undecided_rows_only():
 
 
 def test_strings_are_looked_at_once_for_each_text(monkeypatch):
-    from everwhen.exec.expressions.operators import BINARY
-
     calls = []
-    contains = BINARY["CONTAINS"]
 
     def counted(left, right):
         calls.append(left)
-        return contains(left, right)
+        return right in left
 
-    monkeypatch.setitem(BINARY, "CONTAINS", counted)
-    ctx = h.context()
+    monkeypatch.setitem(text.TESTS, "CONTAINS", counted)
+    ctx = h.context(1000)
     evaluate = compile_vector(b.Binary("CONTAINS", b.Slot(0, "x"), b.Literal("a")))
+    rows = [[value, *[None] * 11] for value in ["a", "b", None] * 1000]
+    for batch in h.batches_of(rows, ctx, whole=True):
+        found = values_of(evaluate(batch, ctx), ctx)
+        assert found == [None if v is None else v == "a" for v in values_of(batch.columns[0], ctx)]
+    assert sorted(calls) == ["a", "b"]
+
+
+def test_functions_are_called_once_for_each_text_of_a_batch(monkeypatch):
+    upper, calls = FUNCTIONS["toupper"], []
+
+    def counted(ctx, value):
+        calls.append(value)
+        return value.upper()
+
+    monkeypatch.setitem(FUNCTIONS, "toupper", replace(upper, fn=counted))
+    ctx = h.context()
+    evaluate = compile_vector(b.FunctionCall("toupper", (b.Slot(0, "x"),)))
     batch = Batch(3000, {0: vector_of(["a", "b", None] * 1000, ctx)})
-    assert values_of(evaluate(batch, ctx), ctx) == [True, False, None] * 1000
-    assert sorted(calls, key=str) == [None, "a", "b"]
+    assert values_of(evaluate(batch, ctx), ctx) == ["A", "B", None] * 1000
+    assert sorted(calls) == ["a", "b"]
 
 
 def test_large_integers_do_not_become_floats():

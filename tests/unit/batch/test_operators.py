@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everwhen.query import bound as b
@@ -15,7 +16,7 @@ from tests.unit.batch import harness as h
 X, Y, Z = b.Slot(0, "x"), b.Slot(1, "y"), b.Slot(2, "z")
 SLOTS = [0, 1, 2, 4, 5, 6]
 
-sizes = pytest.mark.parametrize("size", [1, 3, 1024])
+sizes = st.sampled_from([1, 3, 1024])
 few = h.columns(h.FEW)
 
 
@@ -35,16 +36,14 @@ def same(op: p.Operator, size: int, slots: list[int] = SLOTS, ordered: bool = Tr
     assert found == expected
 
 
-@sizes
-@given(sources(), st.integers(0, 5), st.integers(0, 9))
+@given(sizes, sources(), st.integers(0, 5), st.integers(0, 9))
 def test_skip_and_limit(size, source, skip, limit):
     same(p.Skip(source, b.Literal(skip)), size)
     same(p.Limit(source, b.Literal(limit)), size)
     same(p.Limit(p.Skip(source, b.Literal(skip)), b.Literal(limit)), size)
 
 
-@sizes
-@given(sources())
+@given(sizes, sources())
 def test_filter_and_project(size, source):
     kept = p.Filter(source, b.IsNull(X, True))
     same(p.Project(kept, ((4, b.Binary("=", X, Y)), (0, Y), (1, X))), size)
@@ -55,8 +54,7 @@ def _aggregations(argument: b.Expression, distinct: bool) -> list[b.Aggregation]
     return [b.Aggregation(name, argument, distinct) for name in names]
 
 
-@sizes
-@given(sources(), st.integers(0, 2), st.booleans(), st.sampled_from([Y, Z]))
+@given(sizes, sources(), st.integers(0, 2), st.booleans(), st.sampled_from([Y, Z]))
 def test_aggregates_by_groups(size, source, keys, distinct, argument):
     groups = ((0, X), (1, Y))[:keys]
     cells = [b.Aggregation("count", None, False), *_aggregations(argument, distinct)]
@@ -64,17 +62,15 @@ def test_aggregates_by_groups(size, source, keys, distinct, argument):
     same(op, size, [*range(keys), *range(4, 9)])
 
 
-@sizes
 @pytest.mark.parametrize("name", ["sum", "avg", "stdev", "stdevp"])
-@given(sources(), st.booleans(), st.booleans())
-def test_totals(size, name, source, grouped, distinct):
+@given(sizes, sources(), st.booleans(), st.booleans())
+def test_totals(name, size, source, grouped, distinct):
     groups = ((0, X),) if grouped else ()
     op = p.Aggregate(source, groups, ((4, b.Aggregation(name, Y, distinct)),))
     same(op, size, [0, 4] if grouped else [4])
 
 
-@sizes
-@given(h.columns({"huge": h.KINDS["huge"]}), st.booleans())
+@given(sizes, h.columns({"huge": h.KINDS["huge"]}), st.booleans())
 def test_totals_beyond_64_bits(size, rows, whole):
     source = h.Given(rows, whole)
     for name in ("sum", "avg"):
@@ -82,8 +78,7 @@ def test_totals_beyond_64_bits(size, rows, whole):
         same(p.Aggregate(source, ((0, X),), ((4, b.Aggregation(name, Y, False)),)), size, [0, 4])
 
 
-@sizes
-@given(h.columns({"number": h.FEW["number"]}), st.sampled_from([0, 0.5, 0.3, 1, 2, "a"]))
+@given(sizes, h.columns({"number": h.FEW["number"]}), st.sampled_from([0, 0.5, 0.3, 1, 2, "a"]))
 def test_percentiles(size, rows, percentile):
     for name in ("percentilecont", "percentiledisc"):
         cell = b.Aggregation(name, Y, False, (b.Literal(percentile),))
@@ -108,8 +103,7 @@ def orders(draw: st.DrawFn) -> tuple[p.SortKey, ...]:
     return tuple(p.SortKey(expression, descending) for expression, descending in found)
 
 
-@sizes
-@given(sources(), orders(), st.none() | st.integers(0, 8))
+@given(sizes, sources(), orders(), st.none() | st.integers(0, 8))
 def test_sort(size, source, keys, limit):
     if limit is None:
         same(p.Sort(source, keys), size)
@@ -117,14 +111,12 @@ def test_sort(size, source, keys, limit):
         same(p.Limit(p.Sort(source, keys, b.Literal(limit)), b.Literal(limit)), size)
 
 
-@sizes
-@given(sources(), st.sampled_from([(0,), (0, 1), (0, 1, 2), ()]))
+@given(sizes, sources(), st.sampled_from([(0,), (0, 1), (0, 1, 2), ()]))
 def test_distinct(size, source, slots):
     same(p.Distinct(source, slots), size, [*slots])
 
 
-@sizes
-@given(sources(), sources())
+@given(sizes, sources(), sources())
 def test_hash_join(size, left, right):
     inner = p.Project(right, ((4, X), (5, Y), (0, b.Literal(None)), (1, b.Literal(None))))
     # rows that stand for several meet in another order
@@ -132,14 +124,13 @@ def test_hash_join(size, left, right):
     same(p.HashJoin(left, inner, Y, b.Slot(5, "y"), (4, 5)), size, ordered=ordered)
 
 
-@sizes
-@given(sources(), sources())
+@given(sizes, sources(), sources())
 def test_union_and_eager(size, left, right):
     same(p.Eager(p.Union((left, right), ((0, 1), (1, 2)), (4, 5))), size, [0, 1, 2, 4, 5])
 
 
-@sizes
 @given(
+    sizes,
     h.columns({"list": h.KINDS["list"], "mixed": h.FEW["mixed"], "int": h.FEW["int"]}),
     st.sampled_from([X, b.Literal([1, "a", None]), b.Literal([]), b.Literal(7), b.Slot(3, "none")]),
 )
@@ -186,8 +177,7 @@ def _plans(source: p.Operator) -> list[p.Operator]:
     ]
 
 
-@sizes
-@given(few, st.booleans(), st.data())
+@given(sizes, few, st.booleans(), st.data())
 def test_inner_plans_work_within_each_argument_row(size, rows, whole, data):
     origins = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
     arguments = [["outer", n] for n in range(4)]
@@ -197,3 +187,33 @@ def test_inner_plans_work_within_each_argument_row(size, rows, whole, data):
             mine = [row for row, at in zip(rows, origins, strict=True) if at == origin]
             alone = _plans(h.Given(mine))[place]
             assert found[origin] == h.by_rows(alone, [0, 1, 4, 5], arguments[origin])
+
+
+@settings(max_examples=5)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([3, 400, 10**6, 2**62]),
+    st.sampled_from([0, 3000]),
+    st.booleans(),
+    st.sampled_from([700, 5000]),
+)
+def test_many_rows_take_the_ways_of_many(seed, wide, more, whole, size):
+    """Compiled kernels, tables by range and by hash, and counting sorts, in place of numpy."""
+    chance = random.Random(seed)
+    texts = ["", "𝕏", "a", "b", *map(str, range(more))]
+    rows: list[list[Any]] = [
+        [chance.randrange(-wide, wide), chance.choice(texts), chance.choice([0.5, -0.0, None, n])]
+        + [None] * 9
+        for n in range(2_100)
+    ]
+    source = h.Given(rows, whole)
+    cells = [b.Aggregation("min", Z, False), b.Aggregation("max", Y, False)]
+    same(p.Aggregate(source, ((0, X),), ((4, cells[0]), (5, cells[1]))), size, [0, 4, 5])
+    same(p.Distinct(source, (1, 2)), size, [1, 2])
+    same(p.Sort(source, (p.SortKey(Y, True), p.SortKey(X, False))), size)
+    first = p.Sort(source, (p.SortKey(X, True), p.SortKey(Y, False)), b.Literal(3))
+    same(p.Limit(first, b.Literal(3)), size)
+    few_rows = h.Given([[*row[:3], *[None] * 9] for row in rows[::40]], source.whole)
+    inner = p.Project(few_rows, ((4, X), (5, Y)))
+    same(p.HashJoin(source, inner, X, b.Slot(4, "x"), (5,)), size)
+    same(p.HashJoin(source, inner, Y, b.Slot(5, "y"), (4,)), size)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everwhen.exec.batch.core import OBJECTS_AT_ONCE, BatchContext
+from everwhen.exec.batch.keys import Keys, by_number
 from everwhen.exec.batch.ordering import float_bits, ranks
 from everwhen.exec.batch.texts import translated
 from everwhen.exec.batch.values import slice_of, values_of
@@ -45,6 +46,11 @@ class Matches(NamedTuple):
 
     def pairs(self, first: int, last: int) -> tuple[Numbers, Numbers]:
         """Rows of the batch and of the table for some of the matches, counted in order."""
+        total = int(self.counts.sum())
+        if first == 0 and last == total:
+            rows = np.repeat(np.arange(len(self.counts)), self.counts)
+            ends = np.cumsum(self.counts) - self.counts
+            return rows, self.order[(self.starts - ends)[rows] + np.arange(total)]
         ends = np.cumsum(self.counts)
         flat = np.arange(first, last)
         rows = np.searchsorted(ends, flat, "right")
@@ -55,39 +61,32 @@ class Matches(NamedTuple):
 class Table:
     """Rows by origin and key. Rows whose key is null are not in it."""
 
-    __slots__ = ("_by_key", "_ctx", "_key", "_numbers", "_origins", "_places", "_sorted")
+    __slots__ = ("_by_key", "_ctx", "_key", "_keys", "_order", "_origins", "_pairs", "_starts")
 
     def __init__(self, key: Vector, origins: Numbers | None, ctx: BatchContext) -> None:
         self._ctx = ctx
         self._key = key
         self._origins = origins
         self._by_key: dict[Any, list[tuple[Any, int]]] | None = None
-        self._places = np.zeros(0, np.int64)
-        self._numbers = self._sorted = np.zeros(0, np.int64)
-        if key.kind in _TYPED:
-            self._sort()
-
-    def _sort(self) -> None:
-        key = self._key
+        if key.kind not in _TYPED:
+            return
         places = _usable(key)
-        numbers = _numbers(key.take(places), self._ctx)
-        #: different numbers, so that origin and number make one number
-        self._numbers = np.unique(numbers)
-        codes = np.searchsorted(self._numbers, numbers)
-        if self._origins is not None:
-            codes = self._origins[places] * len(self._numbers) + codes
-        order = np.argsort(codes, kind="stable")
-        self._places, self._sorted = places[order], codes[order]
+        #: different keys, and with origins different pairs of an origin and the number of a key
+        self._keys = self._pairs = Keys(_numbers(key.take(places), ctx))
+        if origins is not None:
+            self._pairs = Keys(origins[places] * len(self._keys) + self._keys.numbers)
+        order, self._starts = by_number(self._pairs.numbers, len(self._pairs))
+        self._order = places[order]
 
     def find(self, key: Vector, origins: Numbers | None) -> Matches:
         """The rows of the table that each row of a batch is equal to, in the table's order."""
         nothing = np.zeros(len(key.data), np.int64)
-        if NULL in (key.kind, self._key.kind):
+        kinds = {key.kind, self._key.kind}
+        if NULL in kinds:
             return Matches(nothing[:0], nothing, nothing)
-        mixed = key.kind != self._key.kind
-        if ANY in (key.kind, self._key.kind) or (mixed and {key.kind, self._key.kind} == _NUMBERS):
+        if ANY in kinds or kinds == _NUMBERS:
             return self._by_value(key, origins)
-        if mixed or not len(self._numbers):
+        if len(kinds) > 1:  # types that are never equal
             return Matches(nothing[:0], nothing, nothing)
         places = _usable(key)
         some = key.take(places)
@@ -97,16 +96,16 @@ class Table:
             numbers = translated(some.data, some.texts, self._key.texts).astype(np.int64)
         else:
             numbers = _numbers(some, self._ctx)
-        codes = np.searchsorted(self._numbers, numbers)
-        codes[codes == len(self._numbers)] = 0
-        there = self._numbers[codes] == numbers
+        found = self._keys.find(numbers)
+        there = found >= 0
         if origins is not None:
-            codes = origins[places] * len(self._numbers) + codes
-        places, codes = places[there], codes[there]
+            found = self._pairs.find(origins[places] * len(self._keys) + found)
+            there &= found >= 0
+        places, found = places[there], found[there]
         starts, counts = nothing.copy(), nothing.copy()
-        starts[places] = np.searchsorted(self._sorted, codes, "left")
-        counts[places] = np.searchsorted(self._sorted, codes, "right") - starts[places]
-        return Matches(self._places, starts, counts)
+        starts[places] = self._starts[found]
+        counts[places] = self._starts[found + 1] - starts[places]
+        return Matches(self._order, starts, counts)
 
     def _by_value(self, key: Vector, origins: Numbers | None) -> Matches:
         table, order = self._values(), list[int]()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everwhen.exec.batch.core import OBJECTS_AT_ONCE, BatchContext
+from everwhen.exec.batch.keys import Keys
 from everwhen.exec.batch.texts import LocalTexts, recoded, sorted_in_pieces
 from everwhen.exec.batch.values import by_table, slice_of, values_of
 from everwhen.exec.batch.vectors import Constant, valid_of
@@ -188,8 +189,5 @@ def _numbered(codes: Numbers, size: int) -> Groups:
 
 def _hashed(codes: Numbers) -> Groups:
     """Groups of any integers."""
-    found, firsts, places = np.unique(codes, return_index=True, return_inverse=True)
-    order = np.argsort(firsts)
-    numbers = np.empty(len(found), np.int64)
-    numbers[order] = np.arange(len(found))
-    return Groups(numbers[places], firsts[order])
+    keys = Keys(codes)
+    return Groups(keys.numbers, keys.firsts)

@@ -7,7 +7,7 @@ elements by id. Values of different types are unequal, and neither above nor bel
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from everwhen.exec.batch.core import Batch, BatchContext, Scope, VectorEvaluator
 from everwhen.exec.batch.expressions.arithmetic import OPERATIONS, arithmetic_of
 from everwhen.exec.batch.expressions.core import compile_vector, elementwise, vectorizes
 from everwhen.exec.batch.expressions.logic import exclusive_or
+from everwhen.exec.batch.expressions.text import TESTS, tested
 from everwhen.exec.batch.texts import translated
 from everwhen.exec.batch.vectors import Constant, both_valid, nulls
 from everwhen.exec.expressions.operators import BINARY
@@ -57,10 +58,13 @@ def _binary(e: b.Binary, scope: Scope) -> VectorEvaluator:
         return exclusive_or(left, right)
     fast = _FAST.get(operator)
     operation = BINARY[operator]
+    by_text = operator in TESTS
 
     def run(batch: Batch, ctx: BatchContext) -> Vector:
         one, other = left(batch, ctx), right(batch, ctx)
         found = None if fast is None else fast(operator, one, other)
+        if found is None and by_text and _is_text(other) and one.kind == STRING:
+            found = tested(operator, one, other, ctx)
         return elementwise(operation, [one, other], ctx) if found is None else found
 
     return run
@@ -159,6 +163,10 @@ def _member(operator: str, value: Vector, elements: Vector) -> Vector | None:
     if has_null:
         valid = found if valid is None else found & valid
     return Vector(BOOLEAN, found, valid)
+
+
+def _is_text(vector: Vector) -> TypeGuard[Constant]:
+    return isinstance(vector, Constant) and type(vector.value) is str
 
 
 _PLAIN: Final = frozenset({int, str, bool, float, type(None)})

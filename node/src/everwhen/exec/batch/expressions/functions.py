@@ -42,6 +42,8 @@ def _function(e: b.FunctionCall, scope: Scope) -> VectorEvaluator:
     if e.name == "coalesce":
         return coalesced(e.arguments, scope)
     function = FUNCTIONS[e.name]
+    if e.name == "exists":
+        return compile_vector(b.IsNull(e.arguments[0], True), scope)
     if not function.deterministic or not e.arguments:
         return by_rows(e)
     arguments = [compile_vector(argument, scope) for argument in e.arguments]

@@ -180,7 +180,8 @@ def _case(e: b.Case, scope: Scope) -> VectorEvaluator:
         for when, slots, then, then_slots in alternatives:
             if not len(places):
                 break
-            value = when(narrowed(batch, slots, places), ctx)
+            some = batch if len(places) == batch.length else narrowed(batch, slots, places)
+            value = when(some, ctx)
             if compared is None:
                 holds = _is_true(value)
             else:

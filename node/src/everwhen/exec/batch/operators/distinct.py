@@ -16,7 +16,9 @@ from everwhen.exec.batch.core import (
     batch_builds,
     build_batch,
 )
+from everwhen.exec.batch.elements import kept
 from everwhen.exec.batch.memory import Held
+from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.ordering import number
 from everwhen.exec.batch.values import pieces
 from everwhen.exec.batch.vectors import (
@@ -77,12 +79,14 @@ def _distinct(op: p.Distinct, scope: Scope) -> BatchRunner | None:
     if child is None:
         return None
     slots = (*scope[-1:], *op.slots)
+    above = need_of(scope, op)
+    need = None if above is None else Need(above.slots | set(op.slots), above.bag)
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         with Held(ctx) as held:
             seen = _Seen(slots, held, ctx)
             for batch in child(ctx, argument):
-                yield from seen.add(batch)
+                yield from seen.add(kept(batch, need))
             yield from seen.new()
 
     return run

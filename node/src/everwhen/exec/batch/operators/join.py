@@ -70,7 +70,8 @@ def _joined(
     for start in range(0, total, ctx.batch_rows):
         ctx.check()
         mine, theirs = matches.pairs(start, min(start + ctx.batch_rows, total))
-        found = batch.take(mine)
+        whole = total == batch.length and bool((matches.counts == 1).all())
+        found = batch if whole and len(mine) == total else batch.take(mine)
         columns = {slot: column(rows, slot).take(theirs) for slot in slots}
         weights = found.weights
         if rows.weights is not None:

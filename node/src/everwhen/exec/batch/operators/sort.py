@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +16,22 @@ from everwhen.exec.batch.core import (
     batch_builds,
     build_batch,
 )
+from everwhen.exec.batch.elements import kept
 from everwhen.exec.batch.expressions import compile_vector
+from everwhen.exec.batch.keys import stable_order
 from everwhen.exec.batch.memory import Held
+from everwhen.exec.batch.needs import need_of
 from everwhen.exec.batch.operators.rows import counter
 from everwhen.exec.batch.ordering import ranks
 from everwhen.exec.batch.values import pieces
-from everwhen.exec.batch.vectors import batch_bytes, joined_batches, valid_of
-from everwhen.model.columns import Mask, Vector
+from everwhen.exec.batch.vectors import Constant, batch_bytes, joined_batches, valid_of
+from everwhen.model.columns import BOOLEAN, FLOAT, INT, STRING, Mask, Texts, Vector
 from everwhen.query import physical as p
 
 Numbers = npt.NDArray[np.int64]
 
 #: rows gathered before those are dropped that cannot be among the first
-_GATHERED_ROWS: Final = 262_144
+_GATHERED_ROWS: Final = 8_192
 #: slots of sort keys while rows are gathered, below those of origins
 _KEY_SLOT: Final = -1_000_000
 
@@ -43,21 +46,26 @@ def _sort(op: p.Sort, scope: Scope) -> BatchRunner | None:
         for at, key in enumerate(op.keys)
     ]
     order = [(slot, descending) for slot, _, descending in keys]
+    need = need_of(scope, op)
     limit = None if op.limit is None else counter(op.limit, "LIMIT")
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         most = None if limit is None else limit(ctx)
         waiting, rows = list[Batch](), 0
+        bound: _Bound | None = None
         with Held(ctx) as held:
             for batch in child(ctx, argument):
                 keyed = batch.with_columns({slot: key(batch, ctx) for slot, key, _ in keys})
-                waiting.append(keyed)
+                if bound is not None:
+                    keyed = bound.below(keyed, ctx)
+                waiting.append(keyed := kept(keyed, need))
                 held.add(batch_bytes(keyed))
-                rows += batch.length
+                rows += keyed.length
                 if most is not None and not scope and rows >= max(_GATHERED_ROWS, 2 * most):
                     first = _first(joined_batches(waiting, ctx), order, scope, most, ctx)
                     waiting, rows = [first], first.length
                     held.become(batch_bytes(first))
+                    bound = _bound(first, *order[0], ctx)
             if waiting:
                 ctx.check()
                 found = _first(joined_batches(waiting, ctx), order, scope, most, ctx)
@@ -66,6 +74,56 @@ def _sort(op: p.Sort, scope: Scope) -> BatchRunner | None:
                 yield from pieces(Batch(found.length, columns, found.weights), ctx.batch_rows)
 
     return run
+
+
+#: kinds whose ranks mean the same in every batch (those of strings: with the same texts)
+_RANKED: Final = frozenset({INT, FLOAT, BOOLEAN, STRING})
+
+
+class _Bound(NamedTuple):
+    """The last of the first rows so far: what orders behind it by its first key is not wanted."""
+
+    slot: int
+    descending: bool
+    kind: str
+    rank: int
+    #: of strings: ranks are good while there are no more texts
+    texts: Texts | None
+    size: int
+
+    def below(self, batch: Batch, ctx: BatchContext) -> Batch:
+        """The rows that may still be among the first."""
+        vector = batch.columns[self.slot]
+        if vector.kind != self.kind or vector.texts is not self.texts:
+            return batch
+        if isinstance(vector, Constant) or _nulls(vector) is not None:
+            return batch
+        if self.texts is not None and len(self.texts) != self.size:
+            return batch
+        rank = _shared(vector, ctx)
+        kept_rows = np.flatnonzero(rank >= self.rank if self.descending else rank <= self.rank)
+        return batch if len(kept_rows) == batch.length else batch.take(kept_rows)
+
+
+def _shared(vector: Vector, ctx: BatchContext) -> Numbers:
+    """Ranks that mean the same in every batch."""
+    if vector.texts is None:
+        return ranks(vector, ctx)
+    found: Numbers = vector.texts.ranks()[vector.data].astype(np.int64)
+    return found
+
+
+def _bound(batch: Batch, slot: int, descending: bool, ctx: BatchContext) -> _Bound | None:
+    vector = batch.columns[slot]
+    usable = vector.kind in _RANKED and not isinstance(vector, Constant)
+    if not batch.length or not usable or _nulls(vector) is not None:
+        return None
+    if vector.texts is not None and len(vector.texts) > 4 * _GATHERED_ROWS:
+        return None  # ranking so many texts may cost more than it saves
+    rank = _shared(vector, ctx)
+    last = int(rank.min() if descending else rank.max())
+    texts = vector.texts
+    return _Bound(slot, descending, vector.kind, last, texts, 0 if texts is None else len(texts))
 
 
 def _first(
@@ -83,12 +141,14 @@ def _first(
             return batch.take(np.zeros(0, np.int64))
         some = _candidates(*columns[0], most, ctx)
         columns = [(vector.take(some), descending) for vector, descending in columns]
-    passes: list[npt.NDArray[Any]] = []
+    passes: list[Numbers] = []
     for vector, descending in reversed(columns):
         passes += _passes(vector, descending, ctx)
     if scope:
         passes.append(batch.columns[scope[-1]].data)
-    places: Numbers = passes[0].argsort(kind="stable") if len(passes) == 1 else np.lexsort(passes)
+    places = stable_order(passes[0])
+    for rank in passes[1:]:
+        places = places[stable_order(rank[places])]
     if some is not None:
         places = some[places[:most]]
     return batch.take(places)
@@ -99,14 +159,16 @@ def _nulls(vector: Vector) -> Mask | None:
     return None if valid is None or bool(valid.all()) else ~valid
 
 
-def _passes(vector: Vector, descending: bool, ctx: BatchContext) -> list[npt.NDArray[Any]]:
-    """What to sort by one after the other: the rank, then whether it is null, which comes last."""
+def _passes(vector: Vector, descending: bool, ctx: BatchContext) -> list[Numbers]:
+    """What to sort by one after the other: the rank, then whether it is null, which comes last.
+    An order that is only made of stable passes needs no comparison of several keys."""
     rank, null = ranks(vector, ctx), _nulls(vector)
     if descending:
         rank = ~rank  # which turns the order round and cannot overflow
     if null is None:
         return [rank]
-    return [np.where(null, 0, rank), ~null if descending else null]
+    last = ~null if descending else null
+    return [np.where(null, np.int64(0), rank), last.astype(np.int64)]
 
 
 def _candidates(vector: Vector, descending: bool, most: int, ctx: BatchContext) -> Numbers:
