@@ -85,6 +85,30 @@ IMAGE_FOLLOW_CHANGES_MAX: Final = 100_000
 #: commits a column follows at once; behind by more it is made anew when it is wanted
 IMAGE_FOLLOW_VERSIONS_MAX: Final = 2_000
 
+# --- full-text indexes ---
+#: commits a full-text index follows; older ones, and one that is behind by more, are read anew
+TEXT_FOLLOW_VERSIONS_MAX: Final = 2_000
+#: properties of one full-text index
+TEXT_FIELDS_MAX: Final = 32
+#: characters of a term; longer words are not found
+TEXT_TERM_CHARS_MAX: Final = 255
+#: words of a language whose stems are remembered
+TEXT_STEMS_KEPT: Final = 50_000
+#: characters of a full-text query, its parts, how deep they nest, and terms that one part of it
+#: (a beginning, a near word) may stand for
+TEXT_QUERY_CHARS_MAX: Final = 64 << 10
+TEXT_QUERY_PARTS_MAX: Final = 1_024
+TEXT_QUERY_DEPTH_MAX: Final = 32
+TEXT_TERMS_EXPANDED_MAX: Final = 1_024
+#: versions whose statistics a full-text index remembers
+TEXT_STATISTICS_KEPT: Final = 16
+#: terms between two looks at whether a search should end
+TEXT_TICK_EVERY: Final = 4_096
+#: hits handed out at a time
+TEXT_HITS_PER_STEP: Final = 1_000
+#: rows of an index that ended before it is read anew
+TEXT_ENDED_MIN: Final = 2_000
+
 # --- vector indexes ---
 #: commits a vector index follows; older ones, and one that is behind by more, are read anew
 VECTOR_FOLLOW_VERSIONS_MAX: Final = 2_000

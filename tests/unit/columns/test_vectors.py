@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everwhen.columns import vectors as module
+from everwhen.columns import following as module
 from everwhen.columns.hnsw import Sealed
 from everwhen.columns.vectors import Vectors
 from everwhen.columns.vectors_table import FOREVER, VectorTable

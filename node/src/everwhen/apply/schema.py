@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from everwhen.apply.staging import Stagings
 from everwhen.apply.work import Work
-from everwhen.codec.cluster import LEVEL_VECTORS, check_level
+from everwhen.codec.cluster import LEVEL_FULLTEXT, LEVEL_VECTORS, check_level
 from everwhen.codec.keys import Counter, after, index_prefix, meta_key, schema_key
 from everwhen.codec.records import encode_definition
 from everwhen.errors import (
@@ -26,6 +26,7 @@ from everwhen.errors import (
     IndexAlreadyExists,
     IndexNotFound,
 )
+from everwhen.model.fulltext_index import parse_config
 from everwhen.model.schema import (
     Catalog,
     ConstraintDefinition,
@@ -60,10 +61,12 @@ class Schema:
         work = self._work
         catalog = work.catalog
         schema = (command.entity, command.label, tuple(command.properties))
-        if catalog.vector_index(command.name) is not None:
+        like_one = catalog.constraints.get(command.name)
+        if like_one is not None and like_one.is_index:
             if command.if_not_exists:
                 return self._unchanged()
-            raise IndexAlreadyExists(f"There already exists a vector index `{command.name}`")
+            what = "vector" if like_one.kind is ConstraintKind.VECTOR else "full-text"
+            raise IndexAlreadyExists(f"There already exists a {what} index `{command.name}`")
         found = catalog.indexes.get(command.name) if command.name else None
         equal = next((one for one in catalog.indexes.values() if _schema(one) == schema), None)
         if found is not None or equal is not None:
@@ -90,6 +93,8 @@ class Schema:
         kind = ConstraintKind(command.constraint)
         if kind is ConstraintKind.VECTOR:
             check_level(self._work.cluster, LEVEL_VECTORS, "vector indexes")
+        if kind is ConstraintKind.FULLTEXT:
+            check_level(self._work.cluster, LEVEL_FULLTEXT, "full-text indexes")
         properties = tuple(command.properties)
         if not self._free(command, kind, properties):
             return self._unchanged()
@@ -103,9 +108,9 @@ class Schema:
         number = work.next_definition
         work.next_definition += 1
         self._tokens(command.entity, command.label, properties)
-        state = (
-            IndexState.BUILDING if self._any(command.entity, command.label) else IndexState.ONLINE
-        )
+        # a full-text index demands nothing, so there is nothing to look at
+        due = kind is not ConstraintKind.FULLTEXT and self._any(command.entity, command.label)
+        state = IndexState.BUILDING if due else IndexState.ONLINE
         constraint = ConstraintDefinition(
             number,
             name,
@@ -135,11 +140,14 @@ class Schema:
                 properties,
             ):
                 continue
-            if one.kind is kind or (one.kind in _INDEXED and kind in _INDEXED):
+            if one.kind is ConstraintKind.FULLTEXT is kind:
+                # its labels stand in its text
+                equal = one if _labels_of(one.type_text) == _labels_of(command.type_text) else equal
+            elif one.kind is kind or (one.kind in _INDEXED and kind in _INDEXED):
                 equal = one
-        vector = ConstraintKind.VECTOR
-        if kind is vector or (named is not None and named.kind is vector):
-            return self._free_for_vectors(command, named or equal)
+        as_index = (ConstraintKind.VECTOR, ConstraintKind.FULLTEXT)
+        if kind in as_index or (named is not None and named.is_index):
+            return self._free_for_an_index(command, named or equal)
         if named is not None or equal is not None:
             if command.if_not_exists and (equal is None or _same(equal, kind, command.type_text)):
                 return False
@@ -163,17 +171,15 @@ class Schema:
                 )
         return True
 
-    def _free_for_vectors(
+    def _free_for_an_index(
         self, command: c.CreateConstraint, other: ConstraintDefinition | None
     ) -> bool:
-        """As :meth:`_free`, where a vector index is wanted or has the name."""
+        """As :meth:`_free`, where an index kept like a constraint is wanted or has the name."""
         if other is None and command.name not in self._work.catalog.indexes:
             return True
         if command.if_not_exists:
             return False
-        what = (
-            "an index" if other is None or other.kind is ConstraintKind.VECTOR else "a constraint"
-        )
+        what = "an index" if other is None or other.is_index else "a constraint"
         name = command.name if other is None else other.name
         raise IndexAlreadyExists(f"There already exists {what} like it or of its name: `{name}`")
 
@@ -244,7 +250,7 @@ class Schema:
         catalog = self._work.catalog
         if command.constraint:
             constraint = catalog.constraints.get(command.name)
-            if constraint is None or constraint.kind is ConstraintKind.VECTOR:
+            if constraint is None or constraint.is_index:
                 if command.if_exists:
                     return self._unchanged()
                 raise ConstraintNotFound(f"There is no constraint called `{command.name}`")
@@ -252,10 +258,10 @@ class Schema:
             if constraint.index is not None:
                 self._remove(self._work.catalog.indexes[constraint.index])
             return self._changed(constraint.id)
-        vectors = catalog.vector_index(command.name)
-        if vectors is not None:
-            self._remove(vectors)
-            return self._changed(vectors.id)
+        like_one = catalog.constraints.get(command.name)
+        if like_one is not None and like_one.is_index:
+            self._remove(like_one)
+            return self._changed(like_one.id)
         index = catalog.indexes.get(command.name)
         if index is None:
             if command.if_exists:
@@ -327,6 +333,10 @@ def _schema(index: IndexDefinition) -> tuple[str, str, tuple[str, ...]]:
 
 def _same(one: ConstraintDefinition, kind: ConstraintKind, type_text: str) -> bool:
     return one.kind is kind and one.type_text == type_text
+
+
+def _labels_of(text: str) -> tuple[str, ...]:
+    return parse_config(text).labels
 
 
 def _place(entity: str, label: str) -> str:

@@ -16,7 +16,7 @@ from everwhen.errors import CorruptData, FormatUnsupported, PreconditionFailed
 
 FORMAT: Final = 1
 #: what this build can do at most, and what a new cluster begins with (architecture brief, 3.7)
-FEATURE_LEVEL: Final = 5
+FEATURE_LEVEL: Final = 6
 #: the level from which on the state holds users
 LEVEL_USERS: Final = 2
 #: the level from which on there are vector indexes
@@ -27,6 +27,8 @@ LEVEL_RECOVERY: Final = 3
 LEVEL_FLASHBACK: Final = 4
 #: the level from which on commits may carry the texts of their statements
 LEVEL_AUDIT: Final = 5
+#: the level from which on there are full-text indexes
+LEVEL_FULLTEXT: Final = 6
 #: META name of the value
 META_CLUSTER: Final = "cluster"
 

@@ -1,8 +1,9 @@
-"""Which entities' vectors a commit may have changed, from the commit journal."""
+"""Which entities of an index a commit may have changed, from the commit journal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from everwhen.codec.journal import (
     AnyChange,
@@ -34,21 +35,28 @@ def says_all(state: RecordState, version: int) -> bool:
     return not any(piece.segments for piece in _pieces(state, record))
 
 
-def touched(state: RecordState, index: ConstraintDefinition, version: int) -> Iterable[int]:
-    """Ids of what a commit did something to that matters to an index, each once."""
+class Matters(NamedTuple):
+    """Which changes are about an index: its entities, their labels or types, its properties."""
+
+    entity: str
+    labels: Sequence[str]
+    keys: Sequence[str]
+
+
+def touched(state: RecordState, matters: Matters, version: int) -> Iterable[int]:
+    """Ids of what a commit did something to that matters, each once."""
     record = _record(state, version)
     if record is None:
         return ()
     tokens = state.tokens
-    key = tokens.keys.ids[index.properties[0]]
-    matters: Callable[[AnyChange, int, int], bool]
-    if index.entity == "NODE":
-        matters, label = _node_matters, tokens.labels.ids[index.label]
-    else:
-        matters, label = _relationship_matters, tokens.types.ids[index.label]
-    found = {one.id: None for one in changes_of(record) if matters(one, label, key)}
+    table = tokens.labels if matters.entity == "NODE" else tokens.types
+    # a name that was never written has no token, and no change is about it
+    labels = {table.ids[name] for name in matters.labels if name in table.ids}
+    keys = {tokens.keys.ids[name] for name in matters.keys if name in tokens.keys.ids}
+    is_about = _node_matters if matters.entity == "NODE" else _relationship_matters
+    found = {one.id: None for one in changes_of(record) if is_about(one, labels, keys)}
     for piece in _pieces(state, record):
-        found.update((one.id, None) for one in piece.changes if matters(one, label, key))
+        found.update((one.id, None) for one in piece.changes if is_about(one, labels, keys))
     return found
 
 
@@ -75,15 +83,15 @@ def _pieces(state: RecordState, record: Record) -> Iterator[Piece]:
             yield decode_piece(value)
 
 
-def _node_matters(change: AnyChange, label: int, key: int) -> bool:
+def _node_matters(change: AnyChange, labels: set[int], keys: set[int]) -> bool:
     if isinstance(change, LabelsChanged):
-        return (label in change.old) != (label in change.new)
+        return not labels.isdisjoint(set(change.old) ^ set(change.new))
     if isinstance(change, NodeCreated | NodeDeleted | NodeChanged):
-        return label in change.labels and key in change.properties
+        return not labels.isdisjoint(change.labels) and not keys.isdisjoint(change.properties)
     return False
 
 
-def _relationship_matters(change: AnyChange, type_: int, key: int) -> bool:
+def _relationship_matters(change: AnyChange, types: set[int], keys: set[int]) -> bool:
     if isinstance(change, RelationshipCreated | RelationshipDeleted | RelationshipChanged):
-        return change.type == type_ and key in change.properties
+        return change.type in types and not keys.isdisjoint(change.properties)
     return False

@@ -8,7 +8,7 @@ Indexes are maintained from *building* on; a *failed* one is left alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from everwhen.codec import ordered
 from everwhen.model.schema import (
@@ -52,6 +52,10 @@ Wanted = tuple[list[tuple[IndexRule, list[int]]], list[ConstraintDefinition]]
 """Indexes that a new entity meets, with the places of their properties, and constraints."""
 
 
+#: what no entity can break by itself
+_UNCHECKED: Final = (ConstraintKind.UNIQUE, ConstraintKind.FULLTEXT)
+
+
 class Rules:
     """What to maintain and to check, for nodes by label token and relationships by type token."""
 
@@ -82,7 +86,7 @@ class Rules:
                 token = tokens.types.ids[index.label]
                 self.relationship_indexes.setdefault(token, []).append(rule)
         for constraint in catalog.constraints.values():
-            if constraint.kind is ConstraintKind.UNIQUE or constraint.state is IndexState.FAILED:
+            if constraint.kind in _UNCHECKED or constraint.state is IndexState.FAILED:
                 continue
             if constraint.entity == "NODE":
                 token = tokens.labels.ids[constraint.label]

@@ -13,11 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from everwhen.model.columns import GraphColumns
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.schema import Catalog
+from everwhen.model.text_query import Group
 
 if TYPE_CHECKING:
     from everwhen.model.changes import ChangeRecord
@@ -60,6 +64,20 @@ class Wanted(NamedTuple):
     #: compare with every vector, so that none is missed
     exact: bool
     #: called for each entity that is read one by one, and while waiting; may raise
+    tick: Callable[[], None]
+
+
+#: ids, and a score for each
+Matching = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
+
+
+class TextWanted(NamedTuple):
+    """What a full-text search is to find."""
+
+    query: Group
+    #: the analyzer of the query; None: that of the index
+    analyzer: str | None
+    #: called now and then, and while waiting; may raise
     tick: Callable[[], None]
 
 
@@ -208,6 +226,14 @@ class GraphView(ElementReader, Statistics, Protocol):
         """Ids and scores of what a vector index holds nearest to ``query``, best first.
 
         :raises IndexNotFound: no vector index of that name.
+        """
+
+    def matching(self, index_name: str, wanted: TextWanted, own: Any = None) -> Matching:
+        """Ids and scores of what matches a full-text query, best first. ``own`` is for overlays:
+        what is to be seen on top.
+
+        :raises IndexNotFound: no full-text index of that name.
+        :raises QueryArgumentError: the query asks for what the index does not have.
         """
 
     def columns(self, worth: int) -> GraphColumns | None:

@@ -27,6 +27,8 @@ class ConstraintKind(Enum):
     TYPE = "PROPERTY_TYPE"
     #: a vector index: what it demands of its property; what it finds is derived, in memory only
     VECTOR = "VECTOR"
+    #: a full-text index: it demands nothing; what it finds is derived, in memory only
+    FULLTEXT = "FULLTEXT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ class IndexDefinition:
 @dataclass(frozen=True, slots=True)
 class ConstraintDefinition:
     """One constraint. ``type_text`` is the normalised type of a TYPE constraint, and the text of
-    a VECTOR one's ``model.vector_index.VectorConfig``."""
+    a VECTOR one's ``model.vector_index.VectorConfig``, a FULLTEXT one's
+    ``model.fulltext_index.FulltextConfig``, where all of its labels or types stand; ``label`` is
+    the first of them."""
 
     id: int
     name: str
@@ -67,6 +71,11 @@ class ConstraintDefinition:
     state: IndexState = IndexState.ONLINE
     percent: float = 100.0
     failure: str = ""
+
+    @property
+    def is_index(self) -> bool:
+        """An index kept like a constraint: SHOW INDEXES lists it, DROP INDEX drops it."""
+        return self.kind in (ConstraintKind.VECTOR, ConstraintKind.FULLTEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,16 @@ class Catalog:
     def vector_indexes(self) -> dict[str, ConstraintDefinition]:
         """All vector indexes, by name."""
         kind = ConstraintKind.VECTOR
+        return {name: one for name, one in self.constraints.items() if one.kind is kind}
+
+    def fulltext_index(self, name: str) -> ConstraintDefinition | None:
+        """The full-text index of a name."""
+        found = self.constraints.get(name)
+        return found if found is not None and found.kind is ConstraintKind.FULLTEXT else None
+
+    def fulltext_indexes(self) -> dict[str, ConstraintDefinition]:
+        """All full-text indexes, by name."""
+        kind = ConstraintKind.FULLTEXT
         return {name: one for name, one in self.constraints.items() if one.kind is kind}
 
     def online_indexes(self, entity: str, label: str) -> list[IndexDefinition]:

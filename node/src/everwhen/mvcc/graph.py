@@ -21,11 +21,13 @@ from everwhen.model.graph import (
     Direction,
     EntityKind,
     Era,
+    Matching,
     RangeView,
     Span,
+    TextWanted,
     Wanted,
 )
-from everwhen.mvcc import lookup, membership, nearest, times
+from everwhen.mvcc import lookup, matching, membership, nearest, times
 from everwhen.mvcc.changes import ChangeReader, Source
 from everwhen.mvcc.counted import Counted
 from everwhen.mvcc.difference import differences
@@ -33,6 +35,7 @@ from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.history import commit_time, eras, spans
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.state import Published, RecordState
+from everwhen.mvcc.text_search import Own
 from everwhen.mvcc.versioned import Versioned
 
 #: labelled nodes looked at together; reading ahead pays if their ids lie about as dense as this
@@ -49,15 +52,8 @@ class GraphSnapshot(Counted):
     own writes on top of it.
     """
 
-    __slots__ = (
-        "_entities",
-        "_images",
-        "_loads",
-        "_published",
-        "_relationship_images",
-        "_spans",
-        "_view",
-    )
+    __slots__ = ("_entities", "_images", "_loads", "_published", "_relationship_images", "_spans",
+                 "_view")  # fmt: skip
 
     def __init__(
         self, state: RecordState, version: int | None = None, view: ElementReader | None = None
@@ -333,6 +329,9 @@ class GraphSnapshot(Counted):
         self, index_name: str, query: Sequence[float], wanted: Wanted
     ) -> list[tuple[int, float]]:
         return nearest.search(self, index_name, query, wanted)
+
+    def matching(self, index_name: str, wanted: TextWanted, own: Own | None = None) -> Matching:
+        return matching.search(self, index_name, wanted, own)
 
     def columns(self, worth: int) -> GraphColumns | None:
         return None if self._state.graph is None else self._state.graph.view(self._version, worth)

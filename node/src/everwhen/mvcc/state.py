@@ -34,10 +34,11 @@ from everwhen.codec.records import decode_publish as decode_publish_value
 from everwhen.codec.users import META_USER, User, decode_user
 from everwhen.errors import CorruptData
 from everwhen.model.columns import GraphColumns
-from everwhen.model.graph import Wanted
+from everwhen.model.graph import Matching, TextWanted, Wanted
 from everwhen.model.schema import Catalog, ConstraintDefinition, IndexDefinition
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
 from everwhen.mvcc.store import Batch, Store
+from everwhen.mvcc.text_search import Own
 from everwhen.mvcc.tokens import Tokens
 from everwhen.mvcc.versioned import Run
 
@@ -141,10 +142,26 @@ class GraphColumnsImage(Protocol):
         """End such a step."""
 
 
+class TextColumns(Protocol):
+    """What full-text indexes hold in memory."""
+
+    def matching(
+        self, index: ConstraintDefinition, version: int, wanted: TextWanted, own: Own | None
+    ) -> Matching | None:
+        """Ids and scores, best first, at a version; None: look at the record."""
+
+    def tend(self) -> bool:
+        """A step in the background; whether more may be left."""
+
+    def interrupt(self) -> None:
+        """End such a step."""
+
+
 class RecordState:
     """The record's state in memory; see the module."""
 
-    __slots__ = ("cache", "columns", "counters", "current", "graph", "store", "tokens", "vectors")
+    __slots__ = ("cache", "columns", "counters", "current", "graph", "store", "texts", "tokens",
+                 "vectors")  # fmt: skip
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -154,6 +171,7 @@ class RecordState:
         #: what a database keeps beside the record; nothing for tools that only read it
         self.columns: NodeColumns | None = None
         self.vectors: VectorColumns | None = None
+        self.texts: TextColumns | None = None
         self.graph: GraphColumnsImage | None = None
         self.current = Published()
 

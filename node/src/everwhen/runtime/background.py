@@ -72,6 +72,13 @@ class Upkeep:
             return False
         return await self._threads.run("background", vectors.tend, stop=vectors.interrupt)
 
+    async def read_texts(self) -> bool:
+        """One step of keeping the texts of full-text indexes in memory."""
+        texts = self._state.texts
+        if texts is None or not self._state.current.catalog.fulltext_indexes():
+            return False
+        return await self._threads.run("background", texts.tend, stop=texts.interrupt)
+
     async def tend(self) -> bool:
         """One step of keeping the graph in memory."""
         graph = self._state.graph
@@ -128,6 +135,7 @@ class Background:
                 self._build,
                 self._fold,
                 self._upkeep.seal,
+                self._upkeep.read_texts,
                 self._upkeep.tend,
                 self._end_silent,
                 self._flush_when_due,

@@ -25,6 +25,7 @@ from everwhen.errors import (
     TransactionNotFound,
 )
 from everwhen.model.moments import micros_text
+from everwhen.model.schema import ConstraintKind
 from everwhen.ports import Threads
 from everwhen.runtime import bulk_parts as parts
 from everwhen.runtime.consensus import Consensus, ReadMode
@@ -262,7 +263,8 @@ class BulkLoads:
             one.entity == entity and one.label in names for one in catalog.indexes.values()
         )
         if indexed or any(
-            one.entity == entity and one.label in names for one in catalog.constraints.values()
+            one.entity == entity and one.label in names and one.kind is not ConstraintKind.FULLTEXT
+            for one in catalog.constraints.values()
         ):
             return limits.BULK_ROWS_INDEXED
         return limits.BULK_ROWS

@@ -15,6 +15,7 @@ from typing import Any
 from everwhen.codec.cluster import LEVEL_AUDIT
 from everwhen.columns.graph.image import GraphImage
 from everwhen.columns.image import Image
+from everwhen.columns.texts import Texts
 from everwhen.columns.vectors import Vectors
 from everwhen.errors import EverwhenError, TooManyRequests
 from everwhen.exec.choose import BATCH_ROWS, Execution, build_plan
@@ -98,10 +99,13 @@ class Database:
         self.state = state
         self.image = state.columns = Image(state, options.image_memory)
         self.graph = state.graph = GraphImage(
-            state, options.image_memory, beside=lambda: self.image.bytes + self.vectors.bytes
+            state, options.image_memory, beside=lambda: self._beside(self.graph.bytes)
         )
         self.vectors = state.vectors = Vectors(
-            state, options.image_memory, beside=lambda: self.image.bytes + self.graph.bytes
+            state, options.image_memory, beside=lambda: self._beside(self.vectors.bytes)
+        )
+        self.texts = state.texts = Texts(
+            state, options.image_memory, beside=lambda: self._beside(self.texts.bytes)
         )
         self.backend = backend
         self.clock = clock
@@ -128,6 +132,11 @@ class Database:
         self._users = UserRunner(self)
 
     # --- the record ---
+
+    def _beside(self, own: int) -> int:
+        """Bytes of everything that shares the memory of columns, but for one's own."""
+        whole = self.image.bytes + self.graph.bytes + self.vectors.bytes + self.texts.bytes
+        return whole - own
 
     @property
     def version(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from everwhen.codec.cluster import LEVEL_VECTORS, check_level
+from everwhen.codec.cluster import LEVEL_FULLTEXT, LEVEL_VECTORS, check_level
 from everwhen.errors import (
     NotSupported,
     ParameterMissing,
@@ -16,6 +16,7 @@ from everwhen.errors import (
 )
 from everwhen.exec.functions.conversions import to_integer
 from everwhen.limits import BACKFILL_ENTITIES_PER_STEP
+from everwhen.model.fulltext_index import FulltextConfig, check_fields
 from everwhen.model.schema import (
     ConstraintDefinition,
     ConstraintKind,
@@ -106,7 +107,8 @@ class SchemaRunner:
         while True:
             catalog = self._database.state.current.catalog
             found: dict[str, IndexDefinition | ConstraintDefinition]
-            found = {**catalog.indexes, **catalog.vector_indexes()}
+            kept_as_constraints = {n: k for n, k in catalog.constraints.items() if k.is_index}
+            found = {**catalog.indexes, **kept_as_constraints}
             if name is not None and name not in found:
                 raise ProcedureCallFailed(f"there is no index {name!r}")
             wanted = [found[name]] if name else list(found.values())
@@ -154,6 +156,8 @@ class SchemaRunner:
             return None  # labels are always indexed; nothing to create
         if body.kind == "VECTOR":
             return self._create_vectors(body, parameters)
+        if body.kind == "FULLTEXT":
+            return self._create_fulltext(body, parameters)
         if body.kind not in ("RANGE", "TEXT", "POINT"):
             raise NotSupported(
                 f"{body.kind} indexes are not available in this version",
@@ -183,6 +187,27 @@ class SchemaRunner:
             ConstraintKind.VECTOR.value,
             body.entity,
             body.labels[0],
+            list(body.properties),
+            config.text(),
+            body.if_not_exists,
+        )
+
+    def _create_fulltext(
+        self, body: syntax.CreateIndex, parameters: Mapping[str, Any]
+    ) -> c.CreateConstraint:
+        cluster = self._database.state.current.cluster
+        check_level(cluster, LEVEL_FULLTEXT, "full-text indexes")
+        check_fields(body.properties)
+        options = {} if body.options is None else _constant(body.options, parameters)
+        if not isinstance(options, dict):
+            raise QueryTypeError("OPTIONS must be a map", detail="InvalidArgumentType")
+        config = FulltextConfig.of(body.labels, options)
+        return c.CreateConstraint(
+            c.FORMAT,
+            _name(body.name, parameters),
+            ConstraintKind.FULLTEXT.value,
+            body.entity,
+            config.labels[0],
             list(body.properties),
             config.text(),
             body.if_not_exists,

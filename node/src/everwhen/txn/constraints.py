@@ -117,7 +117,7 @@ def watched(
             unique.setdefault((index.entity, index.label), []).append(index)
     for constraint in catalog.constraints.values():
         if (
-            constraint.kind is not ConstraintKind.UNIQUE
+            constraint.kind not in (ConstraintKind.UNIQUE, ConstraintKind.FULLTEXT)
             and constraint.state is not IndexState.FAILED
         ):
             single.setdefault((constraint.entity, constraint.label), []).append(constraint)

@@ -18,7 +18,7 @@ from everwhen.txn import footprint
 from everwhen.txn.buffer import NodeDraft, RelationshipDraft
 from everwhen.txn.constraints import ConstraintChecks
 from everwhen.txn.overlay_entities import deleted_error
-from everwhen.txn.overlay_vectors import VectorOverlay
+from everwhen.txn.overlay_texts import TextOverlay
 from everwhen.txn.validate import check_count, check_name, check_properties, checked_size
 
 #: rough cost of one buffered entity or change beside its values
@@ -26,7 +26,7 @@ _ENTITY_BYTES: Final = 500
 _CHANGE_BYTES: Final = 250
 
 
-class BufferedWrites(VectorOverlay):
+class BufferedWrites(TextOverlay):
     """Implements ``GraphWriter``; :class:`~everwhen.txn.transaction.Transaction` completes it."""
 
     def __init__(

@@ -13,6 +13,7 @@ from everwhen.exec.procedures.audit import AUDIT
 from everwhen.exec.procedures.changes import CHANGES
 from everwhen.exec.procedures.definition import ProcedureDefinition, ProcedureField
 from everwhen.exec.procedures.difference import DIFFERENCE
+from everwhen.exec.procedures.fulltext import FULLTEXT
 from everwhen.exec.procedures.history import HISTORY
 from everwhen.exec.procedures.vectors import VECTORS
 from everwhen.model import values as v
@@ -262,5 +263,15 @@ _ALL = (
 #: By lower-case name: procedure names are not case sensitive.
 PROCEDURES: dict[str, ProcedureDefinition] = {
     item.name.lower(): item
-    for item in (*_ALL, *AUDIT, *CHANGES, *DIFFERENCE, *HISTORY, *META, *WRITING, *VECTORS)
+    for item in (
+        *_ALL,
+        *AUDIT,
+        *CHANGES,
+        *DIFFERENCE,
+        *FULLTEXT,
+        *HISTORY,
+        *META,
+        *WRITING,
+        *VECTORS,
+    )
 }

@@ -9,6 +9,7 @@ from typing import Any
 from everwhen.exec.context import ExecutionContext
 from everwhen.exec.functions import FUNCTIONS
 from everwhen.exec.functions.aggregates import AGGREGATE_SIGNATURES
+from everwhen.model.fulltext_index import parse_config as parse_texts
 from everwhen.model.schema import ConstraintDefinition, ConstraintKind, IndexDefinition
 from everwhen.model.vector_index import parse_config
 
@@ -70,6 +71,20 @@ def _create_vectors(index: ConstraintDefinition) -> str:
     )
 
 
+def _create_fulltext(index: ConstraintDefinition) -> str:
+    about = parse_texts(index.type_text)
+    variable = "n" if index.entity == "NODE" else "r"
+    names = "|".join(f"`{label}`" for label in about.labels)
+    pattern = f"(n:{names})" if index.entity == "NODE" else f"()-[r:{names}]-()"
+    keys = ", ".join(f"{variable}.`{key}`" for key in index.properties)
+    late = str(about.eventually_consistent).lower()
+    return (
+        f"CREATE FULLTEXT INDEX `{index.name}` FOR {pattern} ON EACH [{keys}] OPTIONS "
+        f"{{indexConfig: {{`fulltext.analyzer`: '{about.analyzer}', "
+        f"`fulltext.eventually_consistent`: {late}}}}}"
+    )
+
+
 def _indexes(ctx: ExecutionContext, detail: str) -> TableRows:
     catalog = ctx.view.catalog
     if detail in ("", "ALL", "RANGE"):
@@ -82,6 +97,13 @@ def _indexes(ctx: ExecutionContext, detail: str) -> TableRows:
             config = parse_config(vectors.type_text).options()
             create = _create_vectors(vectors)
             yield _index_row(vectors, "VECTOR", "vector-1.0", config, None, create)
+
+    if detail in ("", "ALL", "FULLTEXT"):
+        for texts in catalog.fulltext_indexes().values():
+            about = parse_texts(texts.type_text)
+            create = _create_fulltext(texts)
+            row = _index_row(texts, "FULLTEXT", "fulltext-1.0", about.options(), None, create)
+            yield {**row, "labelsOrTypes": list(about.labels)}
 
 
 def _index_row(
@@ -115,7 +137,7 @@ def _index_row(
 def _constraints(ctx: ExecutionContext, detail: str) -> TableRows:
     wanted = detail.replace(" ", "_")
     for constraint in ctx.view.catalog.constraints.values():
-        if constraint.kind is ConstraintKind.VECTOR:
+        if constraint.is_index:
             continue  # SHOW INDEXES lists it
         kind = _kind_of(constraint)
         if wanted not in ("", "ALL") and not _constraint_matches(wanted, constraint, kind):
