@@ -75,10 +75,34 @@ OPTIONALS = (
     "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN count(*)",
     "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN DISTINCT a",
 )
+WALKS = (
+    "MATCH (a:A)-[r:T*1..3]->(b) RETURN a, r, b",
+    "MATCH (a:A)-[r*0..2]-(b) RETURN a, r, b",
+    "MATCH (a:A)-[r:T*0..0]->(b) RETURN r, b",
+    "MATCH (a:A)-[r:T*2]->(b) RETURN b",
+    "MATCH (a:A)-[*2..3]-(b) RETURN a",
+    "MATCH (a:A)-[*1..3]-() RETURN count(*)",
+    "MATCH (a:A)-[:U*]->() RETURN count(*)",
+    "MATCH (a:A)-[:T*..4]->(b) RETURN DISTINCT b",
+    "MATCH (a:A)-[:T*0..2]-(b) RETURN DISTINCT a, b",
+    "MATCH (a:A)-[:T*1..2]-(b) RETURN DISTINCT a, b",
+    "MATCH (a:A)-[:S*2..3]->(b) RETURN DISTINCT b",
+    "MATCH (a:A)-[q:T]->()-[r*1..2]-(b) RETURN a, b",
+    "MATCH (a:A)-[r*1..2]-()-[q:T]->(b) RETURN a, b",
+    "MATCH (a:A)-[r*1..2]-()-[q*1..2]->(b) RETURN a, b",
+    "MATCH (a:A)-[:T]-(b), (a)-[r*1..3]->(b) RETURN a, r",
+    "MATCH (a:A)-[:T]-(b), (a)-[*1..3]->(b) RETURN a",
+    "MATCH (a:A)-[r*1..3 {k: 1}]->(b) RETURN a, b",
+    "MATCH p = (a:A)<-[*1..3]-(b) WHERE all(x IN nodes(p) WHERE x.k IS NOT NULL) RETURN a, b",
+    "MATCH (a:A)-[r:T*1..2]->() MATCH (x)-[r*..3]->(y) RETURN x, y",
+    "MATCH (x:A) OPTIONAL MATCH (x)-[r*2..2]->(y:B) RETURN x, y",
+    "MATCH (a:A)((x)-[r:T]->(y) WHERE x.k > 0){1,2}(b) RETURN a, x, r, b",
+    "MATCH (a:A)-[:S]-{1,3}(b:B) RETURN count(*)",
+)
 
 
 @pytest.mark.parametrize("size", [1, 3, 1024])
-@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS])
+@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS, *WALKS])
 def test_rows_are_the_same(graph, text, size):
     for seed in range(3):
         assert graph.compare(text, size, seed) is not None

@@ -75,7 +75,7 @@ def _plain(op: p.Operator, need: Need) -> Below:
     if reads is None:  # one that only the row path knows
         every = need.slots | slots_of(op)
         return [(other, Need(every, bag=True)) for other in operators_below(op)]
-    read = reads(op)
+    read = [*reads(op), getattr(op, "view", None)]
     bag = False if isinstance(op, p.Distinct) else need.bag or _counts_rows(op)
     return [(op.child, Need(need.slots | _slots(read), bag)), *_subqueries(read)]
 
@@ -122,6 +122,11 @@ def _var_expand(op: p.VarExpand) -> list[Any]:
     return [*_expand(op), op.predicate]  # type: ignore[arg-type]
 
 
+def _quantified(op: p.QuantifiedExpand) -> list[Any]:
+    inside = [slot for slot in slots_of(op.inner) if slot != op.inner_start]
+    return [op.source, *([op.target] if op.into else ()), *op.unique_with, *inside]
+
+
 def _seek(op: p.IndexSeek) -> list[Any]:
     ends = [end.expression for end in (op.lower, op.upper) if end is not None]
     return [*op.equal, *ends, op.prefix]
@@ -146,6 +151,7 @@ _READS: Final[dict[type, Callable[[Any], list[Any]]]] = {
     p.Skip: lambda op: [op.count],
     p.Limit: lambda op: [op.count],
     p.Unwind: lambda op: [op.expression],
+    p.QuantifiedExpand: _quantified,
     p.Eager: lambda op: [],
 }
 

@@ -89,11 +89,13 @@ class _Pieces:
         return Walked(arrays[0], arrays[1], arrays[2])  # type: ignore[arg-type]
 
 
-def walk(steps: Sequence[Step], sources: Rows, ctx: BatchContext) -> Iterator[Walked]:
-    """Everything one step away from each source, ``ctx.batch_rows`` at a time."""
+def walk(
+    steps: Sequence[Step], sources: Rows, ctx: BatchContext, room: int | None = None
+) -> Iterator[Walked]:
+    """Everything one step away from each source, ``room`` (a batch) at a time."""
     from everwhen.kernels.expand import NOT_BEGUN, emit
 
-    pieces = _Pieces(ctx.batch_rows)
+    pieces = _Pieces(room or ctx.batch_rows)
     for step in steps:
         state = np.array([0, -1, NOT_BEGUN], np.int64)
         while state[0] < len(sources):

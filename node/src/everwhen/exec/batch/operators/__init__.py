@@ -3,6 +3,7 @@
 from everwhen.exec.batch import subquery  # noqa: F401 - they register
 from everwhen.exec.batch.operators import (  # noqa: F401 - they register
     aggregate,
+    bridged,
     combine,
     distinct,
     expand,
@@ -11,4 +12,5 @@ from everwhen.exec.batch.operators import (  # noqa: F401 - they register
     rows,
     scan,
     sort,
+    varlength,
 )
