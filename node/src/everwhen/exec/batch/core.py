@@ -82,10 +82,10 @@ class BatchContext:
     #: columns read, each with the view of the same version that elements are bound at; the
     #: transaction's own first
     views: list[tuple[GraphColumns, GraphView]] = field(default_factory=list)
-    #: what is worked out once and asked again for later batches, by whatever tells it apart
-    memo: dict[Any, Any] = field(default_factory=dict)
     #: by the slot a plan keeps a past view in: its columns (BindView's moments are resolved first)
     past: dict[int, GraphColumns] = field(default_factory=dict)
+    #: what is worked out once and asked again for later batches, by whatever tells it apart
+    memo: dict[Any, Any] = field(default_factory=dict)
 
     def graph(self, slot: int | None) -> GraphColumns:
         """What an operator with this ``view`` slot reads; None: the transaction's own view."""
