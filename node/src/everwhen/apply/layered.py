@@ -121,7 +121,9 @@ class Layered:
     # --- the rest of the port ---
 
     def cursor(self) -> Cursor:
-        raise NotImplementedError("apply reads with first, last and scan")
+        below = self.store.cursor()
+        keys = self._sorted()
+        return _Forward(keys, self._values, below) if keys else below
 
     def write(self, batch: Batch) -> None:
         """Take over what others collected."""
@@ -147,6 +149,53 @@ class Layered:
 
     def close(self) -> None:
         self.write_out()
+
+
+class _Forward:
+    """A cursor over the layer and the store below; of a key in both the layer's value counts."""
+
+    __slots__ = ("_at", "_below", "_keys", "_own", "_values")
+
+    def __init__(self, keys: list[bytes], values: dict[bytes, bytes], below: Cursor) -> None:
+        self._keys = keys
+        self._values = values
+        self._below = below
+        self._at = len(keys)
+        #: the pair here is the layer's
+        self._own = False
+
+    def seek(self, key: bytes) -> None:
+        self._below.seek(key)
+        self._at = bisect_left(self._keys, key)
+        self._choose()
+
+    def next(self) -> None:
+        if self._own:
+            if self._below.valid() and self._below.key() == self._keys[self._at]:
+                self._below.next()
+            self._at += 1
+        else:
+            self._below.next()
+        self._choose()
+
+    def _choose(self) -> None:
+        own = self._at < len(self._keys)
+        self._own = own and not (self._below.valid() and self._below.key() < self._keys[self._at])
+
+    def valid(self) -> bool:
+        return self._own or self._below.valid()
+
+    def key(self) -> bytes:
+        return self._keys[self._at] if self._own else self._below.key()
+
+    def value(self) -> bytes:
+        return self._values[self._keys[self._at]] if self._own else self._below.value()
+
+    def seek_for_prev(self, key: bytes) -> None:
+        raise NotImplementedError("apply reads forwards")
+
+    def prev(self) -> None:
+        raise NotImplementedError("apply reads forwards")
 
 
 def _merged(

@@ -21,9 +21,9 @@ from everwhen.mvcc.store import Store
 Entry = tuple[bytes, int, bytes]
 """Stem, version, value."""
 
-#: older versions of one stem read past before jumping to the next stem
-_SKIP_MAX: Final = 12
 _END: Final = b"\xff" * 8
+#: behind a stem's last version
+_PAST: Final = _END + b"\x00"
 
 
 class Run(NamedTuple):
@@ -106,55 +106,59 @@ class Versioned:
 
 
 def _newest_each(store: Store, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
+    """Of every stem its newest entry at or below a version. What is newer or older than that is
+    jumped over, however much it is."""
     floor = VERSION.pack(VERSION_MAX - version)
-    while True:
-        jump: bytes | None = None
-        current = b""
-        given = False
-        skipped = 0
-        for key, value in store.scan(start, end):
-            stem = key[:-8]
-            inverted = key[-8:]
-            if stem != current:
-                current = stem
-                given = False
-                skipped = 0
-            if given or inverted < floor:  # older than what was given, or still too new
-                skipped += 1
-                if skipped > _SKIP_MAX:
-                    jump = stem + (_END + b"\x00" if given else floor)
-                    break
-                continue
-            given = True
-            yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), value
-        if jump is None:
+    cursor = store.cursor()
+    seek, step, valid, key_of, value_of = (
+        cursor.seek, cursor.next, cursor.valid, cursor.key, cursor.value
+    )  # fmt: skip
+    current = b""
+    given = passed = False
+    seek(start)
+    while valid():
+        key = key_of()
+        if key >= end:
             return
-        start = jump
+        stem, inverted = key[:-8], key[-8:]
+        if stem != current:
+            current, given, passed = stem, False, False
+        if given or inverted < floor:  # older than what was given, or still too new
+            if passed:
+                seek(stem + (_PAST if given else floor))
+            else:
+                passed = True
+                step()
+            continue
+        given, passed = True, False
+        yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), value_of()
+        step()
 
 
 def through(store: Store, start: bytes, end: bytes, since: int, version: int) -> Iterator[Entry]:
     """Of every stem its entries after one version up to another, and the newest before those."""
     floor, ceiling = VERSION.pack(VERSION_MAX - version), VERSION.pack(VERSION_MAX - since)
-    while True:
-        jump: bytes | None = None
-        current = b""
-        done = False
-        skipped = 0
-        for key, value in store.scan(start, end):
-            stem, inverted = key[:-8], key[-8:]
-            if stem != current:
-                current, done, skipped = stem, False, 0
-            if done or inverted < floor:
-                skipped += 1
-                if skipped > _SKIP_MAX:
-                    jump = stem + (_END + b"\x00" if done else floor)
-                    break
-                continue
-            done = inverted >= ceiling
-            yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), value
-        if jump is None:
+    cursor = store.cursor()
+    current = b""
+    done = passed = False
+    cursor.seek(start)
+    while cursor.valid():
+        key = cursor.key()
+        if key >= end:
             return
-        start = jump
+        stem, inverted = key[:-8], key[-8:]
+        if stem != current:
+            current, done, passed = stem, False, False
+        if done or inverted < floor:
+            if passed:
+                cursor.seek(stem + (_PAST if done else floor))
+            else:
+                passed = True
+                cursor.next()
+            continue
+        done, passed = inverted >= ceiling, False
+        yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), cursor.value()
+        cursor.next()
 
 
 def run_entries(store: Store, run: Run, start: bytes, end: bytes) -> Iterator[Entry]:
