@@ -34,6 +34,7 @@ from everwhen.errors import ChangesGone, CorruptData
 from everwhen.model.changes import ChangeRecord, CommitFacts, Names, Position
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
+from everwhen.mvcc.state import Published, RecordState
 from everwhen.mvcc.store import Store
 from everwhen.mvcc.tokens import Tokens
 
@@ -97,6 +98,20 @@ class ChangeReader:
 def _facts(record: Record) -> CommitFacts:
     header, origin = record.header, record.header.origin
     return CommitFacts(header.version, header.time, origin.principal, origin.tag, origin.metadata)
+
+
+def reader_of(
+    state: RecordState,
+    published: Published,
+    after: Position,
+    upto: int,
+    names: Names | None,
+    tick: Callable[[], None] | None,
+) -> ChangeReader:
+    """The changes of a record after a position up to a version."""
+    oldest = published.head.oldest_version
+    source = Source(state.store, state.tokens, published.segments, state.cache, oldest)
+    return ChangeReader(source, after, upto, names, tick)
 
 
 class Source:

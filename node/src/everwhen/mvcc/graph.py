@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from everwhen.errors import EntityNotFound
 from everwhen.limits import SNAPSHOT_CACHE_ENTRIES
@@ -28,7 +28,7 @@ from everwhen.model.graph import (
     Wanted,
 )
 from everwhen.mvcc import lookup, matching, membership, nearest, times
-from everwhen.mvcc.changes import ChangeReader, Source
+from everwhen.mvcc.changes import ChangeReader, reader_of
 from everwhen.mvcc.counted import Counted
 from everwhen.mvcc.difference import differences
 from everwhen.mvcc.entities import Entities
@@ -133,6 +133,12 @@ class GraphSnapshot(Counted):
             images.clear()
         images[relationship_id] = image
         return image
+
+    def know(self, identity: int, image: NodeImage | RelationshipImage) -> None:
+        """Take what an entity is at this version, so that it need not be read."""
+        node = isinstance(image, NodeImage)
+        known: dict[int, Any] = self._images if node else self._relationship_images
+        known[identity] = image
 
     def _node(self, node_id: int) -> NodeImage:
         image = self.node_image(node_id)
@@ -374,11 +380,7 @@ class GraphSnapshot(Counted):
         self, after: Position, names: Names | None, tick: Callable[[], None] | None = None
     ) -> ChangeReader:
         """The changes after a position up to this version."""
-        state = self._state
-        published = self._published
-        oldest = published.head.oldest_version
-        source = Source(state.store, state.tokens, published.segments, state.cache, oldest)
-        return ChangeReader(source, after, self._version, names, tick)
+        return reader_of(self._state, self._published, after, self._version, names, tick)
 
     def at_version(self, version: int) -> GraphSnapshot:
         times.check_readable(self._state.current.head, version)

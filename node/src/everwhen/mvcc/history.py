@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from everwhen.codec.journal import decode_record
-from everwhen.codec.keys import journal_key, node_prefix, relationship_prefix
+from everwhen.codec.keys import SUB_HEAD, journal_key, node_prefix, relationship_prefix
 from everwhen.errors import CorruptData
 from everwhen.model.graph import EntityKind, Era, Span
 from everwhen.mvcc.difference import same_node, same_relationship
@@ -52,15 +52,29 @@ def states(entities: Entities, kind: EntityKind, identity: int, since: int = 0) 
     current: dict[int, Part] = {}
     last: Image | None = None
     for version in sorted(written):
+        changed = False
         for part in written[version]:
+            changed = changed or _changes(current, part)
             current[part.sub] = part
         parts = [current[sub] for sub in sorted(current)]
         placed = row if row is not None and row.version <= version else None
         image = _image(entities.tokens, parts, placed, node=node)
-        if image is None if last is None else image is not None and _same(last, image):
+        if image is None and last is None:
+            continue
+        if not changed and image is not None and last is not None and _same(last, image):
             continue
         last = image
         yield State(version, image)
+
+
+def _changes(current: dict[int, Part], part: Part) -> bool:
+    """Whether a delta certainly changes what is there: it follows another one of its kind in the
+    same lifetime. Equal values have equal bytes."""
+    before = current.get(part.sub)
+    if part.sub == SUB_HEAD or before is None or before.value == part.value:
+        return False
+    head = current.get(SUB_HEAD)
+    return head is None or before.version >= head.version
 
 
 def _image(
@@ -74,15 +88,20 @@ def _image(
 def spans(entities: Entities, kind: EntityKind, identity: int, since: int = 0) -> list[Span]:
     """The versions of an entity that hold at or after ``since``; the first may have begun before
     it, and is said to begin there."""
-    found: list[Span] = []
-    open_: int | None = None
-    for version, image in states(entities, kind, identity, since):
-        if open_ is not None:
-            found.append(Span(open_, version))
-        open_ = None if image is None else version
-    if open_ is not None:
-        found.append(Span(open_, None))
-    return found
+    return [span for span, _ in pictured(entities, kind, identity, since)]
+
+
+def pictured(
+    entities: Entities, kind: EntityKind, identity: int, since: int = 0
+) -> Iterator[tuple[Span, Image]]:
+    """The same, each with what the entity is then."""
+    last: State | None = None
+    for state in states(entities, kind, identity, since):
+        if last is not None and last.image is not None:
+            yield Span(last.version, state.version), last.image
+        last = state
+    if last is not None and last.image is not None:
+        yield Span(last.version, None), last.image
 
 
 def lifetimes(found: Sequence[Span]) -> Iterator[Span]:

@@ -20,7 +20,7 @@ from everwhen.model.elements import Node
 from everwhen.model.graph import EntityKind, Span
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.graph import GraphSnapshot
-from everwhen.mvcc.history import lifetimes, spans
+from everwhen.mvcc.history import Image, lifetimes, pictured
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.mvcc.versioned import Entry, Run, Versioned, newest_first, run_entries, through
@@ -58,23 +58,27 @@ class Ever(Versioned):
 class Whole:
     """What all parts of one range share: what is known of its entities, and graphs of moments."""
 
-    __slots__ = ("_entities", "_low", "_snapshots", "_spans", "_state")
+    __slots__ = ("_entities", "_kept", "_low", "_snapshots", "_spans", "_state")
 
     def __init__(self, state: RecordState, entities: Entities, low: int) -> None:
         self._state = state
         self._entities = entities
         self._low = low
-        self._spans: dict[tuple[EntityKind, int], list[Span]] = {}
+        self._spans: dict[tuple[EntityKind, int], list[tuple[Span, Image]]] = {}
+        self._kept = 0
         self._snapshots: dict[int, GraphSnapshot] = {}
 
-    def spans(self, kind: EntityKind, identity: int) -> list[Span]:
-        """The versions of an entity that the range meets."""
+    def spans(self, kind: EntityKind, identity: int) -> list[tuple[Span, Image]]:
+        """The versions of an entity that the range meets, and what it is then."""
         key = kind, identity
         found = self._spans.get(key)
         if found is None:
-            if len(self._spans) >= SNAPSHOT_CACHE_ENTRIES:
+            if self._kept >= SNAPSHOT_CACHE_ENTRIES:
                 self._spans.clear()
-            found = self._spans[key] = spans(self._entities, kind, identity, self._low)
+                self._snapshots.clear()  # they know as much
+                self._kept = 0
+            found = self._spans[key] = list(pictured(self._entities, kind, identity, self._low))
+            self._kept += 1 + len(found)
         return found
 
     def at(self, version: int) -> GraphSnapshot:
@@ -114,13 +118,15 @@ class GraphRange(GraphSnapshot):
     def versions_of(
         self, kind: EntityKind, identity: int
     ) -> Iterator[tuple[GraphRange, GraphSnapshot]]:
-        for span in self._whole.spans(kind, identity):
+        for span, image in self._whole.spans(kind, identity):
             part = self._part(span)
             if part is not None:
-                yield part, part.first()
+                moment = part.first()
+                moment.know(identity, image)
+                yield part, moment
 
     def lifetimes_of(self, kind: EntityKind, identity: int) -> Iterator[GraphRange]:
-        for span in lifetimes(self._whole.spans(kind, identity)):
+        for span in lifetimes([span for span, _ in self._whole.spans(kind, identity)]):
             part = self._part(span)
             if part is not None:
                 yield part
