@@ -131,13 +131,7 @@ class RocksStore:
 
     def first(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
         """The first pair with start <= key < end."""
-        idle = self._idle
-        try:
-            made_at, iterator = idle.pop()
-        except IndexError:
-            made_at, iterator = self._new_iterator()
-        if made_at != self._writes:
-            made_at, iterator = self._new_iterator()
+        made_at, iterator = self._taken_iterator()
         iterator.seek(start)
         found: tuple[bytes, bytes] | None = None
         if iterator.valid():
@@ -146,20 +140,24 @@ class RocksStore:
                 found = key, iterator.value()
         else:
             _check(iterator)
-        idle.append((made_at, iterator))
+        self._idle.append((made_at, iterator))
         return found
 
     def last(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
         """The last pair with start <= key < end."""
-        iterator = self._db.iter()
+        made_at, iterator = self._taken_iterator()
         iterator.seek_for_prev(end)
         if iterator.valid() and iterator.key() == end:
             iterator.prev()
+        found: tuple[bytes, bytes] | None = None
         if iterator.valid():
             key: bytes = iterator.key()
-            return (key, iterator.value()) if key >= start else None
-        _check(iterator)
-        return None
+            if key >= start:
+                found = key, iterator.value()
+        else:
+            _check(iterator)
+        self._idle.append((made_at, iterator))
+        return found
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The pairs with start <= key < end, ascending, as they are at the call."""
@@ -186,6 +184,14 @@ class RocksStore:
     def cursor(self) -> Cursor:
         """A new cursor: RocksDB's iterator itself."""
         return _CheckedCursor(self._db.iter())
+
+    def _taken_iterator(self) -> tuple[int, RdictIter]:
+        """An iterator that nobody else uses; whoever has it puts it back to the idle ones."""
+        try:
+            made_at, iterator = self._idle.pop()
+        except IndexError:
+            return self._new_iterator()
+        return (made_at, iterator) if made_at == self._writes else self._new_iterator()
 
     def _new_iterator(self) -> tuple[int, RdictIter]:
         """An iterator that sees everything written before now, and the count of writes it knows."""

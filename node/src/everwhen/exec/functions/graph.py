@@ -6,6 +6,8 @@ is bound at that view too: a relationship of last year has ends of last year.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import Any, Final, cast
 
 from everwhen.exec.functions.context import FunctionContext
@@ -16,6 +18,7 @@ from everwhen.model.temporal import DateTime
 
 FUNCTIONS: Final[Registry] = {}
 
+_since = attrgetter("since")
 _ELEMENT: Final = "NODE | RELATIONSHIP"
 
 
@@ -54,10 +57,9 @@ def _span(ctx: FunctionContext, name: str, value: Any) -> Span | None:
     spans = (ctx.view if past else bound).spans(kind, value.id)
     if past and not spans:  # written to by this transaction, which is nothing to the past
         spans = ctx.view.at_version(ctx.view.version).spans(kind, value.id)
-    for span in reversed(spans):
-        if span.since <= bound.version and (span.until is None or bound.version < span.until):
-            return span
-    return None
+    at = bisect_right(spans, bound.version, key=_since) - 1
+    span = spans[at] if at >= 0 else None
+    return span if span is None or span.until is None or bound.version < span.until else None
 
 
 @register(
