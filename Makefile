@@ -31,7 +31,7 @@ clean: ## remove the environment and everything that was made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 # --- one question each; ARGS goes to the script, whose --help says what there is ---
-.PHONY: sim tck raft-testdata coverage-language model isolation fuzz crash test-drivers test-cluster
+.PHONY: sim tck raft-testdata coverage-language model isolation fuzz crash flashback test-drivers test-cluster
 tck: .venv/ready ## the openCypher TCK in $TCK (default ../shared/tck); ARGS="--door http" over HTTP, bolt over Bolt
 	@$(bin)/python -m tests.tck.run $(ARGS)
 raft-testdata: .venv/ready ## consensus transcripts in $RAFT_TESTDATA (default ../shared/raft-testdata)
@@ -51,6 +51,8 @@ test-cluster: .venv/ready ## TCK, drivers, anomalies and models against three me
 	@$(bin)/python -m tests.tck.run --door cluster --jobs 1
 	@$(bin)/python -m tests.drivers.run --cluster
 	@TEST_DOOR=cluster MODEL_ROUNDS=2 $(bin)/python -m pytest -q --timeout=0 tests/isolation tests/model
+flashback: .venv/ready ## the sample back to 2023 and forth again, on one node and on three; long histories
+	@FLASHBACK_SAMPLE=whole HYPOTHESIS_PROFILE=long $(bin)/python -m pytest -q -n0 --timeout=0 tests/imports/test_sample_flashback.py tests/model/test_flashback.py $(ARGS)
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
 	@$(bin)/python -m tests.crash.run $(ARGS)
 
@@ -117,6 +119,10 @@ bench-time: .venv/ready-bench ## what the past costs against the present; entiti
 .PHONY: bench-readers
 bench-readers: .venv/ready-bench ## what a second reader adds on a second core, while a writer commits
 	@$(bin)/python -m bench.readers $(ARGS)
+
+.PHONY: bench-flashback
+bench-flashback: .venv/ready-bench ## a million changes undone: memory, and what readers feel meanwhile
+	@$(bin)/python -m bench.flashback $(ARGS)
 
 .PHONY: soak-bolt
 soak-bolt: .venv/ready ## ten minutes of 200 clients that come and go, reset and vanish
