@@ -72,7 +72,7 @@ def until(what: str, condition: Callable[[], bool]) -> None:
     ends = time.monotonic() + _SECONDS
     while not condition():
         assert time.monotonic() < ends, what
-        time.sleep(0.005)
+        threading.Event().wait(0.005)
 
 
 def after_entries(port: int, entries: int, asked: Asked) -> None:

@@ -122,6 +122,8 @@ NEAREST_MAX: Final = 10_000
 MUTATIONS_PER_CHUNK: Final = 400
 #: mutations a transaction buffers before it is sent to the log in chunks
 MUTATIONS_PER_COMMIT_MAX: Final = 5_000
+#: the same of a flashback, where each costs more: every one is about something that was there
+FLASHBACK_MUTATIONS_PER_CHUNK: Final = 100
 #: steps of a flashback that EXPLAIN shows, and conflicts with later commits that an error names
 FLASHBACK_SAMPLE: Final = 10
 FLASHBACK_CONFLICTS_SHOWN: Final = 10

@@ -281,7 +281,7 @@ def test_what_one_commit_carries_is_one_and_more_is_in_batches(
     [only] = list(batches(iter(wanted)))
     assert only.whole
     monkeypatch.setattr(limits, "MUTATIONS_PER_COMMIT_MAX", 3)
-    monkeypatch.setattr(limits, "MUTATIONS_PER_CHUNK", 2)
+    monkeypatch.setattr(limits, "FLASHBACK_MUTATIONS_PER_CHUNK", 2)
     parts = list(batches(iter(wanted)))
     assert [len(each.mutations) for each in parts] == [3, 1]
     assert not any(each.whole for each in parts)

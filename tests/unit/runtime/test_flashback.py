@@ -215,7 +215,7 @@ def test_a_large_one_travels_in_chunks_behind_one_version(
     db: Embedded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "MUTATIONS_PER_COMMIT_MAX", 6)
-    monkeypatch.setattr(limits, "MUTATIONS_PER_CHUNK", 2)
+    monkeypatch.setattr(limits, "FLASHBACK_MUTATIONS_PER_CHUNK", 2)
     seen = Watched(db, monkeypatch)
     rows(db, "FLASHBACK TO VERSION 1")
     assert db.version == 4
@@ -256,7 +256,7 @@ def test_a_chunk_that_is_refused_leaves_nothing(
 
 def test_it_can_be_stopped_on_the_way(db: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MUTATIONS_PER_COMMIT_MAX", 1)
-    monkeypatch.setattr(limits, "MUTATIONS_PER_CHUNK", 1)
+    monkeypatch.setattr(limits, "FLASHBACK_MUTATIONS_PER_CHUNK", 1)
 
     def stop(command: Any) -> None:
         if isinstance(command, Chunk) and command.number == 2:

@@ -66,7 +66,7 @@ class Batch(NamedTuple):
 
     def chunks(self) -> Iterator[list[c.AnyMutation]]:
         """The mutations, as many at a time as one chunk carries."""
-        size = limits.MUTATIONS_PER_CHUNK
+        size = limits.FLASHBACK_MUTATIONS_PER_CHUNK
         for at in range(0, len(self.mutations), size):
             yield self.mutations[at : at + size]
 
@@ -82,7 +82,7 @@ def batches(steps: Iterator[Step]) -> Iterator[Batch]:
             size += sum(len(value) for value in step.properties.values() if value is not None)
         if len(mutations) >= most or size > limits.CHUNK_BYTES:
             yield Batch(names.names, mutations, whole=False)
-            most, first = limits.MUTATIONS_PER_CHUNK, False
+            most, first = limits.FLASHBACK_MUTATIONS_PER_CHUNK, False
             names, mutations, size = Names(), [], 0
     if mutations:
         yield Batch(names.names, mutations, whole=first)
