@@ -152,10 +152,21 @@ def test_a_small_question_causes_no_load(monkeypatch: pytest.MonkeyPatch) -> Non
         assert image.view(database.version, 10) is None
         assert not image.tend()
         monkeypatch.setattr(image_module, "IMAGE_SMALL_ELEMENTS", 100)
-        assert image.view(database.version, 1 << 40) is None
+        # a part of a large graph each: read in the background once there are enough of them
+        assert all(image.view(database.version, 200) is None for _ in range(3))
         assert image.due()
         assert image.tend()
         assert agree(database, image, database.version)
+
+
+def test_a_question_about_all_of_a_large_graph_reads_it_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Embedded() as database:
+        database.execute("UNWIND range(1, 1000) AS i CREATE (:A {i: i})")
+        monkeypatch.setattr(image_module, "IMAGE_SMALL_ELEMENTS", 100)
+        image = GraphImage(database.service.database.state)
+        assert image.view(database.version, 1 << 40) is not None
 
 
 def test_columns_of_a_transaction() -> None:

@@ -165,6 +165,7 @@ class _Part:
 
     def _context(self, ctx: ExecutionContext) -> BatchContext | None:
         """The columns of all views the plan reads; None if one has none."""
+        ctx.environment.checkpoint()  # what comes may take a moment: not on the event loop
         columns = ctx.view.columns(self.worth)
         if columns is None:
             return None

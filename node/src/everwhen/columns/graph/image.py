@@ -35,6 +35,8 @@ from everwhen.mvcc.state import RecordState
 
 #: seconds a reader waits for another one that takes the image on
 _PATIENCE: Final = 0.05
+#: the same for one who reads it whole
+_LOAD_PATIENCE: Final = 60.0
 #: views kept
 _VIEWS: Final = 16
 #: what a node and a relationship take, for a first guess
@@ -162,9 +164,12 @@ class GraphImage:
         return view
 
     def _read_now(self, worth: int) -> bool:
-        """Whether it is there, after reading it if it is small and was asked for often enough."""
+        """Whether it is there, after reading it: if it is small and was asked for often enough,
+        or if the caller alone would look at so much that reading it first takes less time."""
         self._asked += worth
         elements = self._elements
+        if worth * _WORTH_SHARE >= elements and elements:
+            return self._load(wait=True)
         if elements > IMAGE_SMALL_ELEMENTS or self._asked * _WORTH_SHARE < elements:
             return False
         return self._load()
@@ -235,9 +240,11 @@ class GraphImage:
 
     # --- reading the record ---
 
-    def _load(self) -> bool:
-        """Read it, unless somebody does; whether it is there now."""
-        if not self._fits() or not self._loading.acquire(blocking=False):
+    def _load(self, *, wait: bool = False) -> bool:
+        """Read it, unless somebody does, who may be waited for; whether it is there now."""
+        if not self._fits():
+            return False
+        if not self._loading.acquire(timeout=_LOAD_PATIENCE if wait else 0):
             return False
         try:
             if self._content is not None:
