@@ -15,12 +15,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from bench.common import Report
+from bench.common import Report, scratch
 from everwhen import limits
 from everwhen.codec.columns import IntColumn, column_of
 from everwhen.codec.segment_making import node_segment, relationship_order, relationship_segment
 from everwhen.codec.segments import encode_segment
 from everwhen.columns.graph.image import GraphImage
+from everwhen.runtime.system import SystemDisk
+from everwhen.storage.image_file import ImageFile
 from everwhen.txn import commands as c
 from tests.unit.apply.harness import Database, origin_of
 
@@ -49,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     report.add("image_node_memory", "bytes/node, at most", nodes / options.nodes)
     follow(report, db, image, options.commits)
     past(report, db, image, chance)
+    saved(report, db, image)
     return report.end()
 
 
@@ -140,16 +143,37 @@ def past(report: Report, db: Database, image: GraphImage, chance: np.random.Gene
 
     for name in ("first", "again"):
         report.add(f"image_present_{name}", "seconds", timed(lambda: scan(newest)))
-    seconds = timed(lambda: image.view(oldest, ALL))
+    late = GraphImage(db.state, 8 << 30)
+    read(late)
+    seconds = timed(lambda: late.view(oldest, ALL))
+    assert late.held == (oldest, newest)
     report.add("image_extend", "commits/s", limits.IMAGE_FOLLOW_VERSIONS_MAX / seconds)
     for version in sorted(chance.integers(oldest, newest, 5).tolist()):
         for name in ("past", "past_again"):
             seconds = timed(partial(scan, version))
             report.add(f"image_{name}", "seconds", seconds, back=newest - version)
-    while image.tend():
-        pass
+    tended(image)
     report.add("image_present_merged", "seconds", timed(lambda: scan(newest)))
     report.add("image_memory_after", "bytes", image.bytes, held=image.arena.by_kind)
+
+
+def saved(report: Report, db: Database, image: GraphImage) -> None:
+    """A checkpoint written, and taken up as a start does."""
+    with scratch("image") as folder:
+        shelf = ImageFile(SystemDisk(), folder)
+        image.saving.shelf = shelf
+        image.saving.drop()
+        seconds = timed(lambda: tended(image))
+        (path,) = folder.iterdir()
+        report.add("image_save", "seconds", seconds, bytes=path.stat().st_size)
+        again = GraphImage(db.state, 8 << 30)
+        again.saving.shelf = shelf
+        report.add("image_take_up", "seconds", timed(again.tend), held=again.held)
+
+
+def tended(image: GraphImage) -> None:
+    while image.tend():
+        pass
 
 
 if __name__ == "__main__":

@@ -407,6 +407,10 @@ class ShuttingDown(TransientError):
     code = "Neo.TransientError.General.DatabaseUnavailable"
 
 
+class ImageLost(TransientError):
+    """Columns in memory did not fit the journal; they were thrown away, the record answers."""
+
+
 class NotTheLeader(TransientError):
     """This node does not lead (any more); nothing happened."""
 

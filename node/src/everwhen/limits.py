@@ -80,6 +80,8 @@ CHANGES_HEARTBEAT_SECONDS: Final = 10.0
 IMAGE_BYTES_DEFAULT: Final = 2 << 30
 #: elements read by whoever asks for columns first; more are read in the background
 IMAGE_SMALL_ELEMENTS: Final = 200_000
+#: from so many elements on a checkpoint is kept beside the record
+IMAGE_SAVED_ELEMENTS: Final = 50_000
 #: changes followed at once by whoever asks for columns
 IMAGE_FOLLOW_CHANGES_MAX: Final = 100_000
 #: commits a column follows at once; behind by more it is made anew when it is wanted

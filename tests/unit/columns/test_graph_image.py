@@ -14,6 +14,7 @@ from everwhen.columns.graph import image as image_module
 from everwhen.columns.graph import merge as merge_module
 from everwhen.columns.graph.check import differences
 from everwhen.columns.graph.image import GraphImage
+from everwhen.errors import ImageLost
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.runtime.embedded import Embedded
 
@@ -210,9 +211,9 @@ def test_what_ended_is_left_out_for_the_present(monkeypatch: pytest.MonkeyPatch)
         assert agree(database, image, 1)
         database.execute("MATCH ()-[r]->() WITH r ORDER BY id(r) LIMIT 40 DELETE r")
         assert agree(database, image, 2)
-        _merge_all(image)
         view = image.view(2, 0)
         assert view is not None
+        _merge_all(image)
         before = view.table(0).adjacency(outgoing=True)
         assert agree(database, image, 1)
         database.execute("MATCH (a:A), (b:B) WITH a, b LIMIT 3 CREATE (a)-[:T]->(b)")
@@ -223,3 +224,19 @@ def test_what_ended_is_left_out_for_the_present(monkeypatch: pytest.MonkeyPatch)
         assert (len(before.edges), len(adjacency.edges), len(adjacency.ends)) == (50, 10, 0)
         for version in (2, 1, 3, 0):
             assert agree(database, image, version)
+
+
+def test_what_contradicts_the_journal_is_thrown_away_and_told() -> None:
+    with Embedded() as database:
+        database.execute("CREATE (:A)-[:T]->(:B)")
+        image = GraphImage(database.service.database.state)
+        view = image.view(1, 1 << 40)
+        assert view is not None
+        view.content.tables[0].ends[0] = 0
+        database.execute("MATCH ()-[r]->() SET r.w = 1")
+        assert image.view(2, 1 << 40) is None
+        assert image.due()
+        with pytest.raises(ImageLost, match="relationship 0"):
+            image.tend()
+        assert not image.tend()
+        assert agree(database, image, 2)

@@ -41,6 +41,10 @@ class Arena:
             return self._counted(np.zeros(size, dtype), kind)
         return self._counted(np.full(size, value, dtype), kind)
 
+    def copied(self, array: Array, kind: str) -> Array:
+        """A copy."""
+        return self.grown(array, len(array), len(array), kind)
+
     def grown(self, array: Array, used: int, size: int, kind: str) -> Array:
         """A larger array that begins like another one."""
         larger = self.empty(size, array.dtype, kind)

@@ -34,6 +34,7 @@ from everwhen.runtime.replica.transport import Alone, Transport
 from everwhen.runtime.statements import Observer
 from everwhen.storage.directory import BALLAST_BYTES, DataDirectory, StoreOpener
 from everwhen.storage.frames import Entry
+from everwhen.storage.image_file import ImageFile
 from everwhen.storage.meta import Meta
 from everwhen.txn import commands as c
 from everwhen.version import VERSION
@@ -144,8 +145,7 @@ class Node:
         _found(directory, state, options, ports.random)
         recover(ports.disk, directory, state.current.cluster, ports.notice)
         _check_reach(directory, machine)
-        headroom = _headroom(directory, options, ports)
-        meta = directory.meta.value
+        headroom, meta = _headroom(directory, options, ports), directory.meta.value
         member = Member(
             directory,
             state,
@@ -176,6 +176,7 @@ class Node:
             waiting_max=options.queries_waiting_max,
         )
         parts.service.check_fence = member.fence.check
+        parts.database.graph.saving.shelf = ImageFile(ports.disk, options.data_dir)
         background = Background(
             parts.service,
             parts.database.schema,

@@ -9,7 +9,7 @@ from everwhen.errors import DiskFailed
 from everwhen.ports import Disk, File
 
 
-def write_all(file: File, data: bytes, offset: int) -> None:
+def write_all(file: File, data: bytes | memoryview, offset: int) -> None:
     """Write all of ``data``, going on where the system took only a part."""
     taken = file.pwrite(data, offset)
     while taken < len(data):

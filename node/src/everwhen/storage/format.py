@@ -13,6 +13,7 @@ CURRENT  install which folder the record is in, once a snapshot took the place o
 INCOMING install what of a snapshot is still to come (``snapshot_files.py``)
 snapshots/       copies of the record for members that are far behind
 FENCED   fence   the node is out of service, and why (``fence_file.py``)
+IMAGE    later   a checkpoint of the graph in memory (``image_file.py``)
 RECOVER  consent the next start goes on without the lost majority (``recovery_file.py``)
 ======== ======= ===========================================================================
 
@@ -45,6 +46,7 @@ INCOMING: Final = "INCOMING"
 SNAPSHOTS: Final = "snapshots"
 FENCED: Final = "FENCED"
 RECOVER: Final = "RECOVER"
+IMAGE: Final = "IMAGE"
 _EXPECTED: Final = frozenset({LOCK, FORMAT, BALLAST, META, LOG, RECORD, "lost+found"})
 
 _TITLE: Final = "everwhen data directory"

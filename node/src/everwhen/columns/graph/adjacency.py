@@ -69,6 +69,29 @@ class Sorted:
         grouped(near, by_other, self.offsets, self.edges)
         self.others: Rows = arena.empty(size, np.int32, KIND)
         np.take(far, self.edges, out=self.others, mode="clip")
+        self._finish(table)
+
+    @classmethod
+    def again(
+        cls,
+        arena: Arena,
+        table: Table,
+        outgoing: bool,
+        rows: int,
+        since: int,
+        offsets: Offsets,
+        edges: Rows,
+    ) -> Sorted:
+        """One that was made before, from what cannot be told from the table."""
+        base = cls.__new__(cls)
+        base.rows, base.since = rows, since
+        base.offsets, base.edges = arena.copied(offsets, KIND), arena.copied(edges, KIND)
+        base.others = arena.empty(len(edges), np.int32, KIND)
+        np.take(table.nodes(outgoing)[1], edges, out=base.others, mode="clip")
+        base._finish(table)
+        return base
+
+    def _finish(self, table: Table) -> None:
         #: of its rows, how many ended since it was made
         self.ended = 0
         #: over all of its rows

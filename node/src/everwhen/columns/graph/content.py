@@ -55,6 +55,11 @@ class Content:
         self.tables: dict[int, Table] = {}
         self.map = IdMap(arena)
 
+    def place_ids(self, ids: Ids) -> None:
+        """Ids by row, in any order; only while it is made, before all else."""
+        self.nodes = NodeRows(self.arena, np.zeros(0, np.int64))
+        self.nodes.give_all(ids)
+
     def place_nodes(self, ids: Ids) -> None:
         """All nodes, ascending; only while it is made, before all else."""
         self.nodes = NodeRows(self.arena, ids)

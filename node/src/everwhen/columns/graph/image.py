@@ -22,8 +22,9 @@ from everwhen.columns.graph.follow import Backtracker, Follower, commit_record
 from everwhen.columns.graph.load import load
 from everwhen.columns.graph.merge import merge
 from everwhen.columns.graph.recent import Recent
+from everwhen.columns.graph.saving import Saving
 from everwhen.columns.graph.view import ColumnsView
-from everwhen.errors import CorruptData, ShuttingDown
+from everwhen.errors import CorruptData, ImageLost, ShuttingDown
 from everwhen.limits import (
     IMAGE_BYTES_DEFAULT,
     IMAGE_FOLLOW_CHANGES_MAX,
@@ -69,12 +70,14 @@ class GraphImage:
         "_idle",
         "_loading",
         "_lock",
+        "_lost",
         "_past_refused",
         "_past_wanted",
         "_refused",
         "_state",
         "_views",
         "arena",
+        "saving",
     )
 
     def __init__(
@@ -101,6 +104,9 @@ class GraphImage:
         #: a version before those held that somebody asked for
         self._past_wanted: int | None = None
         self._ending = False
+        #: why it was thrown away, until that is told
+        self._lost: CorruptData | None = None
+        self.saving = Saving(state, self.arena, self._generations)
         #: versions held and rows asked for when there was nothing to do
         self._idle: tuple[int, int, int | None] = (0, 0, None)
 
@@ -181,10 +187,11 @@ class GraphImage:
                 self._follow(content, version)
             elif version < content.floor:
                 self._extend(content, version, IMAGE_FOLLOW_CHANGES_MAX)
-        except CorruptData:
-            # the record judges itself; what is made of it is made anew
+        except CorruptData as error:
+            # the record judges itself; what is made of it is made anew, and ``tend`` tells why
+            self._lost = error
             self._forget()
-            raise
+            return False
         return self._content is content and content.floor <= version <= content.upto
 
     def _follow(self, content: Content, version: int) -> None:
@@ -202,6 +209,7 @@ class GraphImage:
             left -= _changes(record)
             if left <= 0:
                 break
+        self.saving.changes += IMAGE_FOLLOW_CHANGES_MAX - left
         if self._over():
             # without its past it may fit, once it is read again
             if content.floor == content.base and content.upto - content.base < _HARDLY:
@@ -234,14 +242,16 @@ class GraphImage:
 
     def _forget(self) -> None:
         self._content = None
+        self.saving.drop()
         self._views.clear()
         self._asked = 0
         self._past_wanted = None
 
     # --- reading the record ---
 
-    def _load(self, *, wait: bool = False) -> bool:
-        """Read it, unless somebody does, who may be waited for; whether it is there now."""
+    def _load(self, *, wait: bool = False, read: bool = True) -> bool:
+        """Take the checkpoint, or else ``read`` the record, unless somebody does, who may be
+        waited for; whether it is there now."""
         if not self._fits():
             return False
         if not self._loading.acquire(timeout=_LOAD_PATIENCE if wait else 0):
@@ -249,18 +259,12 @@ class GraphImage:
         try:
             if self._content is not None:
                 return True
-            head = self._state.current.head
-            snapshot = GraphSnapshot(self._state, head.version)
             try:
-                content = load(
-                    self.arena,
-                    snapshot.entities,
-                    next(self._generations),
-                    head.oldest_version,
-                    self._go_on,
-                )
+                content = self.saving.take() or (self._read() if read else None)
             except _TooLarge:
                 self._refused = self._elements
+                return False
+            if content is None:
                 return False
             self._refused = 0
             with self._lock:
@@ -269,6 +273,13 @@ class GraphImage:
             return True
         finally:
             self._loading.release()
+
+    def _read(self) -> Content:
+        """The image of the newest version, from the record."""
+        head = self._state.current.head
+        entities = GraphSnapshot(self._state, head.version).entities
+        number = next(self._generations)
+        return load(self.arena, entities, number, head.oldest_version, self._go_on)
 
     def _go_on(self) -> None:
         if self._ending:
@@ -280,7 +291,13 @@ class GraphImage:
 
     def due(self) -> bool:
         """Whether :meth:`tend` may find something to do; at once."""
-        return self._behind() or self._idle != self._mark()
+        moved = self._behind() or self._idle != self._mark()
+        return moved or not self.ready or self._lost is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether what was held before the start is there again, or nothing was."""
+        return self._content is not None or not self.saving.unseen
 
     def _mark(self) -> tuple[int, int, int | None]:
         content = self._content
@@ -293,15 +310,22 @@ class GraphImage:
 
     def tend(self) -> bool:
         """One step: read what was asked for, come closer to the newest version, merge what has
-        changed much; whether more may be left."""
+        changed much; whether more may be left.
+
+        :raises ImageLost: what was held contradicted the journal, and is gone.
+        """
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            raise ImageLost(f"the image did not fit the journal: {lost}") from lost
         content = self._content
         if content is not None and content.floor <= (self._past_wanted or 0):
             self._past_wanted = None
         mark = self._mark()
         more = False
         if content is None:
-            if self._asked and self._asked * _WORTH_SHARE >= self._elements:
-                more = self._load()
+            wanted = self._asked > 0 and self._asked * _WORTH_SHARE >= self._elements
+            # what was held before the start is wanted again
+            more = (wanted or self.saving.unseen) and self._load(read=wanted)
         elif self._behind():
             with self._lock:
                 if self._content is content:
@@ -311,9 +335,16 @@ class GraphImage:
             more = True
         else:
             more = merge(content, self._lock, self._go_on)
+            if more:
+                # views that are kept would keep what was replaced
+                self._views.clear()
+            more = more or self._save(content)
         if not more:
             self._idle = mark
         return more
+
+    def _save(self, content: Content) -> bool:
+        return self.saving.save(content, self._elements, self._lock)
 
     def _past_due(self, content: Content) -> bool:
         """A short step towards the oldest version that was asked for, if there is one."""

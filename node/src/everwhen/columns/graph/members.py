@@ -22,7 +22,7 @@ KIND: Final = "labels"
 class Members:
     """See the module. One writer of the log, any readers."""
 
-    __slots__ = ("_arena", "_base", "_masks", "_nodes", "_rows", "at", "log")
+    __slots__ = ("_arena", "_masks", "_nodes", "_rows", "at", "base", "log")
 
     def __init__(
         self, arena: Arena, nodes: NodeRows, base: Rows, at: int, log: Log | None = None
@@ -30,7 +30,7 @@ class Members:
         """``at``: the version (less the epoch) at which ``base``, ascending by id, is right."""
         self._arena = arena
         self._nodes = nodes
-        self._base = base
+        self.base = base
         self.at = at
         self.log = Log(arena, SET) if log is None else log
         #: by position in the log
@@ -41,7 +41,7 @@ class Members:
         """Its rows at a version, ascending by id."""
         place = self.log.between(self.at, version)
         if place[0] == place[1]:
-            return self._base
+            return self.base
         found = self._rows.get(place)
         if found is None:
             found = self._patched(*place)
@@ -55,7 +55,7 @@ class Members:
         touched, at = decisive(rows, forward)
         there_now = present[at] if forward else ~present[at]
         keys = self._nodes.ids
-        base, gained = self._base, touched[there_now]
+        base, gained = self.base, touched[there_now]
         touched, gained = self._nodes.by_id(touched), self._nodes.by_id(gained)
         base_ids = keys[base]
         kept = base
@@ -88,7 +88,7 @@ class Members:
 
     def with_log(self, log: Log) -> Members:
         """The same set with a longer past."""
-        return Members(self._arena, self._nodes, self._base, self.at, log)
+        return Members(self._arena, self._nodes, self.base, self.at, log)
 
     def behind(self, version: int) -> int:
         """Changes between the base and a version."""
@@ -96,4 +96,4 @@ class Members:
         return there - here
 
     def __len__(self) -> int:
-        return len(self._base)
+        return len(self.base)

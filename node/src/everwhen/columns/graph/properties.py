@@ -31,6 +31,8 @@ from everwhen.model.columns import Mask, Rows, Vector
 Array = npt.NDArray[Any]
 
 KIND: Final = "properties"
+#: of what is worked out for one version
+PATCHES: Final = "patches"
 #: of all rows so many are searched one by one in a patch before it gets a table
 _TABLE_SHARE: Final = 16
 
@@ -92,9 +94,10 @@ def _spread(values: Array, inside: Mask) -> Array:
 class _Patch:
     """What differs from the base at a version."""
 
-    __slots__ = ("_looked_up", "_places", "payloads", "rows", "tags")
+    __slots__ = ("_arena", "_looked_up", "_places", "payloads", "rows", "tags")
 
-    def __init__(self, rows: Rows, tags: Tags, payloads: Payloads) -> None:
+    def __init__(self, arena: Arena, rows: Rows, tags: Tags, payloads: Payloads) -> None:
+        self._arena = arena
         #: ascending
         self.rows = rows
         self.tags = tags
@@ -114,7 +117,8 @@ class _Patch:
                 found[found == len(self.rows)] = 0
                 (at,) = (self.rows[found] == rows).nonzero()
                 return at, found[at]
-            places = np.zeros(max(size, int(self.rows[-1]) + 1), np.int32)
+            size = max(size, int(self.rows[-1]) + 1)
+            places = self._arena.filled(size, 0, np.int32, PATCHES)
             places[self.rows] = np.arange(1, len(self.rows) + 1, dtype=np.int32)
             self._places = places
         if len(rows) and int(rows.max()) >= len(places):
@@ -129,7 +133,7 @@ class _Patch:
 class Property:
     """See the module. One writer of the log, any readers."""
 
-    __slots__ = ("_arena", "_base", "_patches", "at", "coder", "log")
+    __slots__ = ("_arena", "_patches", "at", "base", "coder", "log")
 
     def __init__(
         self, arena: Arena, coder: Coder, base: Base, at: int, log: Log | None = None
@@ -137,17 +141,17 @@ class Property:
         """``at``: the version (less the epoch) at which ``base`` is right."""
         self._arena = arena
         self.coder = coder
-        self._base = base
+        self.base = base
         self.at = at
         self.log = Log(arena, VALUES) if log is None else log
         self._patches: Recent[_Patch] = Recent()
 
     def __len__(self) -> int:
-        return len(self._base)
+        return len(self.base)
 
     def take(self, rows: Rows, version: int, size: int) -> Vector:
         """Its values at a version; ``size``: how many rows there are."""
-        base, patch = self._base, self._patch(version)
+        base, patch = self.base, self._patch(version)
         if patch is not None:
             at, places = patch.hits(rows, size)
             if len(at):
@@ -160,7 +164,7 @@ class Property:
         return self.coder.typed(base.tag, *base.typed(rows))
 
     def _patched(self, rows: Rows, at: Array, tags: Tags, payloads: Payloads) -> Vector:
-        base, tag = self._base, self._base.tag
+        base, tag = self.base, self.base.tag
         there = tags != NULL_TAG
         if base.tags is None and len(base) and bool((tags[there] == tag).all()):
             data, valid = base.typed(rows)
@@ -185,13 +189,13 @@ class Property:
             forward = here < there
             touched, at = decisive(rows, forward)
             tags, payloads = (new_tags, new) if forward else (old_tags, old)
-            found = _Patch(touched, tags[at], payloads[at])
+            found = _Patch(self._arena, touched, tags[at], payloads[at])
             self._patches.put(place, found)
         return found
 
     def with_log(self, log: Log) -> Property:
         """The same property with a longer past."""
-        return Property(self._arena, self.coder, self._base, self.at, log)
+        return Property(self._arena, self.coder, self.base, self.at, log)
 
     def behind(self, version: int) -> int:
         """Changes between the base and a version."""
@@ -200,7 +204,7 @@ class Property:
 
     def merged(self, version: int, size: int) -> Property:
         """The same property with its base at a version, for so many rows."""
-        base, patch = self._base, self._patch(version)
+        base, patch = self.base, self._patch(version)
         if patch is None:
             return Property(self._arena, self.coder, base, version, self.log)
         tags = set(np.unique(patch.tags).tolist()) - {NULL_TAG}

@@ -18,10 +18,10 @@ from everwhen.columns.arena import Arena
 from everwhen.columns.graph.adjacency import Side, Sorted
 from everwhen.columns.graph.ids import IdMap, NodeRows
 from everwhen.columns.graph.log import Log
-from everwhen.columns.graph.properties import Property
+from everwhen.columns.graph.properties import PATCHES, Property
 from everwhen.columns.graph.recent import Recent
 from everwhen.errors import CorruptData
-from everwhen.model.columns import NEVER, Ids, Rows, Versions
+from everwhen.model.columns import NEVER, Ids, Offsets, Rows, Versions
 
 Array = npt.NDArray[Any]
 
@@ -116,7 +116,7 @@ class Table:
         if found is None:
             from everwhen.kernels.layout import seen
 
-            rows = np.empty(count + 1, np.int32)
+            rows = self._arena.empty(count + 1, np.int32, PATCHES)
             found = rows[: seen(self.begins[:count], self.ends[:count], version, rows)]
             self._seen.put(key, found)
         return found
@@ -161,15 +161,18 @@ class Table:
         versions from ``since`` on, or the one for all that are older."""
         with self._building:
             base = Sorted(self._arena, self, outgoing, self.count, self._nodes.count, since)
-            side = Side(self._arena, self, outgoing, base)
-            with self.lock:
-                base.span(self)
-                if self.count > base.rows:
-                    later = slice(base.rows, self.count)
-                    if outgoing and side.meets(self.start[later], self.finish[later]):
-                        side.parallel = True
-                    side.link(base.rows, self.count, self._nodes.count)
-                setattr(self, _PLACES[outgoing, past], side)
+            return self._place(outgoing, base, past=past)
+
+    def _place(self, outgoing: bool, base: Sorted, *, past: bool = False) -> Side:
+        side = Side(self._arena, self, outgoing, base)
+        with self.lock:
+            base.span(self)
+            if self.count > base.rows:
+                later = slice(base.rows, self.count)
+                if outgoing and side.meets(self.start[later], self.finish[later]):
+                    side.parallel = True
+                side.link(base.rows, self.count, self._nodes.count)
+            setattr(self, _PLACES[outgoing, past], side)
         return side
 
     @property
@@ -189,6 +192,37 @@ class Table:
         self.count = self.alive = count
         for outgoing in (True, False):
             self.renew(outgoing)
+
+    def restore(
+        self,
+        ids: Ids,
+        starts: Rows,
+        ends: Rows,
+        begins: Versions,
+        finished: Versions,
+        *,
+        older: list[int],
+        alive: int,
+    ) -> None:
+        """Fill an empty table with what another one had; then both sides are to be put."""
+        count = len(ids)
+        self.ids[:count], self.start[:count], self.finish[:count] = ids, starts, ends
+        self.begins[:count], self.ends[:count] = begins, finished
+        self.count, self.alive, self.older = count, alive, older
+        self.last_begin = int(begins.max(initial=0))
+        self.first_end = int(finished.min(initial=NEVER))
+        newest = np.ones(count, np.bool_)
+        newest[older] = False
+        rows = newest.nonzero()[0].astype(np.int32)
+        self._map.put(ids[rows], rows)
+
+    def put_side(
+        self, outgoing: bool, rows: int, since: int, offsets: Offsets, edges: Rows
+    ) -> None:
+        """One side, with a base that was made before."""
+        self._place(
+            outgoing, Sorted.again(self._arena, self, outgoing, rows, since, offsets, edges)
+        )
 
     def add(self, ids: Ids, starts: Rows, ends: Rows, begin: int, end: int = NEVER) -> Rows:
         """New rows, of distinct ids."""

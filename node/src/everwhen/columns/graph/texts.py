@@ -59,6 +59,17 @@ class Heap:
         heap, offsets, _, _ = self._state
         return heap[offsets[number] : offsets[number + 1]].tobytes()
 
+    def whole(self) -> tuple[Array, Array]:
+        """All bytes, and where each string begins, with the end of the last."""
+        heap, offsets, _, count = self._state
+        return heap[: offsets[count]], offsets[: count + 1]
+
+    def fill(self, heap: Array, offsets: Array) -> None:
+        """Take what ``whole`` of another one gave."""
+        copied = self._arena.copied
+        table = self._state.table
+        self._state = _State(copied(heap, KIND), copied(offsets, KIND), table, len(offsets) - 1)
+
     def _room(self, size: int, more: int) -> _State:
         """The state with room for so many bytes and strings."""
         heap, offsets, table, count = self._state
@@ -81,6 +92,19 @@ class Texts(Heap):
         self._ranks: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         self._lock = Lock()
 
+    def fill(self, heap: Array, offsets: Array) -> None:
+        from everwhen.kernels.layout import rehash
+
+        super().fill(heap, offsets)
+        heap, offsets, _, count = self._state
+        table = self._table_for(count)
+        rehash(heap, offsets, count, table)
+        self._state = _State(heap, offsets, table, count)
+
+    def _table_for(self, count: int) -> Array:
+        """An empty one, half of which so many fill at most."""
+        return self._arena.filled(1 << (2 * count + _FIRST).bit_length(), -1, np.int32, KIND)
+
     def code(self, text: str) -> int:
         """The code of a text, a new one if it is new."""
         data = np.frombuffer(text.encode(), np.uint8)
@@ -93,8 +117,7 @@ class Texts(Heap):
         more = len(bounds) - 1
         heap, offsets, table, count = self._room(int(bounds[-1] - bounds[0]), more)
         if 2 * (count + more) > len(table):
-            size = 1 << (2 * (count + more) + _FIRST).bit_length()
-            table = self._arena.filled(size, -1, np.int32, KIND)
+            table = self._table_for(count + more)
             rehash(heap, offsets, count, table)
         elif heap is not self._state.heap or offsets is not self._state.offsets:
             # a reader of the old arrays must not find what only the new ones hold

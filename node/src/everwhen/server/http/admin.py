@@ -97,8 +97,8 @@ def status_of(request: web.Request) -> dict[str, Any]:
         },
         "digest": head.digest.hex(),
         "configHash": cluster.config_hash(facts.settings),
-        # queries read the record itself, and that is open
-        "imageLoaded": True,
+        # the record answers until then
+        "imageLoaded": parts.database.graph.ready,
         "ready": door.ready(),
         "fenced": None if node.member.fence.state is None else node.member.fence.state.reason,
         "diskUsed": node.directory.used_bytes(),

@@ -1,0 +1,84 @@
+"""When the image is written to its checkpoint, and whether one that is found is of this history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Lock
+from typing import Final
+
+from everwhen.columns.arena import Arena
+from everwhen.columns.graph.checkpoint import Frozen, Shelf, decode, thaw
+from everwhen.columns.graph.content import Content
+from everwhen.columns.graph.follow import commit_record
+from everwhen.errors import CorruptData
+from everwhen.limits import IMAGE_SAVED_ELEMENTS
+from everwhen.mvcc.state import RecordState
+
+#: of all elements, so many changes make a new checkpoint due
+_SHARE: Final = 8
+#: how often one that is newer than the record is looked at again: the log is still being replayed
+_LOOKS: Final = 300
+
+
+class Saving:
+    """See the module. ``shelf`` None: nothing is kept."""
+
+    __slots__ = ("_arena", "_generations", "_left", "_of", "_state", "changes", "shelf")
+
+    def __init__(self, state: RecordState, arena: Arena, generations: Iterator[int]) -> None:
+        self._state = state
+        self._arena = arena
+        self._generations = generations
+        self.shelf: Shelf | None = None
+        #: what the newest checkpoint is of, and changes since
+        self._of: Content | None = None
+        self.changes = 0
+        #: looks left
+        self._left = _LOOKS
+
+    @property
+    def unseen(self) -> bool:
+        """Whether there may be one from before the start."""
+        return self.shelf is not None and self._left > 0
+
+    def drop(self) -> None:
+        """The image is forgotten; what was written of it may be taken again."""
+        self._of = None
+
+    def take(self) -> Content | None:
+        """The image of the checkpoint, if there is one that fits."""
+        found = None if self.shelf is None else self.shelf.read()
+        if found is None:
+            self._left = 0
+            return None
+        try:
+            meta = decode(found[0])
+            head = self._state.current.head
+            if head.version < meta.version:
+                self._left -= 1
+                return None
+            self._left = 0
+            record = commit_record(self._state, meta.version)
+            if record is None or record.chain != meta.chain or meta.floor < head.oldest_version:
+                return None
+            content = thaw(self._arena, meta, found[1], next(self._generations))
+        except CorruptData:
+            # damaged, or of another build: as good as none, and the next one takes its place
+            self._left = 0
+            return None
+        self._of, self.changes = content, 0
+        return content
+
+    def save(self, content: Content, elements: int, lock: Lock) -> bool:
+        """Write a checkpoint if one is due; whether one was written. ``lock``: the follower's."""
+        if self.shelf is None or elements < IMAGE_SAVED_ELEMENTS:
+            return False
+        if self._of is content and self.changes * _SHARE < max(elements, 1):
+            return False
+        with lock:
+            record = commit_record(self._state, content.upto)
+            if record is None:
+                return False
+            frozen = Frozen(content, record.chain)
+            self._of, self.changes = content, 0
+        return frozen.write(self.shelf)
