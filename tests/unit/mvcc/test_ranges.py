@@ -102,7 +102,9 @@ def check_indexes(view: RangeView, graphs: list[NaiveGraph], random: Random) -> 
         for key, node in graph.nodes.items()
         if "A" in node.labels and "a" in node.properties
     }
-    assert indexed <= set(view.index_scan("one"))
+    scanned = list(view.index_scan("one"))
+    assert len(scanned) == len(set(scanned))
+    assert indexed <= set(scanned)
     exact = {
         key
         for graph in graphs

@@ -107,7 +107,17 @@ def _ids(
     entries = snapshot.entities.record.scan(
         index_prefix(definition.id, start), index_prefix(definition.id, end), snapshot.version
     )
-    return _still_there(snapshot, definition, entries)
+    found = _still_there(snapshot, definition, entries)
+    return found if snapshot.is_moment else _once(found)
+
+
+def _once(ids: Iterator[int]) -> Iterator[int]:
+    """Through a range of versions an entity may stand in an index with several values."""
+    seen: set[int] = set()
+    for entity in ids:
+        if entity not in seen:
+            seen.add(entity)
+            yield entity
 
 
 def _still_there(

@@ -86,6 +86,8 @@ class IndexSeek(Unary):
     end: int | None = None
     direction: Direction = Direction.OUT
     view: int | None = None
+    #: ``view`` holds a RangeView: an entity may have had several of the alternatives; it comes once
+    each_version: bool = False
 
 
 @dataclass(slots=True)

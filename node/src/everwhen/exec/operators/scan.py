@@ -235,6 +235,15 @@ def _relationship_scan(op: p.RelationshipScan) -> Runner:
     return run
 
 
+def once(ids: Iterator[int]) -> Iterator[int]:
+    """Each id where it comes first."""
+    seen: set[int] = set()
+    for number in ids:
+        if number not in seen:
+            seen.add(number)
+            yield number
+
+
 def index_ids(op: p.IndexSeek) -> Callable[[Row, ExecutionContext, GraphView], Iterator[int]]:
     """The ids an index seek finds for one row."""
     equal = [compile_expression(item) for item in op.equal]
@@ -268,7 +277,8 @@ def index_ids(op: p.IndexSeek) -> Callable[[Row, ExecutionContext, GraphView], I
         values = [item(row, ctx) for item in equal]
         if in_list is None:
             return one(values, row, ctx, view)
-        return alternatives(values, in_list, row, ctx, view)
+        found = alternatives(values, in_list, row, ctx, view)
+        return once(found) if op.each_version else found
 
     def alternatives(
         values: list[Any], position: int, row: Row, ctx: ExecutionContext, view: GraphView

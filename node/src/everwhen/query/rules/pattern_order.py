@@ -205,6 +205,8 @@ class PatternOrder:
         access.operator.estimate = rows
         if self.ranged:  # what is found may be so at some moments only
             access = replace(access, implied=())
+            if isinstance(access.operator, p.IndexSeek):
+                access.operator.each_version = True
         following = Partial(
             self._each_version(access.operator, slots, partial, rows),
             rows,
