@@ -31,6 +31,11 @@ def part(function: F) -> F:
     return cast("F", njit(nogil=True, cache=True)(function))
 
 
+def tuple_of(*parts: Any) -> Any:
+    """A tuple of arrays, given as one argument."""
+    return types.Tuple(parts)  # type: ignore[no-untyped-call]
+
+
 INT: Final = types.int64
 BOOL: Final = types.boolean
 INTS: Final = read(types.int64)
@@ -40,7 +45,10 @@ MASK: Final = read(types.boolean)
 INTS_OUT: Final = types.int64[::1]
 ROWS_OUT: Final = types.int32[::1]
 MASK_OUT: Final = types.boolean[::1]
+#: one row of numbers for each of some things
+MATRIX: Final = types.Array(types.int64, 2, "C", readonly=True)
+ROW_MATRIX: Final = types.Array(types.int32, 2, "C", readonly=True)
 #: ``model.columns.Adjacency`` as a plain tuple
-ADJACENCY: Final = types.Tuple(  # type: ignore[no-untyped-call]
-    (INT, INTS, ROWS, ROWS, VERSIONS, VERSIONS, ROWS, ROWS, ROWS, ROWS, VERSIONS, VERSIONS)
+ADJACENCY: Final = tuple_of(
+    INT, INTS, ROWS, ROWS, VERSIONS, VERSIONS, ROWS, ROWS, ROWS, ROWS, VERSIONS, VERSIONS
 )

@@ -75,6 +75,23 @@ OPTIONALS = (
     "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN count(*)",
     "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN DISTINCT a",
 )
+CYCLES = (
+    "MATCH (a:A)-[:T]->(b)-[:T]->(c)-[:T]->(a) RETURN count(*)",
+    "MATCH (a:A)-[:T]->(b)-[:T]->(c)<-[:T]-(a) RETURN a, c",
+    "MATCH (a:A)-[:T]-(b)-[:S]-(c)-[:T]-(a) RETURN b, c",
+    "MATCH (a:A)-[:T]-(b)-[:T]-(c:B)-[:T]-(a) RETURN count(*)",
+    "MATCH (a:A)-[:T]-(b)-[:T]-(c) WHERE c.k > 0 MATCH (c)-[:T]-(a) RETURN count(*)",
+    "MATCH (a:A)-[:T]-(b) MATCH (b)-[:T]-(c)-[:T|S]->(a) RETURN a, b",
+    "MATCH (a:A)-[r:T]-(b), (b)-[:T]-(c), (c)-[:T]-(a) RETURN r",
+    "MATCH (a)-[r:T]-(b), (b)-[:S|U]->(c), (c)<-[:T|S]-(a) RETURN a, b, c",
+    "MATCH (a:A)-[:T]-(b)-[:T]-(c)-[:T]-(a) RETURN DISTINCT b",
+    "MATCH (a:A)-[:T]-(b)-[:T]-(c)-[:T]-(d)-[:T]-(a) RETURN count(*)",
+    "MATCH (a:A), (b:B) MATCH (a)-[:T]-(c)-[:T]-(b) RETURN a, b",
+    "MATCH (a:A), (b:B) MATCH (a)-[:T]-(c) MATCH (c)-[:T]-(b) RETURN a, b, c",
+    "MATCH (a:A)-[:T]-(a) RETURN a",
+    "MATCH (a:A) OPTIONAL MATCH (a)-[:T]-(b:B)-[:T]-(c)-[:T]-(a) RETURN a, c",
+    "MATCH (a)-[q:T]-(b) MATCH (a)-[:T]-(c)-[:T]-(b) RETURN a, q, c",
+)
 WALKS = (
     "MATCH (a:A)-[r:T*1..3]->(b) RETURN a, r, b",
     "MATCH (a:A)-[r*0..2]-(b) RETURN a, r, b",
@@ -102,7 +119,7 @@ WALKS = (
 
 
 @pytest.mark.parametrize("size", [1, 3, 1024])
-@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS, *WALKS])
+@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS, *CYCLES, *WALKS])
 def test_rows_are_the_same(graph, text, size):
     for seed in range(3):
         assert graph.compare(text, size, seed) is not None

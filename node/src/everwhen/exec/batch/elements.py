@@ -116,6 +116,38 @@ def references_in(batch: Batch, slot: int, graph: GraphColumns) -> References | 
     return found
 
 
+def known_references(batch: Batch, slot: int, graph: GraphColumns, ctx: BatchContext) -> References:
+    """References in ``graph`` of what stands in a slot, values of the language too."""
+    found = references_in(batch, slot, graph)
+    if found is not None:
+        return found
+    return _by_id(batch.columns[slot], graph, ctx)
+
+
+def _by_id(vector: Vector, graph: GraphColumns, ctx: BatchContext) -> References:
+    """References in ``graph`` of relationships that are values; -1 for null and what is not there.
+
+    :raises QueryTypeError: a value that is no relationship.
+    """
+    out = np.full(len(vector), -1, np.int64)
+    for start in range(0, len(vector), OBJECTS_AT_ONCE):
+        some = np.arange(start, min(start + OBJECTS_AT_ONCE, len(vector)))
+        out[some] = [_reference(value, graph) for value in values_of(vector.take(some), ctx)]
+    return out
+
+
+def _reference(value: Any, graph: GraphColumns) -> int:
+    if value is None:
+        return -1
+    if type(value) is not Relationship:
+        raise QueryTypeError(
+            f"expected a relationship, got {v.type_name(value)}", detail="InvalidArgumentType"
+        )
+    table = graph.relationships(value.type)
+    row = -1 if table is None else int(table.rows_of(np.array([value.id], np.int64))[0])
+    return -1 if table is None or row < 0 else table.number << REFERENCE_BITS | row
+
+
 def _moved(references: References, bound: GraphColumns, graph: GraphColumns) -> References:
     """References of one view as those of another, by type and id."""
     out = np.full(len(references), -1, np.int64)

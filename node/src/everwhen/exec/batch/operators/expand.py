@@ -8,13 +8,10 @@ count, a row stays once if it would become any.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from everwhen.errors import QueryTypeError
 from everwhen.exec.batch.core import (
-    OBJECTS_AT_ONCE,
     Batch,
     BatchContext,
     BatchRunner,
@@ -28,15 +25,14 @@ from everwhen.exec.batch.elements import (
     Used,
     ends_of,
     kept,
+    known_references,
     node_vector,
     nodes_in,
-    references_in,
     relationship_vector,
 )
 from everwhen.exec.batch.needs import Need, need_of
+from everwhen.exec.batch.operators.intersect import closing
 from everwhen.exec.batch.steps import Walked, counted, steps_of, walk, walk_between
-from everwhen.exec.batch.values import values_of
-from everwhen.model import values as v
 from everwhen.model.columns import (
     REFERENCE_BITS,
     GraphColumns,
@@ -44,12 +40,14 @@ from everwhen.model.columns import (
     References,
     Vector,
 )
-from everwhen.model.elements import Relationship
 from everwhen.query import physical as p
 
 
 @batch_builds(p.Expand)
 def _expand(op: p.Expand, scope: Scope) -> BatchRunner | None:
+    closed = closing(op, scope)
+    if closed is not None:
+        return closed
     child, need = build_batch(op.child, scope), need_of(scope, op)
     if child is None:
         return None
@@ -135,7 +133,7 @@ class _Bound:
         graph = ctx.graph(op.view)
         sources = nodes_in(batch, op.source, graph, ctx)
         targets = nodes_in(batch, op.target, graph, ctx) if op.into else None
-        references = _known(batch, op.relationship, graph, ctx)
+        references = known_references(batch, op.relationship, graph, ctx)
         starts, ends = ends_of(references, graph)
         fits = (references >= 0) & (sources >= 0)
         fits &= _of_types(references, op.types, graph)
@@ -154,38 +152,6 @@ class _Bound:
         found = kept(left, self.need).take(fits)
         if found.length:
             yield found
-
-
-def _known(batch: Batch, slot: int, graph: GraphColumns, ctx: BatchContext) -> References:
-    """References in ``graph`` of what stands in a slot, values of the language too."""
-    found = references_in(batch, slot, graph)
-    if found is not None:
-        return found
-    return by_id(batch.columns[slot], graph, ctx)
-
-
-def by_id(vector: Vector, graph: GraphColumns, ctx: BatchContext) -> References:
-    """References in ``graph`` of relationships that are values; -1 for null and what is not there.
-
-    :raises QueryTypeError: a value that is no relationship.
-    """
-    out = np.full(len(vector), -1, np.int64)
-    for start in range(0, len(vector), OBJECTS_AT_ONCE):
-        some = np.arange(start, min(start + OBJECTS_AT_ONCE, len(vector)))
-        out[some] = [_reference(value, graph) for value in values_of(vector.take(some), ctx)]
-    return out
-
-
-def _reference(value: Any, graph: GraphColumns) -> int:
-    if value is None:
-        return -1
-    if type(value) is not Relationship:
-        raise QueryTypeError(
-            f"expected a relationship, got {v.type_name(value)}", detail="InvalidArgumentType"
-        )
-    table = graph.relationships(value.type)
-    row = -1 if table is None else int(table.rows_of(np.array([value.id], np.int64))[0])
-    return -1 if table is None or row < 0 else table.number << REFERENCE_BITS | row
 
 
 def _of_types(references: References, types: tuple[str, ...] | None, graph: GraphColumns) -> Mask:
