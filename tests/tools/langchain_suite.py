@@ -14,6 +14,13 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_neo4j import GraphCypherQAChain, Neo4jChatMessageHistory, Neo4jGraph
 from langchain_neo4j.graphs.graph_document import GraphDocument, Node, Relationship
+from neo4j_graphrag.embeddings.base import Embedder
+from neo4j_graphrag.indexes import (
+    create_fulltext_index,
+    create_vector_index,
+    drop_index_if_exists,
+)
+from neo4j_graphrag.retrievers import HybridRetriever
 from neo4j_graphrag.schema import get_structured_schema
 
 from tests.drivers.python_common import PASSWORD, case, raises
@@ -92,6 +99,32 @@ def graphrag_reads_the_same_schema(_: int, secured: int) -> None:
     assert {"start": "Person", "type": "KNEW", "end": "Person"} in schema["relationships"]
     index = next(each for each in schema["metadata"]["index"] if each["properties"] == ["born"])
     assert (index["label"], index["distinctValues"]) == ("Person", 2.0), index
+
+
+class Letters(Embedder):
+    """How often a text has the letters a and b."""
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0 + text.count("a"), 1.0 + text.count("b")]
+
+
+@case
+def graphrag_finds_by_words_and_vectors_together(_: int, secured: int) -> None:
+    uri = f"bolt://127.0.0.1:{secured}"
+    embedder = Letters()
+    texts = ["Bob builds boats", "Ada asks", "A cat and a bat"]
+    with neo4j.GraphDatabase.driver(uri, auth=("neo4j", PASSWORD)) as driver:
+        create_vector_index(driver, "page_vectors", "Page", "embedding", 2, "cosine")
+        create_fulltext_index(driver, "page_texts", "Page", ["text"])
+        driver.execute_query(
+            "UNWIND $rows AS row CREATE (:Page {text: row[0], embedding: row[1]})",
+            rows=[[text, embedder.embed_query(text)] for text in texts],
+        )
+        retriever = HybridRetriever(driver, "page_vectors", "page_texts", embedder)
+        found = retriever.search(query_text="boats", top_k=3)
+        assert "Bob builds boats" in found.items[0].content, found.items
+        drop_index_if_exists(driver, "page_texts")
+        drop_index_if_exists(driver, "page_vectors")
 
 
 @case

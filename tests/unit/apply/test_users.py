@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from everwhen.apply.machine import Machine
+from everwhen.codec.cluster import LEVEL_FULLTEXT
 from everwhen.codec.dump import Names, line
 from everwhen.codec.keys import meta_key
 from everwhen.codec.users import META_USER, Credential, User
 from everwhen.errors import EverwhenError, PreconditionFailed, QueryArgumentError
+from everwhen.model.fulltext_index import FulltextConfig
 from everwhen.model.vector_index import VectorConfig
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.report import Report
@@ -156,6 +158,13 @@ def test_below_the_feature_level_there_are_no_vector_indexes() -> None:
     )
     assert isinstance(Group(level=2).apply(index), PreconditionFailed)
     assert isinstance(Group(level=3).apply(index), c.SchemaChanged)
+
+
+def test_below_the_feature_level_there_are_no_full_text_indexes() -> None:
+    config = FulltextConfig.of(["D"], {}).text()
+    index = c.CreateConstraint(c.FORMAT, "t", "FULLTEXT", "NODE", "D", ["e"], config, False)
+    assert isinstance(Group(level=LEVEL_FULLTEXT - 1).apply(index), PreconditionFailed)
+    assert isinstance(Group(level=LEVEL_FULLTEXT).apply(index), c.SchemaChanged)
 
 
 def test_what_changes_a_user_changes_the_digest() -> None:

@@ -270,9 +270,9 @@ class Searcher:
         if slop:
             rows, often = self._moved(places, slop)
         else:
-            same = places[0]
-            for each in places[1:]:
-                same = np.intersect1d(same, each)
+            same, *others = sorted(places, key=len)
+            for each in others:
+                same = same[np.take(each, np.searchsorted(each, same), mode="clip") == same]
             rows, counts = np.unique(same >> _PLACE_BITS, return_counts=True)
             often = counts.astype(np.float64)
         return self._scored(field, rows, often, worth)
