@@ -3,6 +3,7 @@ asking, merges in between, and readers beside the writer."""
 
 from __future__ import annotations
 
+import gc
 import random
 from threading import Event, Thread
 
@@ -146,6 +147,19 @@ def test_memory_is_bounded_and_given_back() -> None:
         assert image.bytes == 0
 
 
+def test_what_a_view_held_is_given_back_at_once() -> None:
+    with Embedded() as database:
+        database.execute("UNWIND range(1, 100) AS i CREATE (:A)-[:T {i: i}]->(:B)")
+        image = GraphImage(database.service.database.state)
+        gc.disable()
+        try:
+            assert agree(database, image, 1)
+            image._forget()
+            assert image.bytes == 0
+        finally:
+            gc.enable()
+
+
 def test_a_small_question_causes_no_load(monkeypatch: pytest.MonkeyPatch) -> None:
     with Embedded() as database:
         database.execute("UNWIND range(1, 1000) AS i CREATE (:A {i: i})")
@@ -187,7 +201,7 @@ def test_the_past_is_reached_in_the_background(monkeypatch: pytest.MonkeyPatch) 
             database.execute("CREATE (:A {i: $i})-[:T]->(:B)", {"i": i})
         image = GraphImage(database.service.database.state)
         assert agree(database, image, database.version)
-        assert image.view(3, 1 << 40) is None
+        assert image.view(3, 10) is None
         assert image.due()
         while image.tend():
             pass
@@ -197,10 +211,12 @@ def test_the_past_is_reached_in_the_background(monkeypatch: pytest.MonkeyPatch) 
             assert agree(database, image, version)
         for i in range(10):
             database.execute("CREATE (:A {i: $i})", {"i": i})
-        assert image.view(database.version, 1 << 40) is None
+        assert image.view(database.version, 10) is None
         while image.tend():
             pass
         assert agree(database, image, database.version)
+        # who would look at much does that work at once
+        assert agree(database, GraphImage(database.service.database.state), 0)
 
 
 def test_what_ended_is_left_out_for_the_present(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,13 +129,13 @@ class Sorted:
 
 
 class Side:
-    """Base and chains of one direction. One writer under the table's lock, any readers."""
+    """Base and chains of one direction. One writer under the table's lock, any readers. It does not
+    hold its table, which holds it: a circle would outlive the image, until a collection."""
 
-    __slots__ = ("_chains", "_table", "arena", "base", "outgoing", "parallel")
+    __slots__ = ("_chains", "arena", "base", "outgoing", "parallel")
 
-    def __init__(self, arena: Arena, table: Table, outgoing: bool, base: Sorted) -> None:
+    def __init__(self, arena: Arena, outgoing: bool, base: Sorted) -> None:
         self.arena = arena
-        self._table = table
         self.outgoing = outgoing
         self.base = base
         #: heads, nexts, rows of entries; None: nothing came since
@@ -143,14 +143,14 @@ class Side:
         #: whether two rows visible at one version may have the same nodes
         self.parallel = outgoing and base.parallel()
 
-    def adjacency(self, version: int) -> Adjacency:
+    def adjacency(self, table: Table, version: int) -> Adjacency:
         """What a reader at a version takes."""
-        table, base = self._table, self.base
+        base = self.base
         with table.lock:
             begins = ends = _NO_VERSIONS
             if not base.last_begin <= version < base.first_end:
                 if not len(base.begins) and len(base.edges):
-                    self._copy()
+                    self._copy(table)
                 begins, ends = base.begins, base.ends
             chains = self._chains
             if chains is None:
@@ -163,8 +163,8 @@ class Side:
                 later = (heads, nexts, far, edges, born, gone)
         return Adjacency(version, base.offsets, base.others, base.edges, begins, ends, *later)
 
-    def _copy(self) -> None:
-        base, table = self.base, self._table
+    def _copy(self, table: Table) -> None:
+        base = self.base
         begins = self.arena.empty(len(base.edges), np.uint32, KIND)
         ends = self.arena.empty(len(base.edges), np.uint32, KIND)
         np.take(table.begins, base.edges, out=begins, mode="clip")
@@ -173,23 +173,23 @@ class Side:
 
     # --- the writer, under the table's lock ---
 
-    def link(self, first: int, end: int, nodes: int) -> None:
+    def link(self, table: Table, first: int, end: int, nodes: int) -> None:
         """Put new rows into chains, all of which come behind the base."""
         from everwhen.kernels.layout import chained
 
-        size = len(self._table.begins) - self.base.rows
+        size = len(table.begins) - self.base.rows
         chains = self._chains
         if chains is None or len(chains[1]) != size or len(chains[0]) < nodes:
             chains = self._chains = self._room(size, nodes)
-        near = self._table.nodes(self.outgoing)[0][first:end]
+        near = table.nodes(self.outgoing)[0][first:end]
         chained(near, first - self.base.rows, chains[0], chains[1])
 
-    def chained(self, node: int, other: int) -> bool:
+    def chained(self, table: Table, node: int, other: int) -> bool:
         """Whether a chain has an entry with these nodes; True if it is long."""
         if self._chains is None or node >= len(self._chains[0]):
             return False
         heads, nexts, edges = self._chains
-        far = self._table.nodes(self.outgoing)[1]
+        far = table.nodes(self.outgoing)[1]
         at, most = int(heads[node]), _LOOKED_AT
         while at >= 0:
             if not most or far[edges[at]] == other:
@@ -217,12 +217,12 @@ class Side:
             nexts[: len(old_nexts)] = old_nexts
         return heads, nexts, edges
 
-    def stamp(self, rows: Rows, versions: Versions, ends: bool) -> None:
+    def stamp(self, table: Table, rows: Rows, versions: Versions, ends: bool) -> None:
         """Rows of the table began or ended; chains look into the table itself."""
         base = self.base
         inside = rows < base.rows
         if base.since:
-            inside &= self._table.ends[rows] > base.since
+            inside &= table.ends[rows] > base.since
         if not inside.all():
             rows, versions = rows[inside], versions[inside]
         if not len(rows):
@@ -236,16 +236,16 @@ class Side:
         if len(copies):
             from everwhen.kernels.layout import stamped
 
-            near, far = self._table.nodes(self.outgoing)
+            near, far = table.nodes(self.outgoing)
             stamped(
                 base.offsets, base.others, base.edges, near[rows], far[rows], rows, versions, copies
             )
 
-    def meets(self, starts: Rows, ends: Rows) -> bool:
+    def meets(self, table: Table, starts: Rows, ends: Rows) -> bool:
         """Whether new rows have the nodes of others; True if that is hard to tell. Outgoing."""
         if len(starts) > _LOOKED_AT:
             return True
         pairs = set(zip(starts.tolist(), ends.tolist(), strict=True))
         if len(pairs) < len(starts):
             return True
-        return any(self.base.has(*pair) or self.chained(*pair) for pair in sorted(pairs))
+        return any(self.base.has(*pair) or self.chained(table, *pair) for pair in sorted(pairs))

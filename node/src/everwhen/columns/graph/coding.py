@@ -10,6 +10,8 @@ FLOAT   its bits
 TEXT    its code among the texts of the key
 OTHER   number of its bytes (``codec.values``) in the heap
 ======= ======================================================
+
+In logs there is also UNBORN: what stood there before a relationship began, which nobody asks for.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ INT_TAG: Final = 2
 FLOAT_TAG: Final = 3
 TEXT_TAG: Final = 4
 OTHER_TAG: Final = 5
+UNBORN_TAG: Final = 6
 
 #: by tag: kind of a vector and dtype of its data
 KINDS: Final = (NULL, BOOLEAN, INT, FLOAT, STRING, ANY)
@@ -61,6 +64,7 @@ _LONG = Struct("<q")
 _AT_ONCE: Final = 20_000
 Coded = tuple[int, int]
 NOTHING: Final[Coded] = (NULL_TAG, 0)
+UNBORN: Final[Coded] = (UNBORN_TAG, 0)
 
 
 class Coder:

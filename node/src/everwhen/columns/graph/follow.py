@@ -31,12 +31,12 @@ from everwhen.codec.journal import (
 )
 from everwhen.codec.keys import journal_key, piece_key
 from everwhen.codec.segments import NodeSegment, RelationshipSegment, Segment
-from everwhen.columns.graph.coding import NOTHING, NULL_TAG
+from everwhen.columns.graph.coding import NOTHING, NULL_TAG, UNBORN
 from everwhen.columns.graph.content import Content
 from everwhen.columns.graph.log import SET, VALUES, Log
 from everwhen.columns.graph.table import Table
 from everwhen.errors import CorruptData
-from everwhen.model.columns import Rows
+from everwhen.model.columns import NEVER, Rows
 from everwhen.mvcc.state import RecordState
 
 Array = npt.NDArray[Any]
@@ -173,13 +173,14 @@ class Follower:
             self._column(None, tokens.keys.ids[name], rows, column)
 
     def _column(self, type_: int | None, key: int, rows: Rows, column: Column) -> None:
-        """Values of new things."""
+        """Values of new nodes; of new relationships, which have them for as long as they are."""
         tags, payloads = self._content.coder(key).coded_rows(column)
         there = tags != NULL_TAG
         if not bool(there.all()):
             rows, tags, payloads = rows[there], tags[there], payloads[there]
         log = self.property_log(type_, key)
-        log.extend(len(rows), self._version, rows, *NOTHING, tags, payloads)
+        before = NOTHING if type_ is None else UNBORN
+        log.extend(len(rows), self._version, rows, *before, tags, payloads)
 
     # --- relationships ---
 
@@ -195,18 +196,23 @@ class Follower:
         return False
 
     def relationship_created(self, change: RelationshipCreated) -> None:
+        row = self._adds(change)
+        for key, value in change.properties.items():
+            coded = self._content.coder(key).coded_bytes(value)
+            self.property_log(change.type, key).append(self._version, row, *UNBORN, *coded)
+
+    def _adds(self, change: RelationshipCreated | RelationshipDeleted) -> int:
+        """A row to be added with others of its type."""
         adding = self._adding
         if adding is None or adding[0].number != change.type:
             self._add()
             adding = self._adding = (self._content.table(change.type), [], [], [])
         table, ids, starts, ends = adding
-        row = table.count + len(ids)
         give = self._content.nodes.give
         ids.append(change.id)
         starts.append(give(change.start))
         ends.append(give(change.end))
-        for key, value in change.properties.items():
-            self._value(change.type, row, key, None, value)
+        return table.count + len(ids) - 1
 
     def _add(self) -> None:
         adding, self._adding = self._adding, None
@@ -214,12 +220,15 @@ class Follower:
             table, ids, starts, ends = adding
             self._touched.add(table.number)
             rows = np.array(starts, np.int32), np.array(ends, np.int32)
-            table.add(np.array(ids, np.int64), *rows, self._version)
+            table.add(np.array(ids, np.int64), *rows, *self._span())
+
+    def _span(self) -> tuple[int, int]:
+        """Begin and end of rows that are added."""
+        return self._version, NEVER
 
     def relationship_deleted(self, change: RelationshipDeleted) -> None:
+        # its values stay: nobody sees them from there on
         row = self._row(change.type, change.id)
-        for key, value in change.properties.items():
-            self._value(change.type, row, key, value, None)
         self._close(self._content.table(change.type), row)
 
     def _close(self, table: Table, row: int) -> None:
@@ -297,9 +306,8 @@ class Backtracker(Follower):
         return found
 
     def relationship_created(self, change: RelationshipCreated) -> None:
+        # its values are there already: nobody sees them before
         row = self._row(change.type, change.id)
-        for key, value in change.properties.items():
-            self._value(change.type, row, key, None, value)
         self._close(self._content.table(change.type), row)
 
     def _close(self, table: Table, row: int) -> None:
@@ -307,13 +315,12 @@ class Backtracker(Follower):
         self._closing.setdefault(table.number, []).append(row)
 
     def relationship_deleted(self, change: RelationshipDeleted) -> None:
-        nodes, table = self._content.nodes, self._content.table(change.type)
-        starts = np.array((nodes.give(change.start),), np.int32)
-        ends = np.array((nodes.give(change.end),), np.int32)
-        ids = np.array((change.id,), np.int64)
-        row = int(table.add(ids, starts, ends, 0, self._version)[0])
+        row = self._adds(change)
         for key, value in change.properties.items():
             self._value(change.type, row, key, value, None)
+
+    def _span(self) -> tuple[int, int]:
+        return 0, self._version
 
     def _relationship_segment(self, segment: RelationshipSegment) -> None:
         self.finish()
@@ -321,8 +328,6 @@ class Backtracker(Follower):
         type_ = tokens.types.ids[segment.type]
         table = self._content.table(type_)
         rows = table.unbegun(segment.ids.whole())
-        for name, column in segment.columns.items():
-            self._column(type_, tokens.keys.ids[name], rows, column)
         table.stamp(rows, self._version, ends=False)
 
 

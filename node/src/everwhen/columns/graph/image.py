@@ -47,6 +47,8 @@ _RELATIONSHIP_BYTES: Final = 56
 _WORTH_SHARE: Final = 4
 
 
+#: steps of that many changes that one question may take at most
+_STEPS_MAX: Final = 50
 #: changes worked in at once in the background, while readers wait
 _BACK_STEP: Final = 10_000
 #: commits after which an image that is too large is more than what was read
@@ -152,15 +154,25 @@ class GraphImage:
             return found
         if self._content is None and not self._read_now(worth):
             return None
-        if not self._lock.acquire(timeout=_PATIENCE):
-            return None
-        try:
-            content = self._content
-            if content is None or not self._reach(content, version):
+        # who would look at much can wait for much
+        steps = 1 + worth // IMAGE_FOLLOW_CHANGES_MAX
+        patience = _PATIENCE if steps == 1 else _LOAD_PATIENCE
+        before = None
+        for _ in range(min(steps, _STEPS_MAX)):
+            if not self._lock.acquire(timeout=patience):
                 return None
-            return self._made(content, version)
-        finally:
-            self._lock.release()
+            try:
+                content = self._content
+                if content is None or self._ending:
+                    return None
+                if self._reach(content, version):
+                    return self._made(content, version)
+            finally:
+                self._lock.release()
+            before, held = self.held, before
+            if before == held:
+                return None  # it gets no further
+        return None
 
     def _made(self, content: Content, version: int) -> ColumnsView:
         for table in list(content.tables.values()):

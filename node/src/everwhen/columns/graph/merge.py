@@ -10,11 +10,11 @@ from typing import Final
 from everwhen.columns.graph.content import Content
 from everwhen.columns.graph.table import Table
 
-#: merged from so many changes on, or an eighth of the base if that is more
+#: merged from so many changes on, or a share of the base if that is more
 CHANGES_MIN: Final = 4_096
 #: relationships in chains from which they are sorted in
 CHAINED_MIN: Final = 65_536
-_SHARE: Final = 8
+_SHARE: Final = 32
 #: of all rows, so many may have ended before they get a base of their own
 _ENDED_SHARE: Final = 16
 

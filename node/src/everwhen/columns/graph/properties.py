@@ -18,6 +18,7 @@ from everwhen.columns.graph.coding import (
     DTYPES,
     NULL_TAG,
     OTHER_TAG,
+    UNBORN_TAG,
     Coder,
     Payloads,
     Tags,
@@ -188,10 +189,13 @@ class Property:
             _, rows, old_tags, old, new_tags, new = self.log.slice(min(place), max(place))
             forward = here < there
             touched, at = decisive(rows, forward)
+            if not forward:
+                born = old_tags[at] != UNBORN_TAG
+                touched, at = touched[born], at[born]
             tags, payloads = (new_tags, new) if forward else (old_tags, old)
             found = _Patch(self._arena, touched, tags[at], payloads[at])
             self._patches.put(place, found)
-        return found
+        return found if len(found.rows) else None
 
     def with_log(self, log: Log) -> Property:
         """The same property with a longer past."""

@@ -91,8 +91,8 @@ class Table:
         self.last_begin = 0
         self.first_end: int = NEVER
         self.properties: dict[int, Property] = {}
-        self.outgoing = Side(arena, self, True, Sorted(arena, self, True, 0, 0))
-        self.incoming = Side(arena, self, False, Sorted(arena, self, False, 0, 0))
+        self.outgoing = Side(arena, True, Sorted(arena, self, True, 0, 0))
+        self.incoming = Side(arena, False, Sorted(arena, self, False, 0, 0))
         #: for readers of versions before those that the others are for
         self.past_outgoing: Side | None = None
         self.past_incoming: Side | None = None
@@ -164,14 +164,14 @@ class Table:
             return self._place(outgoing, base, past=past)
 
     def _place(self, outgoing: bool, base: Sorted, *, past: bool = False) -> Side:
-        side = Side(self._arena, self, outgoing, base)
+        side = Side(self._arena, outgoing, base)
         with self.lock:
             base.span(self)
             if self.count > base.rows:
                 later = slice(base.rows, self.count)
-                if outgoing and side.meets(self.start[later], self.finish[later]):
+                if outgoing and side.meets(self, self.start[later], self.finish[later]):
                     side.parallel = True
-                side.link(base.rows, self.count, self._nodes.count)
+                side.link(self, base.rows, self.count, self._nodes.count)
             setattr(self, _PLACES[outgoing, past], side)
         return side
 
@@ -239,7 +239,7 @@ class Table:
             for side in self.sides:
                 # what ended before is nothing to those who see only what had not
                 if end > side.base.since:
-                    side.link(first, last, self._nodes.count)
+                    side.link(self, first, last, self._nodes.count)
             rows = np.arange(first, last, dtype=np.int32)
             self._register(ids, rows, end)
             self.count = last
@@ -263,7 +263,7 @@ class Table:
     def _meet(self, starts: Rows, ends: Rows) -> None:
         """Note whether rows to be added have the nodes of others."""
         for side in (self.outgoing, self.past_outgoing):
-            if side is not None and not side.parallel and side.meets(starts, ends):
+            if side is not None and not side.parallel and side.meets(self, starts, ends):
                 side.parallel = True
 
     def _grow(self, size: int) -> None:
@@ -318,7 +318,7 @@ class Table:
             (self.ends if ends else self.begins)[rows] = version
             versions = np.full(len(rows), version, np.uint32)
             for side in self.sides:
-                side.stamp(rows, versions, ends)
+                side.stamp(self, rows, versions, ends)
 
     def cover(self) -> None:
         """Chains have a head for each node row there is."""

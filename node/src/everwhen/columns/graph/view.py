@@ -25,7 +25,8 @@ class ColumnsView:
         self.version = version
         self._offset = version - content.epoch
         self._rows = content.nodes.count
-        self._tables = {number: TypeView(self, one) for number, one in content.tables.items()}
+        offset = self._offset
+        self._tables = {n: TypeView(one, tokens, offset) for n, one in content.tables.items()}
 
     @property
     def content(self) -> Content:
@@ -86,42 +87,33 @@ class ColumnsView:
         except KeyError as error:
             raise Fault(f"no relationship type {number} in the image") from error
 
-    # --- for its tables ---
-
-    @property
-    def offset(self) -> int:
-        """Its version, counted from the epoch."""
-        return self._offset
-
-    @property
-    def tokens(self) -> Tokens:
-        return self._tokens
-
 
 class TypeView:
     """A :class:`~everwhen.model.columns.TypeColumns`."""
 
-    __slots__ = ("_count", "_sides", "_table", "_view")
+    # without its view: a circle of the two would outlive them, until a collection
+    __slots__ = ("_count", "_offset", "_sides", "_table", "_tokens")
 
-    def __init__(self, view: ColumnsView, table: Table) -> None:
-        self._view = view
+    def __init__(self, table: Table, tokens: Tokens, offset: int) -> None:
         self._table = table
+        self._tokens = tokens
+        self._offset = offset
         self._count = table.count
         self._sides = (table.incoming, table.outgoing)
 
     @property
     def type(self) -> str:
-        return self._view.tokens.types.names[self._table.number]
+        return self._tokens.types.names[self._table.number]
 
     @property
     def number(self) -> int:
         return self._table.number
 
     def count(self) -> int:
-        return self._table.number_at(self._view.offset, self._count)
+        return self._table.number_at(self._offset, self._count)
 
     def rows(self) -> Rows:
-        found = self._table.visible(self._view.offset, self._count)
+        found = self._table.visible(self._offset, self._count)
         return np.arange(self._count, dtype=np.int32) if found is None else found
 
     def ids(self, rows: Rows) -> Ids:
@@ -131,18 +123,18 @@ class TypeView:
         return self._table.start[rows], self._table.finish[rows]
 
     def rows_of(self, ids: Ids) -> Rows:
-        return self._table.rows_of(ids, self._view.offset, self._count)
+        return self._table.rows_of(ids, self._offset, self._count)
 
     def values(self, key: str, rows: Rows) -> Vector:
-        token = self._view.tokens.keys.find(key)
+        token = self._tokens.keys.find(key)
         held = None if token is None else self._table.properties.get(token)
-        return nulls(len(rows)) if held is None else held.take(rows, self._view.offset, self._count)
+        return nulls(len(rows)) if held is None else held.take(rows, self._offset, self._count)
 
     def adjacency(self, outgoing: bool) -> Adjacency:
-        return self._side(outgoing).adjacency(self._view.offset)
+        return self._side(outgoing).adjacency(self._table, self._offset)
 
     def _side(self, outgoing: bool) -> Side:
-        version, side = self._view.offset, self._sides[outgoing]
+        version, side = self._offset, self._sides[outgoing]
         return side if side.base.since <= version else self._table.side(outgoing, version)
 
     @property
