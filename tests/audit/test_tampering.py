@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from everwhen.codec import journal, keys, records
+from everwhen.codec.keys import Kind
 from everwhen.model.audit import ERASED, VERIFIED
 from everwhen.mvcc.audit import Auditor
 from everwhen.mvcc.state import RecordState
@@ -42,6 +43,30 @@ def test_a_part_of_history_can_be_verified() -> None:
         (said,) = Auditor(state, SECRET, NO_TICK).run(first, last)
         assert said.event == VERIFIED
         assert said.first == first
+
+
+@pytest.mark.parametrize("kind", [Kind.JOURNAL, Kind.TIME, Kind.NODE, Kind.OUT, Kind.SEGREF])
+def test_what_is_no_key_is_a_finding_too(kind: Kind) -> None:
+    whole = original(3)
+    store = whole.copy()
+    state = RecordState.load(store)
+    batch = Batch()
+    batch.put(whole.of(kind)[0][:-1] + b"\x00\x01", b"\x01")
+    store.write(batch)
+    *problems, said = Auditor(state, SECRET, NO_TICK).run(1, 1 << 40)
+    assert problems
+    assert said.event == VERIFIED
+    assert said.detail.endswith(f"{len(problems)} problems")
+
+
+def test_a_commit_that_never_was() -> None:
+    whole = original(3)
+    store = whole.copy()
+    batch = Batch()
+    batch.put(keys.journal_key(whole.head.version + 5), whole.pairs[keys.journal_key(1)])
+    store.write(batch)
+    [problem] = audit(store)
+    assert problem.first == whole.head.version + 5
 
 
 def test_commits_go_on_meanwhile() -> None:
