@@ -50,7 +50,7 @@ test-drivers: .venv/ready ## Neo4j's drivers (Python 4.4, 5, 6, JavaScript, Java
 test-cluster: .venv/ready ## TCK, drivers, anomalies and models against three members, statements to any of them
 	@$(bin)/python -m tests.tck.run --door cluster --jobs 1
 	@$(bin)/python -m tests.drivers.run --cluster
-	@TEST_DOOR=cluster MODEL_ROUNDS=2 $(bin)/python -m pytest -q --timeout=0 tests/isolation tests/model
+	@TEST_DOOR=cluster MODEL_ROUNDS=2 $(bin)/python -m pytest -q --timeout=0 tests/isolation tests/model tests/golden/query
 flashback: .venv/ready ## the sample back to 2023 and forth again, on one node and on three; long histories
 	@FLASHBACK_SAMPLE=whole HYPOTHESIS_PROFILE=long $(bin)/python -m pytest -q -n0 --timeout=0 tests/imports/test_sample_flashback.py tests/model/test_flashback.py $(ARGS)
 crash: .venv/ready ## 200 rounds of kill -9 under mixed writes
