@@ -29,6 +29,7 @@ class SmallGraph:
     """A view of a handful of nodes and relationships."""
 
     version = 5
+    writable = False
 
     def __init__(self) -> None:
         texts = ["", "a", "ab", "𝕏", "a", "\uffff", None, "b"]

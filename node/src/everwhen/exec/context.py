@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from everwhen.errors import MemoryLimitExceeded, QueryArgumentError
 from everwhen.limits import ROWS_PER_CHECK, STATEMENT_MEMORY_BYTES_MAX
 from everwhen.model.audit import Audit
+from everwhen.model.elements import Node, Relationship
 from everwhen.model.graph import GraphView, GraphWriter, RangeView
 from everwhen.model.moments import micros_text
 
@@ -209,6 +210,17 @@ class ExecutionContext:
             high = low - 1 if last < start else self.environment.resolve_time(last)
             view = self.ranges[key] = self.view.between(low, high)
         return view
+
+    def must_write_to(self, element: Node | Relationship) -> GraphWriter:
+        """The writer, or an error for what was bound in the past: the statement's text does not
+        always show it (lists, maps, functions)."""
+        if not element.view.writable:
+            raise QueryArgumentError(
+                f"{element.element_id} was read at a past time and cannot be written to",
+                hint="the past cannot be changed: match it again without AT TIME",
+                detail="WriteToPast",
+            )
+        return self.must_write()
 
     def must_write(self) -> GraphWriter:
         """The writer, or an error for a statement that may only read."""

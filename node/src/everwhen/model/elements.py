@@ -22,6 +22,10 @@ Value = Any
 class ElementReader(Protocol):
     """What an element needs of its view."""
 
+    @property
+    def writable(self) -> bool:
+        """Whether what is bound here may be written to: not in the past."""
+
     def node_labels(self, node_id: int) -> tuple[str, ...]: ...
 
     def node_properties(self, node_id: int) -> Mapping[str, Value]: ...
@@ -41,6 +45,10 @@ class Detached:
     def __init__(self, labels: tuple[str, ...], properties: Mapping[str, Value]) -> None:
         self.labels = labels
         self.properties = properties
+
+    @property
+    def writable(self) -> bool:
+        return True
 
     def node_labels(self, node_id: int) -> tuple[str, ...]:
         return self.labels

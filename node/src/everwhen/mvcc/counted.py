@@ -27,6 +27,11 @@ class Counted:
         return self._version
 
     @property
+    def writable(self) -> bool:
+        """A committed version is not written to; a transaction binds elements to itself."""
+        return False
+
+    @property
     def catalog(self) -> Catalog:
         return self._state.current.catalog
 

@@ -94,6 +94,10 @@ class EntityOverlay:
         return self._snapshot.version
 
     @property
+    def writable(self) -> bool:
+        return True
+
+    @property
     def catalog(self) -> Catalog:
         return self._snapshot.catalog
 

@@ -96,6 +96,7 @@ def _relationship_spec(
         for side in (start, end):
             if type(row[side]) is not Node:
                 raise no_end(row[side])
+            ctx.must_write_to(row[side])
         name = fixed
         if dynamic is not None:
             names = names_of(dynamic(row, ctx))
@@ -178,7 +179,7 @@ def _set_property(
     def run(row: Row, ctx: ExecutionContext) -> None:
         target = _entity(entity(row, ctx), "SET or REMOVE of a property")
         if target is not None:
-            ctx.counters.properties_set += ctx.must_write().set_property(
+            ctx.counters.properties_set += ctx.must_write_to(target).set_property(
                 target, key(row, ctx), value(row, ctx)
             )
 
@@ -201,7 +202,7 @@ def _set_properties(
         if replace:
             for key in target.properties:
                 fresh.setdefault(key, None)
-        writer = ctx.must_write()
+        writer = ctx.must_write_to(target)
         for key, item in fresh.items():
             ctx.counters.properties_set += writer.set_property(target, key, item)
 
@@ -220,7 +221,7 @@ def _change_labels(
                 f"labels can be set on nodes only, got {v.type_name(target)}",
                 detail="InvalidArgumentType",
             )
-        writer = ctx.must_write()
+        writer = ctx.must_write_to(target)
         if adding:
             ctx.counters.labels_added += writer.add_labels(target.id, labels(row, ctx))
         else:
@@ -247,7 +248,7 @@ def _update(op: p.Update) -> Runner:
 
 
 def _delete_node(node: Node, detach: bool, ctx: ExecutionContext) -> None:
-    writer = ctx.must_write()
+    writer = ctx.must_write_to(node)
     if detach:
         try:
             attached = list(ctx.view.expand(node.id, Direction.BOTH))
@@ -260,7 +261,7 @@ def _delete_node(node: Node, detach: bool, ctx: ExecutionContext) -> None:
 
 
 def _delete_relationship(relationship: Relationship, ctx: ExecutionContext) -> None:
-    if ctx.must_write().delete_relationship(relationship.id):
+    if ctx.must_write_to(relationship).delete_relationship(relationship.id):
         ctx.counters.relationships_deleted += 1
 
 

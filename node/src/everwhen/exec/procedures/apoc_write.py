@@ -81,7 +81,7 @@ def _create_relationship(
 
 def _set(ctx: ExecutionContext, element: Node | Relationship, new: Mapping[str, Any]) -> None:
     for key, value in new.items():
-        ctx.counters.properties_set += ctx.must_write().set_property(element, key, value)
+        ctx.counters.properties_set += ctx.must_write_to(element).set_property(element, key, value)
 
 
 # --- apoc.merge ----------------------------------------------------------------------------
@@ -123,7 +123,8 @@ def _merge_relationship(ctx: ExecutionContext, view: GraphView, arguments: Seque
     if type(kind) is not str or not kind:
         raise _wrong("relType", "the name of a type", kind)
     wanted = _identity(wanted or {})
-    writer = ctx.must_write()
+    ctx.must_write_to(first)
+    writer = ctx.must_write_to(last)
     between = list(view.expand_into(first.id, last.id, Direction.OUT, [kind]))
     found = [each for each in between if _fits(each, wanted)]
     for relationship in found:
@@ -143,7 +144,7 @@ def _add_labels(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]
     labels = _names(arguments[1], "labels")
     for item in nodes:
         node = _node(item, "nodes")
-        ctx.counters.labels_added += ctx.must_write().add_labels(node.id, labels)
+        ctx.counters.labels_added += ctx.must_write_to(node).add_labels(node.id, labels)
         yield (node,)
 
 
@@ -161,8 +162,9 @@ def _merge_nodes(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any
     if not nodes:
         return
     kept, *others = nodes.values()
-    writer = ctx.must_write()
+    writer = ctx.must_write_to(kept)
     for other in others:
+        ctx.must_write_to(other)
         ctx.counters.labels_added += writer.add_labels(kept.id, list(other.labels))
         _take_properties(ctx, kept, other, how)
         _take_relationships(ctx, view, kept, other, merge=options.get("mergeRels") is True)

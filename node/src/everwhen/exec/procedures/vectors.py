@@ -80,7 +80,7 @@ def _set(
         raise _wrong("vector", value) if key else ProcedureCallFailed("the key must not be empty")
     # the constructor refuses what is not finite, and too many dimensions
     kept: Any = value if type(value) is Vector else list(Vector.of(numbers).values())
-    ctx.counters.properties_set += ctx.must_write().set_property(element, key, kept)
+    ctx.counters.properties_set += ctx.must_write_to(element).set_property(element, key, kept)
     yield from ()
 
 
