@@ -13,6 +13,7 @@ from everwhen.errors import (
     AccessModeViolation,
     EverwhenError,
     FlashbackConflict,
+    MemoryLimitExceeded,
     PreconditionFailed,
     QueryCancelled,
     TimeOutOfRange,
@@ -252,6 +253,16 @@ def test_a_chunk_that_is_refused_leaves_nothing(
     assert "already exists" in refused(db, "FLASHBACK TRANSACTION 2", EverwhenError)
     assert shown(db) == before
     assert not db._parts.machine.open_stagings
+
+
+def test_what_it_holds_is_bounded(db: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everwhen.mvcc.difference._CHUNK", 1)
+    monkeypatch.setattr(db._parts.database, "statement_memory", 100)
+    refused(db, "FLASHBACK TO VERSION 1", MemoryLimitExceeded)
+    refused(db, "EXPLAIN FLASHBACK TRANSACTION 1", MemoryLimitExceeded)
+    monkeypatch.setattr(db._parts.database, "statement_memory", 10_000)
+    rows(db, "FLASHBACK TO VERSION 1")
+    assert shown(db) == shown(db, 1)
 
 
 def test_it_can_be_stopped_on_the_way(db: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ what was changed and changed back is no difference.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -78,6 +78,11 @@ class IdSet:
             self._sorted = np.union1d(self._sorted, np.frombuffer(self._fresh, np.int64))
             self._fresh = array("q")
 
+    @property
+    def bytes(self) -> int:
+        """Memory held."""
+        return self._sorted.nbytes + self._fresh.itemsize * len(self._fresh)
+
     def __len__(self) -> int:
         self._settle()
         return len(self._sorted)
@@ -119,16 +124,27 @@ def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, 
                 yield version, change
 
 
-def touched(entities: Entities, after: int) -> Touched:
-    """What was written after a version, up to the version of ``entities``."""
+def _nothing(_: int) -> None:
+    """The tick of who need not be asked."""
+
+
+def touched(entities: Entities, after: int, tick: Callable[[int], None] = _nothing) -> Touched:
+    """What was written after a version, up to the version of ``entities``.
+
+    ``tick`` is called now and then with the bytes held, and may raise.
+    """
     found = Touched(IdSet(), IdSet())
-    for _, change in changes_between(entities.record.store, after, entities.version):
+    changes = changes_between(entities.record.store, after, entities.version)
+    for number, (_, change) in enumerate(changes):
+        if number % _CHUNK == 0:
+            tick(found.nodes.bytes + found.relationships.bytes)
         if isinstance(change, RelationshipCreated | RelationshipDeleted | RelationshipChanged):
             found.relationships.add(change.id)
         else:
             found.nodes.add(change.id)
     for kind, ids in entities.loaded(after):
         (found.nodes if kind is EntityKind.NODE else found.relationships).add_all(ids)
+        tick(found.nodes.bytes + found.relationships.bytes)
     return found
 
 

@@ -21,7 +21,7 @@ from everwhen.errors import (
     TransactionStateError,
 )
 from everwhen.exec.build import build
-from everwhen.exec.context import Counters, ExecutionContext
+from everwhen.exec.context import Counters, ExecutionContext, MemoryAccount
 from everwhen.exec.environment import ENVIRONMENT
 from everwhen.limits import FLASHBACK_SAMPLE
 from everwhen.model.elements import Node, Path, Relationship
@@ -83,6 +83,7 @@ class _Run:
         self._body = body
         self._parameters = parameters
         self._now = snapshot
+        self._memory = MemoryAccount(database.statement_memory)
         self._tally = Tally()
         self._sample: list[dict[str, Any]] = []
 
@@ -155,6 +156,7 @@ class _Run:
             environment=ServerEnvironment(database, owner),
             now_statement=database.clock.now_micros(),
             now_transaction=owner.started_micros,
+            memory=MemoryAccount(database.statement_memory),
             procedures=database.procedures,
             text=owner.text,
         )
@@ -199,13 +201,13 @@ class _Run:
         entities = now.entities
         undo = Undo(then.entities, entities, entities)
         if pattern is None:
-            return version, undo, touched(entities, version)
+            return version, undo, touched(entities, version, self._held)
         ids = Touched(IdSet(), IdSet())
         for view in (then, now):
             for row in self._rows(pattern, view):
                 for value in row:
                     _gather(value, ids)
-                self._owner.deadline.check()
+                self._held(ids.nodes.bytes + ids.relationships.bytes)
         undo.complete(ids)
         return version, undo, ids
 
@@ -215,9 +217,17 @@ class _Run:
         version = self._version(body.version, max(oldest, 0) + 1)
         after = entities.as_of(version)
         undo = Undo(entities.as_of(version - 1), after, entities)
-        ids = touched(after, version - 1)
+        ids = touched(after, version - 1, self._held)
         undo.complete(ids)
         return version, undo, ids
+
+    def _held(self, size: int) -> None:
+        """So many bytes of ids are held.
+
+        :raises MemoryLimitExceeded: more than a statement may.
+        """
+        self._owner.deadline.check()
+        self._memory.take(size - self._memory.used)
 
     # --- doing it ---
 
