@@ -284,3 +284,38 @@ def test_p50_an_answer_confirms_only_what_was_asked_before_it():
     raw.read_index(b"second")
     raw.step(Message(MessageType.HEARTBEAT_RESP, 1, 2, raw.term, context=early.context))
     assert [state.request_ctx for state in raw.raft.read_states] == [b"first"]
+
+
+def test_a_question_how_far_a_log_reaches_is_small():
+    """It is asked again at each heartbeat until the first answer comes: with as many entries as a
+    message may hold, a member that joins took the leader whole seconds."""
+    raw = long_log(max_size_per_probe=100, max_size_per_msg=1_000)
+    for _ in range(3):
+        raw.step(Message(MessageType.HEARTBEAT_RESP, 1, 2, raw.term))
+        [asked] = [each for each in settle(raw) if each.to == 2]
+        assert asked.type is MessageType.APP
+        assert 0 < sum(len(entry.data) for entry in asked.entries) <= 100
+
+
+def test_one_acknowledgement_lets_few_messages_follow():
+    raw = long_log(max_messages_per_ack=2, max_size_per_msg=1_000)
+    sent = [each for each in acked(raw, 3) if each.to == 2 and each.entries]
+    assert len(sent) == 2
+    last = sent[-1].entries[-1].index
+    more = [each for each in acked(raw, sent[0].entries[-1].index) if each.to == 2 and each.entries]
+    assert len(more) == 2
+    assert more[0].index == last, "the next ones, while the others are on their way"
+
+
+def long_log(**config: int) -> raft.RawNode:
+    """A leader with 100 entries of 50 bytes that node 2 was not asked about yet."""
+    raw = node([Entry(1, index, data=bytes(50)) for index in range(3, 103)])
+    for name, value in config.items():
+        setattr(raw.raft.config, name, value)
+    lead(raw)
+    settle(raw)
+    progress = raw.progress(2)
+    assert progress is not None
+    progress.next, progress.match = 3, 2
+    progress.msg_app_flow_paused = False
+    return raw

@@ -157,6 +157,10 @@ class TwinTransport:
             return False
         return self._network.send(self, peer, frame, urgent=urgent)
 
+    def connected(self, peer: int) -> bool:
+        """See ``Transport``."""
+        return peer in self._peers and self._receiver is not None
+
     async def run(self, receiver: Receiver) -> None:
         """See ``Transport``."""
         self._receiver = receiver

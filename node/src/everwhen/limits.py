@@ -242,6 +242,13 @@ PEER_REQUEST_SECONDS: Final = 10.0
 PEER_CONNECT_SECONDS: Final = 2.0
 #: seconds between two attempts to reach a node
 PEER_RETRY_SECONDS: Final = 0.1
+#: a member that said it is about to stop is not named to clients for so long
+LEAVING_SECONDS: Final = 15.0
+#: seconds that drivers may use a routing table: of a group, and of a node alone
+ROUTING_SECONDS: Final = 5
+ROUTING_SECONDS_ALONE: Final = 300
+#: a node that stops serves who is connected for so long, which is until their tables are too old
+ROUTING_LEAVE_SECONDS: Final = ROUTING_SECONDS + 1.0
 #: a piece of a snapshot file on its way to a follower
 SNAPSHOT_PIECE_BYTES: Final = 1 << 20
 #: consensus: seconds of one tick, ticks of a heartbeat and of an election timeout
@@ -264,7 +271,12 @@ FENCE_REASON_CHARS_MAX: Final = 1_000
 #: entries and bytes on the way to one follower, and in one message
 INFLIGHT_MESSAGES_MAX: Final = 256
 INFLIGHT_BYTES_MAX: Final = 64 << 20
-APPEND_BYTES_MAX: Final = 1 << 20
+#: to read that much from the log and to encode it takes about 10 ms
+APPEND_BYTES_MAX: Final = 512 << 10
+#: the same for a message that only asks how far a member's log reaches
+PROBE_BYTES_MAX: Final = 4 << 10
+#: messages of entries sent to a member in one go
+APPENDS_AT_ONCE_MAX: Final = 2
 #: entries accepted by the leader and not committed yet, in bytes
 UNCOMMITTED_BYTES_MAX: Final = 128 << 20
 #: entries kept in memory for followers that are nearly up to date

@@ -21,6 +21,7 @@ class _Site:
     """What a connection asks of where it came in."""
 
     body_max = 1_000
+    leaving = False
 
     def __init__(self) -> None:
         self.fronts: set[Front] = set()

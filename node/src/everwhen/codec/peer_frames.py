@@ -65,6 +65,7 @@ class Verb(IntEnum):
     CHANGE = 7
     STATE = 8
     DIGESTS = 9
+    LEAVING = 10
 
 
 class Frame(NamedTuple):

@@ -92,6 +92,12 @@ class Config:
     max_uncommitted_size: int = NO_LIMIT
     max_inflight_msgs: int = 256
     max_inflight_bytes: int = NO_LIMIT
+    #: of entries in a message that asks how far a member's log reaches: it may be asked again and
+    #: again before the first answer comes, at each heartbeat
+    max_size_per_probe: int = NO_LIMIT
+    #: messages of entries that an acknowledgement lets follow; 0: all that the window has room for.
+    #: A window that grows by each of them gives others a turn between
+    max_messages_per_ack: int = 0
     check_quorum: bool = False
     pre_vote: bool = False
     read_only: ReadOnlyOption = ReadOnlyOption.SAFE

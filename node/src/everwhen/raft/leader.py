@@ -184,8 +184,9 @@ def _acknowledged(raft: Raft, message: Message, progress: Progress) -> None:
         replication.send_append(raft, message.from_)
     if other:
         # the window may have room for several messages now
-        while replication.maybe_send_append(raft, message.from_, send_if_empty=False):
-            pass
+        left = raft.config.max_messages_per_ack or -1
+        while left and replication.maybe_send_append(raft, message.from_, send_if_empty=False):
+            left -= 1
     if message.from_ == raft.lead_transferee and progress.match == raft.log.last_index():
         raft.send(Message(_TIMEOUT_NOW, message.from_))
 

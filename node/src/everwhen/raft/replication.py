@@ -15,12 +15,21 @@ _APP: Final = MessageType.APP
 _APP_RESP: Final = MessageType.APP_RESP
 _HEARTBEAT: Final = MessageType.HEARTBEAT
 _SNAP: Final = MessageType.SNAP
+_AT_PROBE: Final = ProgressState.PROBE
 _AT_REPLICATE: Final = ProgressState.REPLICATE
 
 
 def send_append(raft: Raft, to: int) -> None:
     """Entries, or an empty message with the commit index."""
     maybe_send_append(raft, to, send_if_empty=True)
+
+
+def size_of_message(raft: Raft, progress: Progress) -> int:
+    """Bytes of entries that a message may hold."""
+    config = raft.config
+    if progress.state is _AT_PROBE:
+        return min(config.max_size_per_probe, config.max_size_per_msg)
+    return config.max_size_per_msg
 
 
 def maybe_send_append(raft: Raft, to: int, *, send_if_empty: bool) -> bool:
@@ -34,7 +43,7 @@ def maybe_send_append(raft: Raft, to: int, *, send_if_empty: bool) -> bool:
     try:
         previous_term = log.term(previous)
         if progress.state is not _AT_REPLICATE or not progress.inflights.full:
-            entries = log.entries(progress.next, raft.config.max_size_per_msg)
+            entries = log.entries(progress.next, size_of_message(raft, progress))
     except LookupError:
         # compacted: the member cannot be caught up from the log any more
         return _maybe_send_snapshot(raft, to, progress)

@@ -24,10 +24,12 @@ from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.front import FrontSite
 from everwhen.server.http.quick import answering, full
 from everwhen.server.http.transactions import Registry
+from everwhen.server.leaving import Leaving
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
 from everwhen.server.opening import Identified, identify_node, open_node, tell_opened
 from everwhen.server.read_audit import open_read_audit
+from everwhen.server.routing import routing_table
 from everwhen.server.secrets import audit_key_of, cluster_secret
 from everwhen.server.tls import Tls
 from everwhen.settings import Settings
@@ -126,13 +128,7 @@ async def _run(
         stop.set()
 
     bolt = _bolt(settings, node, metrics, keeper, fatal, tls.doors)
-    metrics.watch(
-        lambda: {
-            **_gauges(node),
-            "everwhen_bolt_connections": bolt.connections,
-            "everwhen_event_loop_tasks": len(asyncio.all_tasks()),
-        }
-    )
+    metrics.watch(lambda: _gauges(node, bolt))
     door = Door(
         node,
         metrics,
@@ -147,24 +143,26 @@ async def _run(
     runner = web.AppRunner(build_app(door), **_RUNNER)
     await runner.setup()
     site = FrontSite(runner, settings.http, answering(door), full, tls.doors)
+    leaving = Leaving(node, site, runner, bolt, door, lambda: bool(fault))
     again = False
     try:
         async with asyncio.TaskGroup() as group:
-            running = group.create_task(node.run(ready, stop))
+            ended = asyncio.Event()
+            running = group.create_task(node.run(ready, ended))
+            seeing_off = group.create_task(leaving.when(stop, ended))
             looking = group.create_task(_look_after(metrics, tls))
             doors = group.create_task(_open_doors(group, site, runner, bolt, ready, first))
             try:
                 again = await running
             finally:
-                doors.cancel()
-                looking.cancel()
-                await bolt.stop()
-                await runner.cleanup()
+                for task in (doors, looking, seeing_off):
+                    task.cancel()
+                await leaving.close()
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     if fault:
         raise fault[0]
-    return again
+    return again and not stop.is_set()
 
 
 def _fit(node: Node, bolt: Listener) -> bool:
@@ -236,32 +234,17 @@ def _bolt(
     return Listener(server, options, tls)
 
 
-def routing_table(node: Node, alone: str) -> list[tuple[str, list[str]]]:
-    """What ``neo4j://`` drivers are told: who takes writes, who reads, whom to ask again.
-
-    Without a leader nobody is named for writes, so drivers ask again. ``alone``: where this node
-    is reached, for a group of one."""
-    member = node.member
-    ids = member.configuration.ids
-    known = {one.id: one.addresses.get("bolt", "") for one in member.cluster.members}
-    if len(ids) <= 1:
-        return [(role, [alone]) for role in ("WRITE", "READ", "ROUTE")]
-    leader = member.replica.leader
-    everyone = [known[one] for one in ids if known.get(one)]
-    others = [known[one] for one in ids if known.get(one) and one != leader]
-    writers = [known[leader]] if known.get(leader) else []
-    return [("WRITE", writers), ("READ", others or everyone), ("ROUTE", everyone)]
-
-
 def _port(runner: web.AppRunner) -> int:
     """The port in use; the one asked for may have been 0."""
     return int(runner.addresses[0][1])
 
 
-def _gauges(node: Node) -> dict[str, float]:
+def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
     state = node.parts.state.current.head
     member = node.member
     return {
+        "everwhen_bolt_connections": bolt.connections,
+        "everwhen_event_loop_tasks": len(asyncio.all_tasks()),
         "everwhen_transactions_open": len(node.parts.database.open_transactions()),
         "everwhen_version": state.version,
         "everwhen_log_last_index": node.directory.log.last_index,

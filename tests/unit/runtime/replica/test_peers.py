@@ -43,7 +43,7 @@ def test_urgent_messages_have_a_lane_of_their_own() -> None:
     urgent, bulk = _Lane(), _Lane()
     peers._lanes[2] = {"urgent": urgent, "bulk": bulk}
     for lane in (urgent, bulk):
-        lane._connected = True
+        lane.connected = True
     assert peers.send(2, b"entries", urgent=False)
     assert peers.send(2, b"beat", urgent=True)
     assert (urgent._take(), bulk._take()) == (b"beat", b"entries")

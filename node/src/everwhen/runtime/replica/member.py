@@ -15,25 +15,20 @@ from everwhen.codec.peer_frames import Frame, Kind
 from everwhen.errors import CorruptData, EverwhenError
 from everwhen.limits import (
     APPEND_BYTES_MAX,
-    APPLY_BATCH_BYTES_MAX,
-    ELECTION_TICKS,
-    HEARTBEAT_TICKS,
-    INFLIGHT_BYTES_MAX,
-    INFLIGHT_MESSAGES_MAX,
     READY_LAG_ENTRIES,
-    UNCOMMITTED_BYTES_MAX,
 )
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
 from everwhen.runtime.consensus import Leader
 from everwhen.runtime.replica.admin import Admin, Order, Verb
 from everwhen.runtime.replica.consensus import GroupConsensus
+from everwhen.runtime.replica.cores import configuration_of, core_of
 from everwhen.runtime.replica.digests import DigestExchange
 from everwhen.runtime.replica.fence import Fence
 from everwhen.runtime.replica.leadership import Leadership
-from everwhen.runtime.replica.log_view import LogView, certainly_committed
 from everwhen.runtime.replica.membership import Membership
 from everwhen.runtime.replica.persist import Persister
+from everwhen.runtime.replica.presence import Presence
 from everwhen.runtime.replica.proposals import Proposals
 from everwhen.runtime.replica.recovery import Consent
 from everwhen.runtime.replica.replica import Replica
@@ -115,6 +110,7 @@ class Member:
         self._refuse_growth = refuse_growth
         self._known: Cluster | None = None
         self.requests = Requests(transport)
+        self.presence = Presence(self, transport)
         self.snapshots = Snapshots(
             disk, directory.root, directory.store, state, self.requests, threads, report
         )
@@ -145,7 +141,7 @@ class Member:
 
     def _make_replica(self, random: Random, threads: Threads) -> Replica:
         directory, meta = self._directory, self._directory.meta.value
-        view, core = _core(directory, self._state, random, self.snapshots.newest)
+        view, core = core_of(directory, self._state, random, self.snapshots.newest)
         return Replica(
             core,
             view,
@@ -171,7 +167,7 @@ class Member:
     @property
     def configuration(self) -> Configuration:
         """Who votes and who follows, as applied here."""
-        return _configuration(self.cluster, self.node_id)
+        return configuration_of(self.cluster, self.node_id)
 
     @property
     def fit_to_serve(self) -> bool:
@@ -258,6 +254,7 @@ class Member:
     def on_lost(self, peer: int) -> None:
         """See ``Receiver``."""
         self.requests.lost(peer)
+        self.presence.lost(peer)
         if self.replica.is_leader:
             self.leadership.locks.release_node(peer)
         self.replica.leader_lost(peer)
@@ -331,61 +328,20 @@ class Member:
             except EverwhenError as error:
                 self._report("not_promoted_yet", {"message": str(error)})
 
+    async def pass_leadership(self) -> None:
+        """Let another voter lead, if this node does and there is one."""
+        successor = self.membership.best_successor() if self.replica.is_leader else 0
+        if successor:
+            try:
+                await self.membership.transfer(successor)
+            except EverwhenError as error:
+                self._report("not_handed_over", {"message": str(error)})
+
     async def hand_over(self) -> None:
         """Before a planned stop: let another voter lead, and finish what is under way."""
+        await self.pass_leadership()
         replica = self.replica
-        if replica.is_leader:
-            successor = self.membership.best_successor()
-            if successor:
-                try:
-                    await self.membership.transfer(successor)
-                except EverwhenError as error:
-                    self._report("not_handed_over", {"message": str(error)})
         await replica.proposals.closed.until(lambda: not replica.proposals, _STOP_SECONDS)
-
-
-def _core(
-    directory: DataDirectory,
-    state: RecordState,
-    random: Random,
-    snapshot: Callable[[], raft.SnapshotMetadata | None],
-) -> tuple[LogView, raft.RawNode]:
-    """The consensus core as the process before left it, and the log it reads."""
-    meta, log = directory.meta.value, directory.log
-    applied = state.current.head.applied_index
-    committed = max(meta.commit, applied, log.first_index - 1, certainly_committed(log, applied))
-    view = LogView(
-        log,
-        hard=raft.HardState(meta.term, meta.vote, committed),
-        configuration=_configuration(state.current.cluster, meta.node_id),
-        snapshot=snapshot,
-    )
-    config = raft.Config(
-        meta.node_id,
-        ELECTION_TICKS,
-        HEARTBEAT_TICKS,
-        view,
-        random.below,
-        applied=applied,
-        async_storage_writes=True,
-        max_size_per_msg=APPEND_BYTES_MAX,
-        max_committed_size_per_ready=4 * APPLY_BATCH_BYTES_MAX,
-        max_uncommitted_size=UNCOMMITTED_BYTES_MAX,
-        max_inflight_msgs=INFLIGHT_MESSAGES_MAX,
-        max_inflight_bytes=INFLIGHT_BYTES_MAX,
-        check_quorum=True,
-        pre_vote=True,
-        step_down_on_removal=True,
-    )
-    return view, raft.RawNode(config)
-
-
-def _configuration(cluster: Cluster, node_id: int) -> Configuration:
-    """The configuration in force. A log that begins before there were groups belongs to a node
-    that decides alone."""
-    if not cluster.members and node_id == 1:
-        return Configuration(voters=[1])
-    return cluster.configuration
 
 
 def stamp_of(payload: bytes) -> int:

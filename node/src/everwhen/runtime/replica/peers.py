@@ -98,6 +98,11 @@ class Peers:
         lanes = self._lanes.get(to)
         return lanes is not None and lanes["urgent" if urgent else "bulk"].put(frame)
 
+    def connected(self, peer: int) -> bool:
+        """See ``Transport.connected``."""
+        lanes = self._lanes.get(peer)
+        return lanes is not None and lanes["urgent"].connected
+
     async def run(self, receiver: Receiver) -> None:
         """See ``Transport.run``."""
         self._receiver = receiver
@@ -293,12 +298,12 @@ class _Lane:
         self.closed = False
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
-        self._connected = False
+        self.connected = False
         self._wake = asyncio.Event()
 
     def put(self, frame: bytes) -> bool:
         """Queue a frame; False if it was dropped."""
-        if not self._connected or self._bytes + len(frame) > PEER_QUEUE_BYTES_MAX:
+        if not self.connected or self._bytes + len(frame) > PEER_QUEUE_BYTES_MAX:
             return False
         self._waiting.append(frame)
         self._bytes += len(frame)
@@ -307,7 +312,7 @@ class _Lane:
 
     def drop(self) -> None:
         """The connection ended: what waited for it is lost."""
-        self._connected = False
+        self.connected = False
         self._waiting.clear()
         self._bytes = 0
 
@@ -323,13 +328,13 @@ class _Lane:
 
         :raises OSError, aiohttp.ClientError: it broke while something was sent.
         """
-        self._connected = True
+        self.connected = True
         try:
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(self._send(socket))
                 # nothing is ever received here but the end (and answers to pings, which it handles)
                 await socket.receive()
-                self._connected = False
+                self.connected = False
                 sending.cancel()
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None

@@ -48,6 +48,10 @@ class Alone:
         """Nobody is there."""
         return False
 
+    def connected(self, peer: int) -> bool:
+        """Nobody is there."""
+        return False
+
     async def run(self, receiver: Receiver) -> None:
         """Until cancelled."""
         await asyncio.get_running_loop().create_future()
@@ -62,6 +66,10 @@ class Transport(Protocol):
 
     def send(self, to: int, frame: bytes, *, urgent: bool) -> bool:
         """Queue a frame; False if it was dropped (no connection, or too much waits)."""
+        ...
+
+    def connected(self, peer: int) -> bool:
+        """Whether frames can be sent to it just now."""
         ...
 
     async def run(self, receiver: Receiver) -> None:

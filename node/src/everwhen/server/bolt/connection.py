@@ -56,6 +56,8 @@ class Connection(asyncio.Protocol):
         self._lost = False
         self._refused = False
         self._ending = False
+        #: it ends with the transaction that is open, or now
+        self._leaving = False
         self.busy = False
         now = server.clock.monotonic()
         self._opened = self._heard = self._sent = now
@@ -198,7 +200,7 @@ class Connection(asyncio.Protocol):
                 while self._queue:
                     await self._handle(self._queue.popleft())
                 self._flush()
-                if self._ending:
+                if self._ending or (self._leaving and not self._conversation.holds):
                     return
                 if self._ahead_bytes:
                     self._ahead_bytes = 0
@@ -256,6 +258,15 @@ class Connection(asyncio.Protocol):
     def end(self) -> None:
         """Finish what runs, answer it, then close."""
         self._ending = True
+        self._look_up()
+
+    def leave(self) -> None:
+        """As ``end``, after the transaction that is open: a COMMIT that is on its way to a closed
+        connection leaves a client that does not know."""
+        self._leaving = True
+        self._look_up()
+
+    def _look_up(self) -> None:
         if self._awake is not None and not self._awake.done():
             self._awake.set_result(None)
 

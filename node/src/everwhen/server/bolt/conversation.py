@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from everwhen.errors import ClientError, EverwhenError, Fault, QueryCancelled, RequestInvalid
-from everwhen.limits import BOLT_ROWS_PER_PIECE
+from everwhen.limits import BOLT_ROWS_PER_PIECE, ROUTING_SECONDS, ROUTING_SECONDS_ALONE
 from everwhen.ports import Clock
 from everwhen.runtime.requests import Stop
 from everwhen.runtime.service import Execution, Service
@@ -94,6 +94,11 @@ class Conversation:
     def streaming(self) -> bool:
         """An auto-commit result is open, which nothing but this connection can end."""
         return bool(self._results) and self._transaction is None
+
+    @property
+    def holds(self) -> bool:
+        """A transaction is open, or an auto-commit result."""
+        return bool(self._results) or self._transaction is not None
 
     def interrupt(self, reason: str) -> None:
         """What runs is to stop as soon as it can."""
@@ -225,6 +230,9 @@ class Conversation:
             "hints": {
                 "connection.recv_timeout_seconds": self._server.silence_seconds,
                 "telemetry.enabled": False,
+                # any member takes any statement: drivers need not ask for the name of the database,
+                # of their first address only, before every session
+                "ssr.enabled": True,
             },
         }
         patches = extra.get("patch_bolt")
@@ -368,5 +376,7 @@ class Conversation:
             {"role": role, "addresses": list(addresses)}
             for role, addresses in self._server.routes(used)
         ]
-        table = {"ttl": 300, "db": summary.DATABASE, "servers": servers}
+        alone = len({each for one in servers for each in one["addresses"]}) < 2
+        seconds = ROUTING_SECONDS_ALONE if alone else ROUTING_SECONDS
+        table = {"ttl": seconds, "db": summary.DATABASE, "servers": servers}
         self._done(request, {"rt": table})

@@ -102,7 +102,7 @@ class Listener:
                 connection.look_after(now, self._options)
 
     async def stop(self) -> None:
-        """Accept nothing, let statements under way end, close."""
+        """Accept nothing, let statements and transactions under way end, close."""
         if self._accepting is None:
             return
         self._accepting.close()
@@ -110,7 +110,7 @@ class Listener:
             self._looking.cancel()
         open_now = list(self._open.values())
         for connection in open_now:
-            connection.end()
+            connection.leave()
         tasks = [connection.task for connection in open_now]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_END_SECONDS)

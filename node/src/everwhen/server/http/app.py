@@ -53,6 +53,8 @@ class Door:
     #: signs exported heads of the audit; None: they are not signed
     audit_key: bytes | None = None
     requests_open: int = 0
+    #: the node is about to stop: connections end with their next answer
+    leaving: bool = False
 
 
 DOOR = web.AppKey("door", Door)
@@ -113,6 +115,8 @@ async def _measured(request: web.Request, handler: Handler) -> web.StreamRespons
         raise
     except Exception as error:  # noqa: BLE001 - every kind has its answer
         response = failure(door, request, error)
+    if door.leaving and not response.prepared:
+        response.force_close()
     route = request.match_info.route.resource
     pattern = "unknown" if route is None else route.canonical
     seconds = time.monotonic() - started

@@ -70,7 +70,7 @@ class Front(asyncio.Protocol):
         self._heard = 0.0
         self._ending = False
         #: it ends with the next answer, which says so, or with the one under way
-        self._leaving = False
+        self._leaving = site.leaving
         #: the present answer has begun
         self._begun = False
         #: there is no room for it: it is told so when it asks for something
@@ -232,6 +232,7 @@ class FrontSite(web.BaseSite):
         "connections_max",
         "fronts",
         "full",
+        "leaving",
     )
 
     def __init__(
@@ -252,6 +253,8 @@ class FrontSite(web.BaseSite):
         self.full = full
         #: the connections that are not aiohttp's
         self.fronts: set[Front] = set()
+        #: the node is about to stop: every connection ends with its next answer
+        self.leaving = False
         #: done when the last of them is gone, while the node stops
         self._emptied: asyncio.Future[None] | None = None
 
@@ -299,11 +302,16 @@ class FrontSite(web.BaseSite):
             backlog=self._backlog,
         )
 
+    def leave(self) -> None:
+        """The node is about to stop: answers say that the connection ends with them."""
+        self.leaving = True
+        for front in self.fronts:
+            front.leave()
+
     async def stop(self) -> None:
         """Take no more connections; those that are here end after what they answer."""
         await super().stop()
-        for front in self.fronts:
-            front.leave()
+        self.leave()
         if self.fronts:
             emptied = self._emptied = asyncio.get_running_loop().create_future()
             await asyncio.wait([emptied], timeout=LEAVE_SECONDS)

@@ -37,6 +37,12 @@ class Registry:
         self._open[token] = (transaction, caller.principal)
         return token
 
+    @property
+    def open(self) -> int:
+        """How many there are."""
+        self._forget_ended()
+        return len(self._open)
+
     def _forget_ended(self) -> None:
         for token in [t for t, (transaction, _) in self._open.items() if transaction.ended]:
             del self._open[token]

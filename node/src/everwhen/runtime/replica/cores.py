@@ -1,0 +1,69 @@
+"""The consensus core of a member, made from what is on its disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from everwhen import raft
+from everwhen.codec.cluster import Cluster, Configuration
+from everwhen.limits import (
+    APPEND_BYTES_MAX,
+    APPENDS_AT_ONCE_MAX,
+    APPLY_BATCH_BYTES_MAX,
+    ELECTION_TICKS,
+    HEARTBEAT_TICKS,
+    INFLIGHT_BYTES_MAX,
+    INFLIGHT_MESSAGES_MAX,
+    PROBE_BYTES_MAX,
+    UNCOMMITTED_BYTES_MAX,
+)
+from everwhen.mvcc.state import RecordState
+from everwhen.ports import Random
+from everwhen.runtime.replica.log_view import LogView, certainly_committed
+from everwhen.storage.directory import DataDirectory
+
+
+def core_of(
+    directory: DataDirectory,
+    state: RecordState,
+    random: Random,
+    snapshot: Callable[[], raft.SnapshotMetadata | None],
+) -> tuple[LogView, raft.RawNode]:
+    """The consensus core as the process before left it, and the log it reads."""
+    meta, log = directory.meta.value, directory.log
+    applied = state.current.head.applied_index
+    committed = max(meta.commit, applied, log.first_index - 1, certainly_committed(log, applied))
+    view = LogView(
+        log,
+        hard=raft.HardState(meta.term, meta.vote, committed),
+        configuration=configuration_of(state.current.cluster, meta.node_id),
+        snapshot=snapshot,
+    )
+    config = raft.Config(
+        meta.node_id,
+        ELECTION_TICKS,
+        HEARTBEAT_TICKS,
+        view,
+        random.below,
+        applied=applied,
+        async_storage_writes=True,
+        max_size_per_msg=APPEND_BYTES_MAX,
+        max_committed_size_per_ready=4 * APPLY_BATCH_BYTES_MAX,
+        max_uncommitted_size=UNCOMMITTED_BYTES_MAX,
+        max_inflight_msgs=INFLIGHT_MESSAGES_MAX,
+        max_inflight_bytes=INFLIGHT_BYTES_MAX,
+        max_size_per_probe=PROBE_BYTES_MAX,
+        max_messages_per_ack=APPENDS_AT_ONCE_MAX,
+        check_quorum=True,
+        pre_vote=True,
+        step_down_on_removal=True,
+    )
+    return view, raft.RawNode(config)
+
+
+def configuration_of(cluster: Cluster, node_id: int) -> Configuration:
+    """The configuration in force. A log that begins before there were groups belongs to a node
+    that decides alone."""
+    if not cluster.members and node_id == 1:
+        return Configuration(voters=[1])
+    return cluster.configuration

@@ -1,0 +1,82 @@
+"""Which members a client should be sent to: those that are connected and do not leave.
+
+What is known here is this node's own view, and only ever advice: drivers that were sent to a member
+that is gone try another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from everwhen.codec.cluster import Configuration
+from everwhen.codec.peer_frames import Verb
+from everwhen.errors import EverwhenError
+from everwhen.limits import LEAVING_SECONDS
+from everwhen.runtime.replica.requests import Requests
+from everwhen.runtime.replica.transport import Transport
+
+
+class OneOf(Protocol):
+    """What is asked of the member."""
+
+    @property
+    def node_id(self) -> int: ...
+
+    @property
+    def requests(self) -> Requests: ...
+
+    @property
+    def configuration(self) -> Configuration: ...
+
+
+class Presence:
+    """One per node. Event loop only."""
+
+    def __init__(self, member: OneOf, transport: Transport) -> None:
+        self._node_id = member.node_id
+        self._member = member
+        self._transport = transport
+        #: members that said they are about to stop -> until when that is believed
+        self._leaving: dict[int, float] = {}
+        #: this node is about to stop
+        self.stops = False
+        member.requests.handle(Verb.LEAVING, self._on_leaving)
+
+    def stays(self, node: int) -> bool:
+        """Whether clients should be sent to a member."""
+        if node == self._node_id:
+            return not self.stops
+        if self._leaving.get(node, 0.0) > asyncio.get_running_loop().time():
+            return False
+        return self._transport.connected(node)
+
+    @property
+    def others_stay(self) -> bool:
+        """Whether there is another member for clients to go to."""
+        return any(
+            self.stays(node) for node in self._member.configuration.ids if node != self._node_id
+        )
+
+    async def leave(self) -> None:
+        """Tell the others that this node is about to stop. Those that are not reached, or are of a
+        version before this, send clients here until they see that it is gone."""
+        self.stops = True
+        others = [node for node in self._member.configuration.ids if node != self._node_id]
+        async with asyncio.TaskGroup() as group:
+            for node in others:
+                group.create_task(self._tell(node))
+
+    async def _tell(self, node: int) -> None:
+        try:
+            await self._member.requests.ask(node, Verb.LEAVING, b"", seconds=1.0)
+        except EverwhenError:
+            return  # see ``leave``
+
+    async def _on_leaving(self, sender: int, body: bytes) -> bytes:
+        self._leaving[sender] = asyncio.get_running_loop().time() + LEAVING_SECONDS
+        return b""
+
+    def lost(self, peer: int) -> None:
+        """Its process is gone; the next one has said nothing yet."""
+        self._leaving.pop(peer, None)

@@ -1,0 +1,107 @@
+"""Members that are stopped and started again under load: nobody fails, nobody is left in doubt."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import neo4j
+import pytest
+
+import everwhen_client
+from tests.cluster.chaos.group import Group
+from tests.support.query_api import QueryApi
+
+_CREATE = "CREATE (:W {client: $client, n: $n})"
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Group]:
+    made = Group(tmp_path, None)
+    try:
+        for name in ("n1", "n2", "n3"):
+            made.add(name).start()
+        made.until_voters(3)
+        yield made
+    finally:
+        for server in made.members.values():
+            server.kill()
+
+
+class Writer(threading.Thread):
+    """Writes one after another until told to stop; what went wrong is kept."""
+
+    def __init__(self, name: str, stop: threading.Event, write: Callable[[int], None]) -> None:
+        super().__init__(daemon=True, name=name)
+        self._stop_asked = stop
+        self._write = write
+        self.done = 0
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            try:
+                self._write(self.done)
+            except Exception as error:
+                self.wrong.append(f"{type(error).__name__}: {error}")
+                return
+            self.done += 1
+
+
+def driver_writer(driver: neo4j.Driver, name: str, stop: threading.Event) -> Writer:
+    """Managed transactions of two statements, as programs write them, without a database's name."""
+
+    def work(transaction: neo4j.ManagedTransaction, number: int) -> None:
+        transaction.run("MATCH (w:W {client: $client}) RETURN count(w)", client=name).consume()
+        transaction.run(_CREATE, client=name, n=number).consume()
+
+    def write(number: int) -> None:
+        with driver.session() as session:
+            session.execute_write(work, number)
+
+    return Writer(name, stop, write)
+
+
+@pytest.mark.timeout(300)
+def test_nobody_fails_when_members_are_stopped(group: Group) -> None:
+    stop = threading.Event()
+    seed = group.members["n1"]
+    addresses = [f"http://127.0.0.1:{each.port}" for each in group.members.values()]
+    with (
+        neo4j.GraphDatabase.driver(
+            f"neo4j://127.0.0.1:{seed.bolt_port}", auth=None, max_transaction_retry_time=10
+        ) as driver,
+        everwhen_client.Client(addresses, retry_seconds=10) as client,
+    ):
+
+        def one(number: int) -> None:
+            client.run(_CREATE, {"client": "http", "n": number})
+
+        writers = [Writer("http", stop, one)]
+        writers += [driver_writer(driver, f"driver {each}", stop) for each in range(2)]
+        for writer in writers:
+            writer.start()
+        leads = group.leader()
+        assert leads is not None
+        # the leader first, and the one whose address the driver was given
+        for name in dict.fromkeys((leads, "n1", *group.members)):
+            before = [writer.done for writer in writers]
+            assert group.members[name].stop() == 0, group.members[name].tail()
+            group.start(name)
+            group.members[name].wait_ready()
+            group.settle_roughly()
+            assert all(
+                now.done > then or now.wrong for now, then in zip(writers, before, strict=True)
+            )
+        stop.set()
+        for writer in writers:
+            writer.join(60)
+    assert [writer.wrong for writer in writers] == [[]] * len(writers)
+    group.settle()
+    with QueryApi(seed.port) as api:
+        found = Counter(dict(api.rows("MATCH (w:W) RETURN w.client, count(DISTINCT w.n)")))
+        [[total]] = api.rows("MATCH (w:W) RETURN count(w)")
+    assert found == Counter({writer.name: writer.done for writer in writers})
+    assert total == sum(writer.done for writer in writers), "something was done twice"
