@@ -15,14 +15,14 @@ from numba.core.caching import UserProvidedCacheLocator
 _READ_ONLY: Final = frozenset({EACCES, EPERM, EROFS})
 
 
-class Built(UserProvidedCacheLocator):  # type: ignore[misc]
+class Built(UserProvidedCacheLocator):
     """The folder, written to or not."""
 
     def ensure_cache_path(self) -> None:
         """There may be nothing to write: what is not in it is compiled, and kept nowhere, which
         numba reports as an error of the disk."""
         try:
-            super().ensure_cache_path()
+            super().ensure_cache_path()  # type: ignore[no-untyped-call]
         except OSError as error:
             if error.errno not in _READ_ONLY:
                 raise

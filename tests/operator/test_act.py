@@ -1,0 +1,207 @@
+"""A cluster is founded through an API server in memory, with conflicts, refusals, timeouts and
+operators that die before or after any write: what is there in the end is always the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from everwhen_operator import names
+from everwhen_operator.act import Actor
+from everwhen_operator.kube.api import Api, ApiFailed
+from everwhen_operator.lease import Lease, LeaseLost
+from everwhen_operator.metrics import Metrics
+from everwhen_operator.nodes import NodeFailed
+from everwhen_operator.observe import Observer
+from everwhen_operator.worker import Cluster, Reconciler
+from tests.operator.api_in_memory import KEY, NAME, NAMESPACE, MemoryApi, MemoryNodes, kubernetes
+
+#: looks until a cluster must be whole; undisturbed it takes about twenty
+LOOKS = 120
+
+
+class Died(BaseException):
+    """The process ended in the middle of what it did."""
+
+
+class World:
+    """Everything but the operator."""
+
+    def __init__(self) -> None:
+        self.api = MemoryApi()
+        self.nodes = MemoryNodes()
+        self.writes: list[str] = []
+        self.api.put({
+            "apiVersion": names.API_VERSION, "kind": names.KIND,
+            "metadata": {"name": NAME, "generation": 1},
+            "spec": {"version": "0.1.0", "replicas": 3, "storage": {"size": "1Gi"}},
+        })  # fmt: skip
+
+    def fail(self, at: int, error: Callable[[], BaseException], *, after: bool) -> None:
+        """The write of this number fails, before or after it is done."""
+        seen = 0
+
+        def fault(what: str) -> None:
+            nonlocal seen
+            if "/leases" in what:
+                return
+            seen += 1
+            self.writes.append(what)
+            if seen == at + 1:
+                raise error()
+
+        for door in (self.api, self.nodes):
+            setattr(door, "after" if after else "before", fault)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.get(names.KIND, NAME).get("status") or {}
+        return found
+
+    @property
+    def whole(self) -> bool:
+        conditions = {each["type"]: each["status"] for each in self.status.get("conditions", [])}
+        return conditions.get("Ready") == "True"
+
+    def shape(self) -> dict[str, Any]:
+        """What must be the same however it came about."""
+        return {
+            "objects": sorted(
+                (kind, name) for kind, _, name in self.api.objects if kind != "Event"
+            ),
+            "voters": self.nodes.voters,
+            "members": self.nodes.members,
+            "founded": self.nodes.founded,
+            "secret": sorted(self.api.get("Secret", f"{NAME}-auth")["data"]),
+            "set": self.api.get("StatefulSet", NAME)["spec"],
+        }
+
+
+async def operator(world: World, looks: int) -> int:
+    """One process, until the cluster is whole; how often it looked."""
+    api = Api(world.api)
+    now = [0.0]
+    lease = Lease(api, NAMESPACE, "operator", clock=lambda: now[0])
+    while not await lease._try():
+        now[0] += 20.0
+    reconciler = Reconciler(
+        api,
+        Observer(api, world.nodes, "everwhen/everwhen"),
+        Actor(api, world.nodes, lambda: lease.epoch),
+        lease,
+        Metrics(),
+    )
+    cluster = Cluster()
+    for look in range(looks):
+        await reconciler.step(KEY, cluster)
+        kubernetes(world.api, world.nodes)
+        if world.whole:
+            return look
+    return looks
+
+
+def undisturbed() -> World:
+    """A cluster founded by one operator that nothing happens to; ``writes`` counts what it does."""
+    world = World()
+    world.fail(10_000, Died, after=False)
+    asyncio.run(operator(world, LOOKS))
+    assert world.whole, world.status
+    return world
+
+
+CALM = undisturbed()
+
+
+def test_a_cluster_is_founded_once_and_grows_by_learners() -> None:
+    assert CALM.nodes.founded == 1
+    assert CALM.nodes.voters == [1, 2, 3]
+    calls = [what for what in CALM.writes if "/v1/" in what and "/api" not in what]
+    assert calls[0] == "POST /v1/bootstrap"
+    assert calls.count("POST /v1/members") == 2
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(len(CALM.writes)), ids=lambda at: f"{at}")
+def test_an_operator_dies_at_any_write(at: int, after: bool) -> None:
+    world = World()
+    world.fail(at, Died, after=after)
+    with pytest.raises(Died):
+        asyncio.run(operator(world, LOOKS))
+    asyncio.run(operator(world, LOOKS))
+    assert world.whole, world.status
+    assert world.shape() == CALM.shape()
+
+
+@pytest.mark.parametrize(
+    ("error", "after"),
+    [
+        (lambda: ApiFailed(409, "Conflict", "somebody was first"), False),
+        (lambda: ApiFailed(410, "Gone", "too old"), False),
+        (lambda: ApiFailed(429, "TooManyRequests", "slower, please", 3.0), False),
+        (lambda: ApiFailed(500, "InternalError", "etcd is away"), False),
+        (lambda: ApiFailed(0, "Unreachable", "TimeoutError"), False),
+        # it was done, and the answer was lost
+        (lambda: ApiFailed(0, "Unreachable", "TimeoutError"), True),
+    ],
+    ids=["409", "410", "429", "500", "timeout", "answer lost"],
+)
+def test_any_write_may_fail(error: Callable[[], ApiFailed], after: bool) -> None:
+    for at, what in enumerate(CALM.writes):
+        world = World()
+        to_node = not what.split()[1].startswith("/api")
+        made = (lambda: NodeFailed(0, "TimeoutError")) if to_node else error
+        world.fail(at, made, after=after)
+        asyncio.run(operator(world, LOOKS))
+        assert world.whole, (what, world.status)
+        assert world.shape() == CALM.shape(), what
+
+
+def test_the_server_says_how_long_to_wait() -> None:
+    world = World()
+    world.fail(0, lambda: ApiFailed(429, "TooManyRequests", "slower", 7.0), after=False)
+
+    async def first_look() -> float | None:
+        api = Api(world.api)
+        lease = Lease(api, NAMESPACE, "operator")
+        await lease.acquire()
+        observer, actor = Observer(api, world.nodes, "r"), Actor(api, world.nodes, lambda: 1)
+        return await Reconciler(api, observer, actor, lease, Metrics()).step(KEY, Cluster())
+
+    assert asyncio.run(first_look()) == 7.0
+
+
+def test_two_operators_and_one_that_stood_still() -> None:
+    """One is paused behind its lease, another takes over; when it goes on it changes nothing."""
+    world = World()
+
+    async def both() -> None:
+        now = [0.0]
+        api = Api(world.api)
+        old, new = (Lease(api, NAMESPACE, host, clock=lambda: now[0]) for host in "ab")
+        assert await old._try()
+        assert not await new._try()
+        assert old.need() == 1
+        now[0] = 60.0
+        assert await new._try()
+        assert new.need() == 2
+        with pytest.raises(LeaseLost):
+            old.need()
+        with pytest.raises(ApiFailed) as failed:
+            await old._renew(old.epoch)
+        assert failed.value.conflict
+
+    asyncio.run(both())
+    asyncio.run(operator(world, LOOKS))
+    before = world.nodes.index
+
+    async def stale() -> None:
+        body = {"operatorEpoch": 1, "expectedConfigIndex": world.nodes.index}
+        await world.nodes.call("10.0.0.1", "POST", "/v1/members", body, "")
+
+    with pytest.raises(NodeFailed) as refused:
+        asyncio.run(stale())
+    assert refused.value.stale
+    assert world.nodes.index == before
