@@ -236,6 +236,9 @@ class OperatorProfile:
     rows: int = 0
     pulls: int = 0
     nanoseconds: int = 0
+    #: over batches: how many were given, and about how many bytes they had
+    batches: int = 0
+    bytes: int = 0
 
 
 @dataclass(slots=True)

@@ -22,6 +22,9 @@ class Measured(Protocol):
 
     rows: int
     nanoseconds: int
+    #: none: it ran over rows
+    batches: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class PlanDescription:
     children: tuple[PlanDescription, ...] = ()
     rows: int | None = None
     nanoseconds: int | None = None
+    #: of an operator that ran over batches: how many it gave, and about how many bytes
+    batches: int | None = None
+    bytes: int | None = None
 
 
 def describe(plan: p.Plan, profile: Mapping[int, Measured] | None = None) -> PlanDescription:
@@ -63,9 +69,11 @@ class _Describer:
         others = operators_below(op)[1 if child is not None else 0 :]
         first = () if child is None else (child,)
         children = (*first, *(self.of(other) for other in others))
-        rows = time = None
+        rows = time = batches = size = None
         if self.profile is not None:
             measured = self.profile.get(id(op))
+            if measured and measured.batches:
+                batches, size = measured.batches, measured.bytes
             rows = measured.rows if measured else 0
             whole = measured.nanoseconds if measured else 0
             inside = [self.profile.get(id(child)) for child in operators_below(op)]
@@ -79,6 +87,8 @@ class _Describer:
             children,
             rows,
             time,
+            batches,
+            size,
         )
 
     def _title(self, op: p.Operator) -> str:
@@ -108,11 +118,13 @@ def _details(writer: ExpressionText, op: p.Operator) -> str:
 def render(description: PlanDescription) -> str:
     """The tree as text: one operator a line, what it works on, rows guessed and real, time."""
     lines = [
-        ("Operator", "Details", "Estimated rows", "Rows", "Time (ms)"),
+        ("Operator", "Details", "Estimated rows", "Rows", "Time (ms)", "Batches", "Bytes"),
         *_lines(description, ""),
     ]
     profiled = description.rows is not None
-    used = (0, 1, 2, 3, 4) if profiled else (0, 1, 2)
+    used = [0, 1, 2, 3, 4] if profiled else [0, 1, 2]
+    if any(line[_BATCHES] for line in lines[1:]):
+        used += [_BATCHES, _BATCHES + 1]
     widths = [max(len(line[column]) for line in lines) for column in used]
     out = []
     for line in lines:
@@ -126,14 +138,18 @@ def render(description: PlanDescription) -> str:
 
 
 _NUMBERS_FROM: Final = 2
+_BATCHES: Final = 5
 
 
-def _lines(node: PlanDescription, indent: str) -> Iterator[tuple[str, str, str, str, str]]:
+def _lines(node: PlanDescription, indent: str) -> Iterator[tuple[str, ...]]:
     here: PlanDescription | None = node
     while here is not None:
         rows = "" if here.rows is None else str(here.rows)
         time = "" if here.nanoseconds is None else f"{here.nanoseconds / 1e6:.3f}"
-        yield f"{indent}{here.operator}", here.details, _count(here.estimated_rows), rows, time
+        batches = "" if here.batches is None else str(here.batches)
+        size = "" if here.bytes is None else str(here.bytes)
+        estimate = _count(here.estimated_rows)
+        yield f"{indent}{here.operator}", here.details, estimate, rows, time, batches, size
         for child in here.children[1:]:
             yield from _lines(child, indent + "| ")
         here = here.children[0] if here.children else None

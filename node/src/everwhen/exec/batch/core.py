@@ -30,7 +30,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from everwhen.exec.context import ExecutionContext
+from everwhen.exec.context import ExecutionContext, OperatorProfile, Profile
 from everwhen.model.columns import GraphColumns, Vector
 from everwhen.model.elements import ElementReader
 from everwhen.model.graph import GraphView
@@ -126,7 +126,36 @@ def batch_builds(kind: type) -> Callable[[BatchBuilder], BatchBuilder]:
 def build_batch(operator: p.Operator, scope: Scope = ()) -> BatchRunner | None:
     """A batch runner for an operator and all below it, or None."""
     builder = BATCH_BUILDERS.get(type(operator))
-    return None if builder is None else builder(operator, scope)
+    run = None if builder is None else builder(operator, scope)
+    return None if run is None else _profiled(id(operator), run)
+
+
+def _profiled(key: int, run: BatchRunner) -> BatchRunner:
+    def counted(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        profile = ctx.rows.profile
+        if profile is None:
+            return run(ctx, argument)
+        return _count(profile, profile.of(key), run(ctx, argument))
+
+    return counted
+
+
+def _count(whole: Profile, profile: OperatorProfile, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Passes batches on, counting the rows they stand for, their bytes and the time below."""
+    from everwhen.exec.batch.vectors import batch_bytes
+
+    clock = whole.nanoseconds
+    while True:
+        started = clock()
+        batch = next(batches, None)
+        profile.nanoseconds += clock() - started
+        profile.pulls += 1
+        if batch is None:
+            return
+        profile.rows += batch.length if batch.weights is None else int(batch.weights.sum())
+        profile.batches += 1
+        profile.bytes += batch_bytes(batch)
+        yield batch
 
 
 def origin_slot(scope: Scope) -> int:

@@ -94,6 +94,8 @@ def plan(described: PlanDescription) -> dict[str, Any]:
     }
     if described.rows is not None:
         arguments |= {"Rows": described.rows, "Time": described.nanoseconds, "DbHits": 0}
+        if described.batches is not None:
+            arguments |= {"Batches": described.batches, "Bytes": described.bytes}
         found |= {"rows": described.rows, "dbHits": 0, "time": described.nanoseconds}
     return found
 

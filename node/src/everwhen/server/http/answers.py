@@ -135,6 +135,8 @@ def plan_body(plan: PlanDescription) -> dict[str, Any]:
     if plan.rows is not None:
         arguments["Rows"] = plan.rows
         arguments["Time"] = plan.nanoseconds
+        if plan.batches is not None:
+            arguments |= {"Batches": plan.batches, "Bytes": plan.bytes}
         body["records"] = body["rows"] = plan.rows  # Neo4j's name for them, and ours
         body["dbHits"] = 0
         body["time"] = plan.nanoseconds
