@@ -18,18 +18,11 @@ from typing import Any, Final
 import numpy as np
 
 import everwhen.exec.batch.operators  # noqa: F401 - registers them
-from everwhen.errors import (
-    ArithmeticFailure,
-    EntityNotFound,
-    EverwhenError,
-    ParameterMissing,
-    QueryArgumentError,
-    QuerySyntaxError,
-    QueryTypeError,
-)
+from everwhen.errors import EverwhenError
 from everwhen.exec.batch.core import (
     BATCH_BUILDERS,
     OBJECTS_AT_ONCE,
+    OF_VALUES,
     Batch,
     BatchContext,
     BatchRunner,
@@ -50,16 +43,6 @@ from everwhen.query.traverse import walk
 ROWS_WORTH_BATCHES: Final = 500
 #: rows of a batch
 BATCH_ROWS: Final = 32_768
-
-#: errors of values, which may be due to rows that the row path never looks at
-_OF_VALUES: Final = (
-    ArithmeticFailure,
-    EntityNotFound,
-    ParameterMissing,
-    QueryArgumentError,
-    QuerySyntaxError,
-    QueryTypeError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +125,7 @@ class _Part:
             for row in self._from_batches(found, argument):
                 given = True
                 yield row
-        except _OF_VALUES:
+        except OF_VALUES:
             if given:
                 raise
             ctx.memory.give_back(ctx.memory.used - held)

@@ -3,18 +3,22 @@
 A walk over a node's relationships: the base between two offsets, then the chain of what came
 since; each is visible if ``begins <= version < ends``. Empty ``begins``: all of the base is.
 ``loops`` False passes over relationships from a node to itself, so that a pattern without a
-direction, which is the outgoing list and then the incoming one, meets a loop once.
+direction, which is the outgoing list and then the incoming one, meets a loop once. ``passing``
+says by node row which other nodes count; empty: all.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from everwhen.kernels.jit import (
     ADJACENCY,
     BOOL,
     INT,
     INTS_OUT,
+    MASK,
     ROWS,
     ROWS_OUT,
     kernel,
@@ -41,10 +45,11 @@ def chain_of(heads: Any, node: int) -> int:
     return int(heads[node])
 
 
-@kernel(INT(ADJACENCY, ROWS, INTS_OUT, BOOL, INT, ROWS_OUT, ROWS_OUT, INTS_OUT))
+@kernel(INT(ADJACENCY, ROWS, MASK, INTS_OUT, BOOL, INT, ROWS_OUT, ROWS_OUT, INTS_OUT))
 def emit(
     adjacency: Any,
     sources: Any,
+    passing: Any,
     state: Any,
     loops: bool,
     prefix: int,
@@ -60,7 +65,7 @@ def emit(
     """
     version, offsets, base, edges, begins, ends = adjacency[:6]
     heads, nexts, later, later_edges, later_begins, later_ends = adjacency[6:]
-    room, masked = len(positions), len(begins) > 0
+    room, masked, chosen = len(positions), len(begins) > 0, len(passing) > 0
     row, at, link = state[0], state[1], state[2]
     count = 0
     while row < len(sources):
@@ -70,12 +75,14 @@ def emit(
             if at < 0:
                 at = first
             while at < stop and count < room:
-                if (not masked or (begins[at] <= version < ends[at])) and (
-                    loops or base[at] != node
+                if (
+                    (not chosen or passing[base[at]])
+                    and (not masked or begins[at] <= version < ends[at])
+                    and (loops or base[at] != node)
                 ):
                     positions[count] = row
                     others[count] = base[at]
-                    references[count] = prefix | edges[at]
+                    references[count] = prefix | np.int64(edges[at])
                     count += 1
                 at += 1
             if at < stop:
@@ -83,13 +90,13 @@ def emit(
             link = chain_of(heads, node)
         while link >= 0 and count < room:
             if (
-                later_begins[link] <= version
-                and version < later_ends[link]
+                later_begins[link] <= version < later_ends[link]
+                and (not chosen or passing[later[link]])
                 and (loops or later[link] != node)
             ):
                 positions[count] = row
                 others[count] = later[link]
-                references[count] = prefix | later_edges[link]
+                references[count] = prefix | np.int64(later_edges[link])
                 count += 1
             link = nexts[link]
         if link >= 0:
@@ -102,24 +109,27 @@ def emit(
 
 
 @part
-def degree(adjacency: Any, node: int, loops: bool) -> int:
+def degree(adjacency: Any, node: int, passing: Any, loops: bool) -> int:
     """How many relationships of a node are visible."""
     version, offsets, base, _, begins, ends = adjacency[:6]
     heads, nexts, later, _, later_begins, later_ends = adjacency[6:]
     first, stop = base_of(offsets, node)
-    count = 0
-    if len(begins) == 0 and loops:
+    masked, chosen, count = len(begins) > 0, len(passing) > 0, 0
+    if loops and not masked and not chosen:
         count = stop - first
     else:
-        masked = len(begins) > 0
         for at in range(first, stop):
-            if (not masked or (begins[at] <= version < ends[at])) and (loops or base[at] != node):
+            if (
+                (not chosen or passing[base[at]])
+                and (not masked or begins[at] <= version < ends[at])
+                and (loops or base[at] != node)
+            ):
                 count += 1
     link = chain_of(heads, node)
     while link >= 0:
         if (
-            later_begins[link] <= version
-            and version < later_ends[link]
+            later_begins[link] <= version < later_ends[link]
+            and (not chosen or passing[later[link]])
             and (loops or later[link] != node)
         ):
             count += 1
@@ -127,11 +137,11 @@ def degree(adjacency: Any, node: int, loops: bool) -> int:
     return count
 
 
-@kernel(INT(ADJACENCY, ROWS, BOOL, INTS_OUT))
-def degrees(adjacency: Any, sources: Any, loops: bool, counts: Any) -> int:
+@kernel(INT(ADJACENCY, ROWS, MASK, BOOL, INTS_OUT))
+def degrees(adjacency: Any, sources: Any, passing: Any, loops: bool, counts: Any) -> int:
     """Adds to ``counts`` how many relationships each source has."""
     for row in range(len(sources)):
-        counts[row] += degree(adjacency, sources[row], loops)
+        counts[row] += degree(adjacency, sources[row], passing, loops)
     return len(sources)
 
 
@@ -176,7 +186,7 @@ def emit_between(
             while at < stop and base[at] == target and count < room:
                 if not masked or (begins[at] <= version < ends[at]):
                     positions[count] = row
-                    references[count] = prefix | edges[at]
+                    references[count] = prefix | np.int64(edges[at])
                     count += 1
                 at += 1
             if at < stop and base[at] == target:
@@ -185,7 +195,7 @@ def emit_between(
         while link >= 0 and count < room:
             if later[link] == target and later_begins[link] <= version < later_ends[link]:
                 positions[count] = row
-                references[count] = prefix | later_edges[link]
+                references[count] = prefix | np.int64(later_edges[link])
                 count += 1
             link = nexts[link]
         if link >= 0:

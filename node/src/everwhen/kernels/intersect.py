@@ -70,17 +70,17 @@ def marked(one: Any, two: Any, loops: Any, before: int, now: int, marks: Any) ->
 
 @part
 def ways(
-    row: int, met: int, repeats: int, reference: int, used: Any, far_ends: Any, marks: Any
+    row: int, met: int, repeats: int, prefix: int, edge: int, used: Any, far: Any, marks: Any
 ) -> int:
     """How many relationships lead on from a node that was met, none of them walked before."""
     count = int(marks[met]) - repeats
     if count <= 0:
         return 0
     for number in range(used.shape[0]):
-        if used[number, row] == reference:
+        if used[number, row] == prefix | np.int64(edge):
             return 0
-    for number in range(far_ends.shape[0]):
-        if far_ends[number, row] == met:
+    for number in range(far.shape[0]):
+        if far[number, row] == met:
             count -= 1
     return count
 
@@ -104,7 +104,7 @@ def meet(
 ) -> int:
     """Nodes next to source and anchor of each row, until ``found`` is full; how many."""
     one, two, anchor_loops = anchored
-    sources, anchors, used, far_ends = rows
+    sources, anchors, used, far = rows
     positions, others, counts = found
     version, offsets, base, edges, begins, ends = adjacency[:6]
     heads, nexts, later, later_edges, later_begins, later_ends = adjacency[6:]
@@ -124,7 +124,7 @@ def meet(
                     if marks[met] and (not masked or begins[at] <= version < ends[at]):
                         if loops or met != node:
                             same = again[1] if met == node else again[0]
-                            left = ways(row, met, same, prefix | edges[at], used, far_ends, marks)
+                            left = ways(row, met, same, prefix, edges[at], used, far, marks)
                             if left > 0:
                                 positions[count], others[count], counts[count] = row, met, left
                                 count += 1
@@ -137,9 +137,7 @@ def meet(
                 if marks[met] and later_begins[link] <= version < later_ends[link]:
                     if loops or met != node:
                         same = again[1] if met == node else again[0]
-                        left = ways(
-                            row, met, same, prefix | later_edges[link], used, far_ends, marks
-                        )
+                        left = ways(row, met, same, prefix, later_edges[link], used, far, marks)
                         if left > 0:
                             positions[count], others[count], counts[count] = row, met, left
                             count += 1

@@ -30,14 +30,32 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from everwhen.errors import (
+    ArithmeticFailure,
+    EntityNotFound,
+    ParameterMissing,
+    QueryArgumentError,
+    QuerySyntaxError,
+    QueryTypeError,
+)
 from everwhen.exec.context import ExecutionContext, OperatorProfile, Profile
-from everwhen.model.columns import GraphColumns, Vector
+from everwhen.model.columns import GraphColumns, Mask, Vector
 from everwhen.model.elements import ElementReader
 from everwhen.model.graph import GraphView
 from everwhen.query import physical as p
 
 Weights = npt.NDArray[np.int64]
 Scope = tuple[int, ...]
+
+#: errors of values: a batch may raise one for a row that the row path never looks at
+OF_VALUES: Final = (
+    ArithmeticFailure,
+    EntityNotFound,
+    ParameterMissing,
+    QueryArgumentError,
+    QuerySyntaxError,
+    QueryTypeError,
+)
 
 #: values of the language that one call makes or reads
 OBJECTS_AT_ONCE: Final = 20_000
@@ -86,6 +104,11 @@ class BatchContext:
     past: dict[int, GraphColumns] = field(default_factory=dict)
     #: what is worked out once and asked again for later batches, by whatever tells it apart
     memo: dict[Any, Any] = field(default_factory=dict)
+
+    #: conditions put to all nodes of a view, by identity of both, and how many nodes each was asked
+    #: about before it was worth it (see ``nodetest``)
+    masks: dict[tuple[int, int], Mask] = field(default_factory=dict)
+    asked: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def graph(self, slot: int | None) -> GraphColumns:
         """What an operator with this ``view`` slot reads; None: the transaction's own view."""

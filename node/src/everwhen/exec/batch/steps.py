@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from everwhen.exec.batch.core import BatchContext, Weights
 from everwhen.exec.batch.elements import Positions, ends_of
 from everwhen.model.columns import REFERENCE_BITS, Adjacency, GraphColumns, Mask, References, Rows
 from everwhen.model.graph import Direction
+
+#: every node
+EVERY: Final = np.zeros(0, np.bool_)
 
 
 class Step(NamedTuple):
@@ -90,9 +93,14 @@ class _Pieces:
 
 
 def walk(
-    steps: Sequence[Step], sources: Rows, ctx: BatchContext, room: int | None = None
+    steps: Sequence[Step],
+    sources: Rows,
+    ctx: BatchContext,
+    room: int | None = None,
+    passing: Mask = EVERY,
 ) -> Iterator[Walked]:
-    """Everything one step away from each source, ``room`` (a batch) at a time."""
+    """Everything one step away from each source, ``room`` (a batch) at a time. ``passing``: by
+    row of a node, whether a step may lead to it."""
     from everwhen.kernels.expand import NOT_BEGUN, emit
 
     pieces = _Pieces(room or ctx.batch_rows)
@@ -103,6 +111,7 @@ def walk(
             pieces.count += emit(
                 step.adjacency,
                 sources,
+                passing,
                 state,
                 step.loops,
                 step.prefix,
@@ -163,18 +172,20 @@ def counted(
     targets: Rows | None,
     used: Sequence[References],
     graph: GraphColumns,
+    passing: Mask = EVERY,
 ) -> Weights:
-    """How many relationships each source has (to its target), those in ``used`` left out."""
+    """How many relationships each source has (to its target; to nodes that are ``passing``), those
+    in ``used`` left out."""
     from everwhen.kernels.expand import count_between, degrees
 
     counts = np.zeros(len(sources), np.int64)
     for step in steps:
         if targets is None:
-            degrees(step.adjacency, sources, step.loops, counts)
+            degrees(step.adjacency, sources, passing, step.loops, counts)
         else:
             count_between(step.adjacency, sources, targets, step.loops, counts)
     for number, references in enumerate(used):
-        met = meets(steps, sources, targets, references, graph)
+        met = meets(steps, sources, targets, references, graph, passing)
         for earlier in used[:number]:
             met &= earlier != references
         counts -= met
@@ -187,6 +198,7 @@ def meets(
     targets: Rows | None,
     references: References,
     graph: GraphColumns,
+    passing: Mask = EVERY,
 ) -> Mask:
     """Which relationships, walked before in the same view, the steps would walk again."""
     numbers = references >> REFERENCE_BITS
@@ -195,5 +207,7 @@ def meets(
     for step in steps:
         near, far = (starts, ends) if step.outgoing else (ends, starts)
         here = (numbers == step.number) & (near == sources) & (near >= 0)
+        if len(passing):
+            here &= passing[far]
         met |= here if targets is None else here & (far == targets)
     return met

@@ -30,9 +30,11 @@ from everwhen.exec.batch.elements import (
     nodes_in,
     relationship_vector,
 )
+from everwhen.exec.batch.expressions import compile_mask
 from everwhen.exec.batch.needs import Need, need_of
+from everwhen.exec.batch.nodetest import NodeTest, own_conditions
 from everwhen.exec.batch.operators.intersect import closing
-from everwhen.exec.batch.steps import Walked, counted, steps_of, walk, walk_between
+from everwhen.exec.batch.steps import EVERY, Walked, counted, steps_of, walk, walk_between
 from everwhen.model.columns import (
     REFERENCE_BITS,
     GraphColumns,
@@ -40,7 +42,9 @@ from everwhen.model.columns import (
     References,
     Vector,
 )
+from everwhen.query import bound as b
 from everwhen.query import physical as p
+from everwhen.query.traverse import conjunction, slots_of
 
 
 @batch_builds(p.Expand)
@@ -48,10 +52,15 @@ def _expand(op: p.Expand, scope: Scope) -> BatchRunner | None:
     closed = closing(op, scope)
     if closed is not None:
         return closed
-    child, need = build_batch(op.child, scope), need_of(scope, op)
+    need = need_of(scope, op)
+    step = _Bound(op, need) if op.bound_relationship else _Expand(op, need)
+    return _running(op, step, scope)
+
+
+def _running(op: p.Expand, step: _Expand | _Bound, scope: Scope) -> BatchRunner | None:
+    child = build_batch(op.child, scope)
     if child is None:
         return None
-    step = _Bound(op, need) if op.bound_relationship else _Expand(op, need)
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):
@@ -61,12 +70,29 @@ def _expand(op: p.Expand, scope: Scope) -> BatchRunner | None:
     return run
 
 
-class _Expand:
-    """One Expand, with ``into`` or without."""
+def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Expression]] | None:
+    """A runner for an Expand below a filter that puts to each node itself what the filter asks of
+    the node reached, and the conditions that are left. None: there is no such Expand."""
+    expand, need = op.child, need_of(scope, op)
+    if not isinstance(expand, p.Expand) or expand.into or expand.bound_relationship or need is None:
+        return None
+    tests, left = own_conditions(op.predicate, expand.target)
+    if not tests:
+        return None
+    read = frozenset[int]().union(*(slots_of(condition) for condition in left))
+    mask = NodeTest(expand.target, compile_mask(conjunction(tests), scope))
+    step = _Expand(expand, Need(need.slots | read, need.bag), mask)
+    run = _running(expand, step, scope)
+    return None if run is None else (run, left)
 
-    def __init__(self, op: p.Expand, need: Need | None) -> None:
+
+class _Expand:
+    """One Expand, with ``into`` or without; ``test``: what must be true of the node reached."""
+
+    def __init__(self, op: p.Expand, need: Need | None, test: NodeTest | None = None) -> None:
         self.op = op
         self.need = need
+        self.test = test
         made = {op.relationship} if op.into else {op.relationship, op.target}
         #: what it makes that somebody reads
         self.made = made if need is None else made & need.slots
@@ -80,13 +106,17 @@ class _Expand:
         targets = nodes_in(batch, op.target, graph, ctx) if op.into else None
         used = Used(batch, op.unique_with, graph)
         steps = steps_of(graph, op.direction, op.types)
+        passing = EVERY
+        if self.test is not None:
+            passing = self.test.mask(graph, lambda: counted(steps, sources, None, (), graph), ctx)
         left = kept(batch, self.need)
-        if self.counts and used.countable:
-            counts = counted(steps, sources, targets, used.single, graph)
+        tested = self.test is None or len(passing) > 0
+        if self.counts and used.countable and tested:
+            counts = counted(steps, sources, targets, used.single, graph, passing)
             yield from multiplied(left, counts, self.need)
             return
         found = (
-            walk(steps, sources, ctx)
+            walk(steps, sources, ctx, passing=passing)
             if targets is None
             else walk_between(steps, sources, targets, ctx)
         )
@@ -94,6 +124,8 @@ class _Expand:
             free = used.free(walked.positions, walked.references)
             if free is not None:
                 walked = walked.those(free)
+            if self.test is not None and not tested:
+                walked = walked.those(self.test.of(walked.others, graph, ctx))
             if len(walked.positions):
                 yield self._made(left, walked, graph)
 

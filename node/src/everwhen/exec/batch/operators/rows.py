@@ -16,21 +16,32 @@ from everwhen.exec.batch.core import (
     build_batch,
 )
 from everwhen.exec.batch.expressions import compile_mask, compile_vector
+from everwhen.exec.batch.operators.expand import filtered_expand
 from everwhen.exec.batch.vectors import column, weights_of
 from everwhen.exec.expressions import compile_expression
 from everwhen.exec.operators.relational import count_of
 from everwhen.query import bound as b
 from everwhen.query import physical as p
+from everwhen.query.traverse import conjunction
 
 Counts = npt.NDArray[np.int64]
 
 
 @batch_builds(p.Filter)
 def _filter(op: p.Filter, scope: Scope) -> BatchRunner | None:
-    child = build_batch(op.child, scope)
-    if child is None:
-        return None
-    predicate = compile_mask(op.predicate, scope)
+    condition = op.predicate
+    expanding = filtered_expand(op, scope)
+    if expanding is not None:
+        child, left = expanding
+        if not left:
+            return child
+        condition = conjunction(left)
+    else:
+        found = build_batch(op.child, scope)
+        if found is None:
+            return None
+        child = found
+    predicate = compile_mask(condition, scope)
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):
