@@ -100,6 +100,10 @@ bench-stragglers: .venv/ready-bench ## a member misses a million entries, then l
 bench-failover: .venv/ready-bench ## writes around the death of a leader (100 times), and planned changes
 	@$(bin)/python -m bench.failover $(ARGS)
 
+.PHONY: bench-vacuum
+bench-vacuum: .venv/ready-bench ## what forgetting gives back, its longest step, what versions of wide nodes cost
+	@$(bin)/python -m bench.vacuum $(ARGS)
+
 .PHONY: bench-vector
 bench-vector: .venv/ready-bench ## the nearest of 100,000 vectors, now and then, against bare hnswlib
 	@$(bin)/python -m bench.vector $(ARGS)

@@ -34,6 +34,15 @@ SETUP: Final = (
     f"UNWIND range(1, {ACCOUNTS}) AS i MERGE (a:Acc {{id: i}}) ON CREATE SET a.v = {MONEY}",
     f"UNWIND range(1, {COUNTERS}) AS i MERGE (c:Cnt {{id: i}}) ON CREATE SET c.v = 0",
 )
+#: versions are kept for a moment, except those of accounts
+FORGETTING: Final = (
+    "ALTER DATABASE neo4j SET RETENTION '1 second'",
+    "ALTER DATABASE neo4j SET RETENTION '2 seconds' FOR (a:Acc)",
+)
+REMEMBERING: Final = (
+    "ALTER DATABASE neo4j SET RETENTION KEEP FOREVER",
+    "ALTER DATABASE neo4j SET RETENTION KEEP FOREVER FOR (a:Acc)",
+)
 _TOTAL: Final = "MATCH (a:Acc) WITH a ORDER BY a.id RETURN collect(a.v)"
 
 
@@ -93,7 +102,9 @@ class Shared:
 class Client:
     """See the module."""
 
-    def __init__(self, shared: Shared, number: int, random: SeededRandom) -> None:
+    def __init__(
+        self, shared: Shared, number: int, random: SeededRandom, *, forgets: bool = False
+    ) -> None:
         self._shared = shared
         self._number = number
         self._random = random
@@ -103,6 +114,8 @@ class Client:
             *[self._register] * 6, *[self._lists] * 4, *[self._transfer] * 3, *[self._total] * 3,
             *[self._add] * 3, *[self._insert] * 3, *[self._past] * 2,
         ]  # fmt: skip
+        if forgets:
+            self._works += [*[self._erase] * 2, self._point]
 
     async def run(self) -> None:
         """Until told to stop."""
@@ -254,6 +267,20 @@ class Client:
             "RETURN collect(a.v)"
         )
         each.result = (await self._run(text, {"ms": moment // 1000}))[0][0]
+
+    async def _erase(self, each: Operation) -> None:
+        """Something of its own, which nobody judges, comes and goes with its history."""
+        value = self._shared.number()
+        await self._run("CREATE (:Tmp {v: $value})-[:OF]->(:Tmp {v: $value})", {"value": value})
+        await self._run("MATCH (t:Tmp {v: $value}) ERASE t FORCE", {"value": value})
+        found = await self._run("MATCH (t:Tmp {v: $value}) RETURN count(t)", {"value": value})
+        if found != [[0]]:
+            raise AssertionError(f"the erased thing {value} is there: {found}")
+
+    async def _point(self, each: Operation) -> None:
+        name = f"p{self._random.below(2)}"
+        await self._run(f"DROP RESTORE POINT {name} IF EXISTS", {})
+        await self._run(f"CREATE RESTORE POINT {name}", {})
 
 
 class NoMachine(EverwhenError):

@@ -27,6 +27,7 @@ from everwhen.runtime.node import Node, NodeOptions, Ports
 from everwhen.runtime.twins.disk import PowerCut, TwinDisk
 from everwhen.runtime.twins.threads import InlineThreads
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
+from everwhen.runtime.vacuum import VacuumOptions
 from everwhen.storage.identity import assign, identify
 from everwhen.version import VERSION
 from tests.sim.network import Network, TwinTransport
@@ -261,6 +262,7 @@ class Machine:
             held_log_bytes=self.shape.held_log_bytes,
             flush_seconds=self.shape.flush_seconds,
             ballast_bytes=0,
+            vacuum=VacuumOptions(every_s=0.5, wait_s=1.0, keys_per_s=20_000.0),
         )
         node = Node.open(options, ports, self._report)
         node.member.promote_when_ready = promote

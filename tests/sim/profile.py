@@ -16,12 +16,16 @@ class Profile:
     events: int = EVENTS
     clients: int = CLIENTS
     without: frozenset[str] = frozenset()
+    #: old versions are let go, restore points kept, things erased meanwhile
+    forgets: bool = False
 
     def __str__(self) -> str:
         """As arguments of ``make sim``."""
         left_out = ",".join(sorted(self.without)).replace(" ", "_")
-        return f"--events {self.events} --clients {self.clients}" + (
-            f" --without {left_out}" if left_out else ""
+        return (
+            f"--events {self.events} --clients {self.clients}"
+            + (f" --without {left_out}" if left_out else "")
+            + (" --forgets" if self.forgets else "")
         )
 
 

@@ -51,13 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, help="number of the first seed (default: go on)")
     parser.add_argument("--events", type=int, default=EVENTS, help="of a seed, at least")
     parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--forgets", action="store_true", help="retention, vacuum, erasures")
     parser.add_argument("--without", default="", help="kinds of faults: one,other_one")
     parser.add_argument("--shrink", action="store_true", help="with --seed: find a smaller run")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args(arguments)
     if options.seed is not None:
         without = frozenset(filter(None, options.without.replace("_", " ").split(",")))
-        profile = Profile(options.events, options.clients, without)
+        profile = Profile(options.events, options.clients, without, options.forgets)
         if options.shrink:
             profile, report = shrink(options.seed, profile)
         else:

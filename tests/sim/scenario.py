@@ -19,7 +19,7 @@ from tests.checkers import appends, registers, sums
 from tests.checkers.history import Operation, Problem
 from tests.sim.faults import Nemesis
 from tests.sim.invariants import Invariants
-from tests.sim.load import ACCOUNTS, MONEY, SETUP, Client, Shared, rows
+from tests.sim.load import ACCOUNTS, FORGETTING, MONEY, REMEMBERING, SETUP, Client, Shared, rows
 from tests.sim.machine import Machine, Shape
 from tests.sim.profile import WHOLE, Profile
 from tests.sim.world import World
@@ -116,9 +116,7 @@ class _Run:
         self.faults = tuple(nemesis.kinds)
         world.say(f"faults: {', '.join(nemesis.kinds)}")
         clients = [
-            asyncio.ensure_future(
-                Client(self.shared, number, world.random.child(f"client {number}")).run()
-            )
+            asyncio.ensure_future(self._client(number).run())
             for number in range(self._profile.clients)
         ]
         hurting = asyncio.ensure_future(nemesis.run())
@@ -137,6 +135,8 @@ class _Run:
         await asyncio.sleep(2.0)
         self.shared.stopping = True
         await asyncio.gather(*clients)
+        if self._profile.forgets:
+            await self._stop_forgetting()
         await world.settle()
         self._check()
         await self._judge()
@@ -148,10 +148,35 @@ class _Run:
         if self._broken is not None:
             raise self._broken
 
+    def _client(self, number: int) -> Client:
+        random = self._world.random.child(f"client {number}")
+        return Client(self.shared, number, random, forgets=self._profile.forgets)
+
+    async def _stop_forgetting(self) -> None:
+        """No rule lets anything go any more; what is under way comes to its end."""
+        world = self._world
+        leader = world.leader()
+        assert leader is not None
+        assert leader.node is not None
+        for statement in REMEMBERING:
+            await leader.call(rows(leader.node, statement))
+
+        def is_done() -> bool:
+            found = world.leader()
+            if found is None or found.node is None:
+                return False
+            vacuuming = found.node.parts.database.vacuuming
+            return vacuuming is not None and not vacuuming.running
+
+        await world.until("vacuum has ended", is_done)
+        leader = world.leader()
+        if leader is not None and leader.node is not None:
+            world.counts["rounds of vacuum"] += leader.node.parts.state.current.vacuum.round
+
     async def _set_up(self) -> None:
         machine = next(iter(self._world.machines.values()))
         assert machine.node is not None
-        for statement in SETUP:
+        for statement in (*SETUP, *(FORGETTING if self._profile.forgets else ())):
             await machine.call(rows(machine.node, statement))
 
     async def _judge(self) -> None:

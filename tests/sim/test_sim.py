@@ -31,6 +31,13 @@ def test_seed(seed: int) -> None:
     assert report.counts["requests done"] > 50
 
 
+@pytest.mark.parametrize("seed", range(rounds("SIM_SEEDS", 2, 50)))
+def test_seed_that_forgets(seed: int) -> None:
+    report = run_seed(f"forgets {seed}", Profile(_EVENTS, forgets=True))
+    assert report.good, report.problems
+    assert report.counts["rounds of vacuum"] > 0
+
+
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_was_found_stays_away(seed: str) -> None:
     report = run_seed(seed)

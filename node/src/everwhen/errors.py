@@ -212,6 +212,18 @@ class ChangesGone(ClientError):
     http_status = 410
 
 
+class EntityErased(ClientError):
+    """A thing was erased with its whole history; its id never comes back."""
+
+    code = "Neo.ClientError.Statement.EntityNotFound"
+
+
+class EraseRefused(ClientError):
+    """A restore point shows what was to be erased, or a rule says to keep it for ever."""
+
+    code = "Neo.ClientError.Statement.ConstraintVerificationFailed"
+
+
 class CommitTimeClosed(ClientError):
     """A historical commit at or before a time that is already closed."""
 
@@ -359,6 +371,14 @@ class TransactionConflict(TransientError):
 
 class TransactionTooOld(TransactionConflict):
     """The snapshot is older than the window over which conflicts can be decided."""
+
+
+class SnapshotExpired(TransientError):
+    """The version that a transaction reads was vacuumed after it had been open for too long. The
+    message names the horizon; the transaction can be run again on a new snapshot."""
+
+    code = "Neo.TransientError.Transaction.Outdated"
+    http_status = 409
 
 
 class DeadlockDetected(TransientError):

@@ -215,6 +215,29 @@ FLUSH_S_DEFAULT: Final = 60.0
 # --- background steps: no apply step takes more than about 20 ms ---
 BACKFILL_ENTITIES_PER_STEP: Final = 2_000
 FOLD_KEYS_PER_STEP: Final = 4_000
+#: keys that one step of vacuum or of an erasure looks at
+VACUUM_KEYS_PER_STEP: Final = 1_500
+
+# --- keeping and forgetting ---
+#: rules of labels and types, and restore points; part of what apply decides
+RETENTION_RULES_MAX: Final = 1_000
+RESTORE_POINTS_MAX: Final = 1_000
+RESTORE_POINT_NAME_CHARS_MAX: Final = 200
+#: the shortest time that a rule may keep versions, in µs
+RETENTION_MIN_MICROS: Final = 1_000_000
+#: things that one statement may erase
+ERASED_PER_STATEMENT_MAX: Final = 1_000
+#: times that ERASE deletes again what others brought back meanwhile
+ERASE_ATTEMPTS: Final = 10
+#: open snapshots of which a member tells
+PINS_REPORTED_MAX: Final = 1_000
+#: seconds between two looks at the horizons, and for which an open snapshot or a silent member
+#: holds them back; keys a second that vacuum looks at
+VACUUM_EVERY_S_DEFAULT: Final = 60.0
+VACUUM_WAIT_S_DEFAULT: Final = 3_600.0
+VACUUM_KEYS_PER_S_DEFAULT: Final = 50_000.0
+#: a segment is rewritten when this share of its rows, in percent, can be seen by nobody
+SEGMENT_DEAD_PERCENT: Final = 25
 
 # --- this node ---
 OPEN_TRANSACTIONS_MAX: Final = 1_000

@@ -30,6 +30,7 @@ from everwhen.settings_groups import (
     NodeSettings,
     StorageSettings,
     TlsSettings,
+    VacuumSettings,
 )
 from everwhen.settings_values import as_kind, as_toml_value, unknown
 
@@ -54,6 +55,7 @@ class Settings:
     headroom: HeadroomSettings = HeadroomSettings()
     tls: TlsSettings = TlsSettings()
     storage: StorageSettings = StorageSettings()
+    vacuum: VacuumSettings = VacuumSettings()
     imports: ImportSettings = ImportSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
@@ -125,6 +127,7 @@ _GROUPS: Final[Mapping[str, Any]] = {
     "headroom": HeadroomSettings,
     "tls": TlsSettings,
     "storage": StorageSettings,
+    "vacuum": VacuumSettings,
     "imports": ImportSettings,
     "audit": AuditSettings,
     "log": LogSettings,

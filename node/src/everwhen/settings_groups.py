@@ -315,6 +315,31 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VacuumSettings:
+    """How what rules of retention let go is taken away, while this node leads."""
+
+    every_s: float = _setting(
+        limits.VACUUM_EVERY_S_DEFAULT,
+        "Between two looks at what has become old enough to be forgotten. Seconds.",
+        low=1,
+        high=86_400,
+    )
+    wait_s: float = _setting(
+        limits.VACUUM_WAIT_S_DEFAULT,
+        "An open transaction keeps what it reads, and a silent member keeps everything, for so "
+        "long; then it is forgotten all the same. Seconds.",
+        low=1,
+        high=30 * 86_400,
+    )
+    keys_per_s: float = _setting(
+        limits.VACUUM_KEYS_PER_S_DEFAULT,
+        "Keys that vacuum looks at, at most. Keys a second.",
+        low=100,
+        high=10_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSettings:
     """Files that statements may read."""
 

@@ -188,6 +188,9 @@ class _Untended:
     def interrupt(self) -> None:
         """Nothing runs."""
 
+    def forget(self) -> None:
+        """Nothing is erased."""
+
 
 def hold(db: Embedded, **bounds: Any) -> Texts:
     """Texts with bounds of a test instead of the database's own."""

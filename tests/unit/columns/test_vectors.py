@@ -138,6 +138,9 @@ class _Untended:
     def interrupt(self) -> None:
         """Nothing runs."""
 
+    def forget(self) -> None:
+        """Nothing is erased."""
+
 
 def hold(
     db: Embedded,

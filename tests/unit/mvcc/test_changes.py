@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
 from everwhen import limits
 from everwhen.codec.columns import column_of
 from everwhen.codec.keys import Kind, kind_range
+from everwhen.codec.retention import Retention
 from everwhen.codec.segment_making import node_segment, relationship_segment
 from everwhen.codec.segments import encode_segment
 from everwhen.codec.values import encode_value
@@ -174,7 +174,7 @@ def test_a_label_that_was_taken_away_counts() -> None:
 
 def test_older_than_what_is_kept() -> None:
     state = loaded().state
-    state.publish(msgspec.structs.replace(state.current.head, oldest_version=1))
+    state.publish(state.current.head, retention=Retention(journal_floor=1))
     assert [r.commit.version for r in GraphSnapshot(state).changes(1)][:1] == [2]
     with pytest.raises(ChangesGone, match="oldest position to go on from is 1"):
         list(GraphSnapshot(state).changes(0))

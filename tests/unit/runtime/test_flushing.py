@@ -50,7 +50,19 @@ def test_the_log_is_dropped_up_to_what_is_durable() -> None:
         nothing = cast(Any, None)
         member = cast(Any, Alone())
         background = Background(
-            nothing, nothing, member, nothing, store, log, threads, nothing, 60.0, 60.0, nothing
+            nothing,
+            nothing,
+            member,
+            nothing,
+            store,
+            log,
+            threads,
+            nothing,
+            60.0,
+            60.0,
+            nothing,
+            nothing,
+            nothing,
         )
         await background.flush()
 

@@ -15,7 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from everwhen.apply.conflicts import changed_since, end_deleted, forgotten, gone, joined_since
+from everwhen.apply.conflicts import (
+    changed_since,
+    end_deleted,
+    forgotten,
+    gone,
+    joined_since,
+    refuse_erased,
+)
 from everwhen.apply.entries import duplicates
 from everwhen.apply.post_image import PostImage, nothing, reader
 from everwhen.apply.work import Work
@@ -165,6 +172,7 @@ class Attempt:
         return self.work.entities.relationship(relationship)
 
     def _check_create_node(self, mutation: c.CreateNode | c.ReviveNode) -> None:
+        refuse_erased("Node", mutation.id, self.work.state.erased.nodes)
         rules = self.work.rules
         if not rules.any_nodes:
             return
@@ -268,6 +276,7 @@ class Attempt:
     def _check_create_relationship(
         self, mutation: c.CreateRelationship | c.ReviveRelationship
     ) -> None:
+        refuse_erased("Relationship", mutation.id, self.work.state.erased.relationships)
         for node in {mutation.start: None, mutation.end: None}:
             if node in self.created_nodes:
                 continue

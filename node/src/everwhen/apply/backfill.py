@@ -238,4 +238,12 @@ class Backfill:
         self._schema.moved()
 
 
+def begun_at(work: Work, definition: IndexDefinition | ConstraintDefinition) -> int:
+    """The version that what is being built reads the record at."""
+    value = work.layer.get(position_key(definition.id))
+    if value is not None:
+        return _POSITION.decode(value).version
+    return definition.created_version if isinstance(definition, IndexDefinition) else work.version
+
+
 _POSITION: Final = msgspec.msgpack.Decoder(Position)

@@ -82,7 +82,9 @@ class Commits:
         if checks.merges:
             self.window.check_merges(version, read_version, checks.merges)
         if checks.reads:
-            self.window.check_reads(version, read_version, checks.reads)
+            kept = self.work.retention
+            floor = max(kept.journal_floor, kept.erased_upto)
+            self.window.check_reads(version, read_version, checks.reads, floor)
 
     def enter(self, record: journal.Record) -> c.Committed:
         """Make a sealed commit the newest one; its keys are written already."""

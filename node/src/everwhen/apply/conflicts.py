@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
-from everwhen.errors import TransactionConflict, TransactionTooOld
+from everwhen.errors import EntityErased, TransactionConflict, TransactionTooOld
 from everwhen.model.schema import IndexDefinition
 
 _AGAIN: Final = "Run the transaction again"
@@ -76,3 +77,12 @@ def too_old(read_version: int, floor: int) -> TransactionTooOld:
         f"{floor} on",
         hint=_AGAIN,
     )
+
+
+def refuse_erased(kind: str, entity: int, erased: Container[int]) -> None:
+    """:raises EntityErased: a thing whose history is gone is to be created again."""
+    if entity in erased:
+        raise EntityErased(
+            f"{kind} {entity} was erased, history and all: its id never comes back",
+            hint="create it under a new id",
+        )

@@ -21,9 +21,12 @@ from everwhen.apply.backfill import Backfill
 from everwhen.apply.chunks import Chunks
 from everwhen.apply.cluster import Clusters
 from everwhen.apply.commits import Commits
+from everwhen.apply.erasing import Erasures
+from everwhen.apply.retention import Retentions
 from everwhen.apply.schema import Schema
 from everwhen.apply.staging import Stagings
 from everwhen.apply.users import Users
+from everwhen.apply.vacuum import Vacuums
 from everwhen.apply.window import Window
 from everwhen.apply.work import Work
 from everwhen.codec import envelope
@@ -48,9 +51,12 @@ class Machine:
         "_chunks",
         "_clusters",
         "_commits",
+        "_erasures",
+        "_retentions",
         "_schema",
         "_stagings",
         "_users",
+        "_vacuums",
         "_work",
         "digests",
     )
@@ -65,6 +71,9 @@ class Machine:
         self._backfill = Backfill(work, self._schema)
         self._clusters = Clusters(work)
         self._users = Users(work)
+        self._retentions = Retentions(work)
+        self._vacuums = Vacuums(work)
+        self._erasures = Erasures(work, self._commits, self._vacuums)
         #: digest after every so-many-th entry, the newest ones: what members compare
         self.digests: dict[int, bytes] = {}
 
@@ -216,10 +225,41 @@ class Machine:
     def _drop_user(self, command: c.DropUser) -> c.Reply:
         return self._users.drop(command)
 
+    def _set_retention(self, command: c.SetRetention) -> c.Reply:
+        return self._retentions.set(command)
+
+    def _create_restore_point(self, command: c.CreateRestorePoint) -> c.Reply:
+        return self._retentions.create_point(command)
+
+    def _drop_restore_point(self, command: c.DropRestorePoint) -> c.Reply:
+        return self._retentions.drop_point(command)
+
+    def _raise_horizon(self, command: c.RaiseHorizon) -> c.Reply:
+        return self._retentions.raise_horizon(command)
+
+    def _vacuum_step(self, command: c.VacuumStep) -> c.Reply:
+        return self._vacuums.step(command)
+
+    def _erase(self, command: c.Erase) -> c.Reply:
+        return self._erasures.erase(command)
+
+    def _erase_step(self, command: c.EraseStep) -> c.Reply:
+        return self._erasures.step(command)
+
 
 #: commands that may remove keys or write segments: read back only after a flush
 _REMOVES: Final = frozenset(
-    {c.CommitChunks, c.AbortChunks, c.DropSchema, c.BackfillStep, c.FoldStep, c.Chunk, c.DropUser}
+    {
+        c.CommitChunks,
+        c.AbortChunks,
+        c.DropSchema,
+        c.BackfillStep,
+        c.FoldStep,
+        c.Chunk,
+        c.DropUser,
+        c.VacuumStep,
+        c.EraseStep,
+    }
 )
 
 _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
@@ -246,6 +286,13 @@ _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
     c.CreateUser: Machine._create_user,
     c.AlterUser: Machine._alter_user,
     c.DropUser: Machine._drop_user,
+    c.SetRetention: Machine._set_retention,
+    c.CreateRestorePoint: Machine._create_restore_point,
+    c.DropRestorePoint: Machine._drop_restore_point,
+    c.RaiseHorizon: Machine._raise_horizon,
+    c.VacuumStep: Machine._vacuum_step,
+    c.Erase: Machine._erase,
+    c.EraseStep: Machine._erase_step,
 }
 
 
@@ -264,6 +311,6 @@ def _decode(payload: bytes) -> c.Command:
         raise FormatUnsupported(
             f"a log entry of format {command.format}; this build knows formats up to {c.FORMAT}"
         )
-    if time and isinstance(command, (c.Commit, c.CommitChunks, c.CloseTime)):
+    if time and isinstance(command, (c.Commit, c.CommitChunks, c.CloseTime, c.Erase)):
         return replace(command, time=time)
     return command

@@ -86,10 +86,16 @@ class Window:
 
     # --- read keys ---
 
-    def check_reads(self, version: int, read_version: int, reads: Iterable[bytes]) -> None:
-        """:raises TransactionConflict: one was written after ``read_version``.
+    def check_reads(
+        self, version: int, read_version: int, reads: Iterable[bytes], floor: int = 0
+    ) -> None:
+        """``floor``: what was written up to this version may be missing in the journal.
+
+        :raises TransactionConflict: one was written after ``read_version``.
         :raises TransactionTooOld: that cannot be known any more."""
         self._check_age(version, read_version)
+        if read_version < floor:
+            raise too_old(read_version, floor)
         if read_version < self._floor or len(self._written) > _KEYS_MAX:
             self._written = {}
             self._coarse = 0

@@ -7,7 +7,7 @@ shows the new state to readers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import blake2b
 from typing import Final
 
@@ -20,9 +20,12 @@ from everwhen.codec.keys import (
     run_key,
 )
 from everwhen.codec.records import META_HEAD, RecordHead, encode_head
+from everwhen.codec.retention import META_RETENTION, META_VACUUM, Retention, Vacuum
+from everwhen.codec.retention import encode as encode_retention
 from everwhen.index.maintenance import Rules
 from everwhen.model.schema import Catalog
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.horizons import Horizons
 from everwhen.mvcc.segments import SegmentDirectory, SegmentRef
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
@@ -59,6 +62,7 @@ class Work:
         "oldest_time",
         "oldest_version",
         "record",
+        "retention",
         "rules",
         "runs",
         "segments",
@@ -66,6 +70,7 @@ class Work:
         "time",
         "tokens",
         "users",
+        "vacuum",
         "version",
     )
 
@@ -96,6 +101,8 @@ class Work:
         self.segments: SegmentDirectory = current.segments
         self.cluster = current.cluster
         self.users = current.users
+        self.retention = current.retention
+        self.vacuum = current.vacuum
         self.rules = Rules(self.catalog, self.tokens)
         self.record = Versioned(self.layer, self.runs)
         self.entities = self._entities(self.record, self.segments)
@@ -118,6 +125,26 @@ class Work:
         self.catalog = catalog
         self.catalog_version = catalog.version
         self.rules = Rules(catalog, self.tokens)
+
+    def replace_segments(self, gone: Collection[int], refs: list[SegmentRef]) -> None:
+        """Segments in the place of others."""
+        kept = [ref for ref in self.segments.refs if ref.id not in gone]
+        self.segments = SegmentDirectory(sorted([*kept, *refs], key=_by_version))
+        self.entities = self._entities(self.record, self.segments)
+
+    def put_retention(self, retention: Retention) -> None:
+        """Rules, horizons and restore points from here on."""
+        self.retention = retention
+        value = encode_retention(retention)
+        self.layer.put(meta_key(META_RETENTION), value)
+        self.note(value)
+        horizons = Horizons(retention)
+        self.oldest_version, self.oldest_time = horizons.lowest, horizons.lowest_time
+
+    def put_vacuum(self, vacuum: Vacuum) -> None:
+        """How far vacuum is."""
+        self.vacuum = vacuum
+        self.layer.put(meta_key(META_VACUUM), encode_retention(vacuum))
 
     def with_staged(self, run: int, refs: list[SegmentRef]) -> Entities:
         """The record with one transaction's own staging on top, as newer than everything."""
@@ -200,4 +227,10 @@ class Work:
             segments=self.segments if self.segments is not now.segments else None,
             cluster=self.cluster if self.cluster is not now.cluster else None,
             users=self.users if self.users is not now.users else None,
+            retention=self.retention if self.retention is not now.retention else None,
+            vacuum=self.vacuum if self.vacuum is not now.vacuum else None,
         )
+
+
+def _by_version(ref: SegmentRef) -> tuple[int, int]:
+    return ref.version, ref.id

@@ -131,6 +131,13 @@ class Administration:
         """The newest commit's chain hash, to be kept elsewhere."""
         return self._client.admin.request("GET", "/v1/audit/head")
 
+    def vacuum(self) -> _Answer:
+        """A round now, what one would take away, or how far it is."""
+        options = self._options
+        if options.show:
+            return self._client.admin.request("GET", "/v1/vacuum")
+        return self._change("POST", "/v1/vacuum", dryRun=options.dry_run)
+
     def fence(self) -> _Answer:
         """Out of service, or back into it: the node that is asked."""
         if self._options.lift:
@@ -201,6 +208,14 @@ _VERBS: Final[
         "what to keep elsewhere, so that history can be checked later (JSON)",
         {},
         Administration.audit_head,
+    ),
+    "vacuum": (
+        "take away now what rules of retention let go",
+        {
+            "--dry-run": {"action": "store_true", "help": "only say what it would give back"},
+            "--show": {"action": "store_true", "help": "rules, progress and erasures"},
+        },
+        Administration.vacuum,
     ),
     "fence": (
         "take the node that is asked out of service",

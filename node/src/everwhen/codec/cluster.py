@@ -29,6 +29,8 @@ LEVEL_FLASHBACK: Final = 4
 LEVEL_AUDIT: Final = 5
 #: the level from which on there are full-text indexes
 LEVEL_FULLTEXT: Final = 6
+#: the level from which on versions may be forgotten: retention, vacuum, erasures
+LEVEL_RETENTION: Final = 6
 #: META name of the value
 META_CLUSTER: Final = "cluster"
 

@@ -21,6 +21,14 @@ from everwhen.codec.keys import (
     at_version,
 )
 from everwhen.codec.ordered_text import describe
+from everwhen.codec.retention import (
+    META_ERASURE,
+    META_RETENTION,
+    META_VACUUM,
+    decode_erasure,
+    decode_retention,
+    decode_vacuum,
+)
 from everwhen.codec.segments import decode_header
 from everwhen.codec.users import META_USER, decode_user
 from everwhen.codec.values import decode_value
@@ -186,6 +194,12 @@ def _meta_value(parts: parse.MetaKey, value: bytes, names: Names) -> str:
         return str(decode_cluster(value))
     if parts.name.startswith(META_USER):
         return str(decode_user(value))
+    if parts.name == META_RETENTION:
+        return str(decode_retention(value))
+    if parts.name == META_VACUUM:
+        return str(decode_vacuum(value))
+    if parts.name.startswith(META_ERASURE):
+        return str(decode_erasure(value))
     return _hex(value)
 
 

@@ -15,7 +15,7 @@ erased; the header's statement hash binds them, and its format says that they we
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -160,10 +160,14 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     header: Header
     chain: bytes
-    #: msgpack of list[AnyChange]; empty bytes once erased
+    #: msgpack of list[AnyChange]; empty bytes once some of it is gone
     content: bytes
     #: the statements' texts, in order (``FORMAT_TEXTS`` only); none once erased
     texts: list[str] = []
+    #: the changes that are left once some are gone; empty bytes if none are
+    left: bytes = b""
+    #: the erasure that took something away; 0: vacuum did, or nothing
+    erasure: int = 0
 
 
 class Sealed(msgspec.Struct, frozen=True, array_like=True):
@@ -173,6 +177,8 @@ class Sealed(msgspec.Struct, frozen=True, array_like=True):
     chain: bytes
     content: bytes
     texts: list[str] = []
+    left: bytes = b""
+    erasure: int = 0
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -238,11 +244,11 @@ def seal(
 
 
 def changes_of(record: Record) -> list[AnyChange]:
-    """The changes that stand in the record itself.
+    """The changes that stand in the record itself, or are left of them.
 
     :raises CorruptData: the content is no list of changes.
     """
-    return decode_changes(record.header.version, record.content)
+    return decode_changes(record.header.version, record.content or record.left)
 
 
 def decode_changes(version: int, content: bytes) -> list[AnyChange]:
@@ -258,9 +264,31 @@ def decode_changes(version: int, content: bytes) -> list[AnyChange]:
         raise CorruptData(f"the changes of commit {version} are unreadable: {error}") from error
 
 
+def without(record: Record, goes: Callable[[AnyChange], bool], erasure: int = 0) -> Record | None:
+    """The record without some of its changes; None if it has none of them. Header and chain stay
+    as they are: the chain binds a salted digest of the content, not the content."""
+    changes = changes_of(record)
+    kept = [change for change in changes if not goes(change)]
+    if len(kept) == len(changes):
+        return None
+    return with_left(record, _ENCODER.encode(kept) if kept else b"", erasure)
+
+
+def with_left(record: Record, left: bytes, erasure: int = 0) -> Record:
+    """The record with only ``left`` of its content. An erasure takes the statements' texts along,
+    which may say what was erased."""
+    texts = [] if erasure else record.texts
+    return Record(record.header, record.chain, b"", texts, left, erasure or record.erasure)
+
+
+def was_vacuumed(record: Record) -> bool:
+    """Whether vacuum took some of what a commit changed."""
+    return not record.content and not record.erasure
+
+
 def encode_record(record: Record) -> bytes:
     """The value of a JOURNAL key."""
-    if record.header.format == FORMAT:  # as builds wrote it that knew no texts
+    if record.content and record.header.format == FORMAT:  # as builds wrote it that knew no texts
         return _ENCODER.encode((record.header, record.chain, record.content))
     return _ENCODER.encode(record)
 
@@ -330,7 +358,9 @@ def sealed_problems(
     if previous is not None and header.previous != previous:
         found.append(f"commit {version}: not chained to the commit before it")
     if not record.content:
-        return found  # erased, with its pieces and texts
+        if record.texts and statement_hash(record.texts) != header.origin.statement_hash:
+            found.append(f"commit {version}: the statement text does not match its hash")
+        return found  # forgotten, with its pieces; an erasure takes the texts too
     if header.pieces != len(piece_digests):
         found.append(
             f"commit {version}: {len(piece_digests)} pieces, its header says {header.pieces}"

@@ -66,6 +66,7 @@ class Verb(IntEnum):
     STATE = 8
     DIGESTS = 9
     LEAVING = 10
+    PINS = 11
 
 
 class Frame(NamedTuple):

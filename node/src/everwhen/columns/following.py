@@ -89,6 +89,11 @@ class Followed(ABC, Generic[T]):
         #: by the definition's id
         self._held: dict[int, Held[T]] = {}
 
+    def forget(self) -> None:
+        """Something was erased: every table is read anew; from any thread, without waiting."""
+        with self._lock:
+            self._held = {}
+
     # --- what is in an index ---
 
     @abstractmethod
@@ -145,11 +150,12 @@ class Followed(ABC, Generic[T]):
     ) -> T | None:
         """The table, moved to a version if it was behind; None if there can be none."""
         table = held.table
-        if table is None or version - table.upto > self._follow_max:
+        oldest = self._state.current.retention.journal_floor  # from there on everything is told
+        if table is None or version - table.upto > self._follow_max or table.upto < oldest:
             held.table = None
             if held.refused and held.refused + self._whole() > self._bytes_max:
                 return None  # it still would not fit
-            table = held.table = self._read(index, held, self._first(held), tick)
+            table = held.table = self._read(index, held, max(self._first(held), oldest), tick)
         while table is not None and table.upto < version:
             tick()
             if says_all(self._state, table.upto + 1):

@@ -31,7 +31,7 @@ _ID_BYTES = 8
 class Image:
     """See the module. Any thread; a :class:`~everwhen.mvcc.state.NodeColumns`."""
 
-    __slots__ = ("_bytes_max", "_columns", "_lock", "_state", "_upto")
+    __slots__ = ("_bytes_max", "_columns", "_lock", "_stale", "_state", "_upto")
 
     def __init__(self, state: RecordState, bytes_max: int = IMAGE_BYTES_DEFAULT) -> None:
         self._state = state
@@ -41,6 +41,12 @@ class Image:
         self._columns: dict[int | None, Members] = {}
         #: the version all columns have followed to
         self._upto = 0
+        #: something was erased since
+        self._stale = False
+
+    def forget(self) -> None:
+        """Whatever is held is read anew; from any thread, without waiting."""
+        self._stale = True
 
     @property
     def bytes(self) -> int:
@@ -69,7 +75,8 @@ class Image:
         """Ids of the nodes at a version, if they are at hand: a scan may be after a few only, so
         nothing is worked out for it. None: ask the record."""
         if (
-            label not in self._columns
+            self._stale
+            or label not in self._columns
             or version > self._upto
             or not self._lock.acquire(blocking=False)
         ):
@@ -105,6 +112,9 @@ class Image:
 
     def _follow(self, version: int) -> None:
         """Follow the journal up to a version; forget what cannot follow."""
+        if self._stale or self._upto < self._state.current.retention.journal_floor:
+            self._stale = False
+            self._columns.clear()
         if version <= self._upto:
             return
         if version - self._upto > IMAGE_FOLLOW_VERSIONS_MAX:

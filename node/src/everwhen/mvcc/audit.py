@@ -32,6 +32,7 @@ from everwhen.errors import AuditHeadInvalid, CorruptData, FormatUnsupported
 from everwhen.limits import AUDIT_CHANGES_SHARE, AUDIT_TICK_EVERY
 from everwhen.model.audit import ERASED, PROBLEM, VERIFIED, Finding
 from everwhen.mvcc.audit_entries import Comparison, newest_version
+from everwhen.mvcc.forgotten import in_time_table, taken_away
 from everwhen.mvcc.replay import Entries, Replay, replay_pieces
 from everwhen.mvcc.segments import SegmentRef, entry_of, read_segment
 from everwhen.mvcc.state import RecordState
@@ -55,6 +56,7 @@ class Auditor:
         self._store = state.store
         self._tick = tick
         self._published = state.current
+        self._taken = sum(one.keys for one in state.erased.all.values())
         self._record = Versioned(state.store, self._published.runs)
         self._comparison = Comparison(state, secret, tick)
         #: segment -> (version, salt, digest) of those that commits published
@@ -98,7 +100,14 @@ class Auditor:
         yield from self._check_segments()
 
     def _moved(self, head: RecordHead) -> bool:
-        return self._state.current.head.oldest_version != head.oldest_version
+        now, then = self._state.current, self._published
+        return (
+            head.oldest_version != now.head.oldest_version
+            or now.retention.journal_floor != then.retention.journal_floor
+            or now.vacuum.keys_before + now.vacuum.keys
+            != then.vacuum.keys_before + then.vacuum.keys
+            or sum(one.keys for one in self._state.erased.all.values()) != self._taken
+        )
 
     def _gaps(self) -> Iterator[Finding]:
         """Ranges of commits without content."""
@@ -165,7 +174,9 @@ class Auditor:
                 continue
             previous = sealed.chain
             time = int(times[version - first])
-            if time != header.time:
+            if time != header.time and (
+                time >= 0 or in_time_table(self._published.horizons, version)
+            ):
                 said = "nothing" if time < 0 else text_of(time)
                 detail = f"it was at {text_of(header.time)}; the time table says {said}"
                 yield self._problem(version, detail)
@@ -195,7 +206,7 @@ class Auditor:
             yield self._problem(version, problem.removeprefix(f"commit {version}: "))
         if not sealed.content:
             self._erased[version - self._range.first] = True
-            if version > self._published.head.oldest_version:
+            if not taken_away(self._state, version, sealed.erasure):
                 yield self._problem(version, "its content is missing, and nothing forgot it")
             return
         if header.pieces:

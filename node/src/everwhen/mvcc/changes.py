@@ -109,7 +109,7 @@ def reader_of(
     tick: Callable[[], None] | None,
 ) -> ChangeReader:
     """The changes of a record after a position up to a version."""
-    oldest = published.head.oldest_version
+    oldest = published.retention.journal_floor
     source = Source(state.store, state.tokens, published.segments, state.cache, oldest)
     return ChangeReader(source, after, upto, names, tick)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from everwhen.codec.keys import Counter
 from everwhen.model.elements import Node, Relationship
 from everwhen.model.schema import Catalog
-from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.state import Published, RecordState
 from everwhen.mvcc.tokens import TokenTable
 
 
@@ -15,7 +15,11 @@ class Counted:
     """Counts, exact at the newest version, and names in use; the part of a snapshot that needs
     little else of it."""
 
-    __slots__ = ("_state", "_tokens", "_version")
+    __slots__ = ("_limited", "_published", "_state", "_tokens", "_version")
+
+    _published: Published
+    #: some things of this version are gone; what may be touched is looked up each time
+    _limited: bool
 
     def __init__(self, state: RecordState, version: int) -> None:
         self._state = state
@@ -46,6 +50,28 @@ class Counted:
     def relationships(self, types: Sequence[str] | None = None) -> Iterator[Relationship]:
         raise NotImplementedError
 
+    # --- what may be touched ---
+
+    def _need_labels(self, labels: Sequence[str] | None) -> None:
+        if self._limited:
+            self._published.horizons.check_labels(self._version, labels)
+
+    def _need_types(self, types: Sequence[str] | None) -> None:
+        if self._limited:
+            self._published.horizons.check_types(self._version, types)
+
+    def _need_index(self, name: str) -> None:
+        if self._limited:
+            catalog = self.catalog
+            index = catalog.indexes.get(name) or catalog.vector_indexes().get(name)
+            text = catalog.fulltext_indexes().get(name)  # of several labels
+            subject = index or text
+            if subject is not None:
+                need = self._need_labels if subject.entity == "NODE" else self._need_types
+                need(None if index is None else [index.label])
+
+    # --- counts and names ---
+
     def node_count(self, label: str | None = None) -> int:
         if label is None:
             return self._state.counters.get(Counter.NODES)
@@ -65,12 +91,16 @@ class Counted:
         return self._count(Counter.INDEX_DISTINCT, None if index is None else index.id)
 
     def label_names(self) -> list[str]:
+        if self._limited:
+            return sorted(self._tokens.labels.names)
         if self._is_past:
             names = sorted(self._tokens.labels.names)
             return [name for name in names if next(self.nodes_with_label(name), None) is not None]
         return self._in_use(self._tokens.labels, Counter.NODES_WITH_LABEL)
 
     def relationship_type_names(self) -> list[str]:
+        if self._limited:
+            return sorted(self._tokens.types.names)
         if self._is_past:
             names = sorted(self._tokens.types.names)
             return [name for name in names if next(self.relationships([name]), None) is not None]

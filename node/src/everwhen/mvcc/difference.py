@@ -22,10 +22,11 @@ from everwhen.codec.journal import (
     changes_of,
     decode_piece,
     decode_record,
+    was_vacuumed,
 )
 from everwhen.codec.keys import journal_key, piece_key
 from everwhen.codec.values import encode_value
-from everwhen.errors import CorruptData
+from everwhen.errors import CorruptData, TimeOutOfRange
 from everwhen.model.graph import Described, Difference, EntityKind
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.images import NodeImage, RelationshipImage
@@ -105,8 +106,9 @@ class Touched(NamedTuple):
 def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, AnyChange]]:
     """Version and change, in order, of the commits after one version up to another.
 
-    What a bulk commit loaded as segments is not among them.
+    What a bulk commit loaded as segments is not among them, nor what was erased.
 
+    :raises TimeOutOfRange: vacuum took away what one of the commits changed.
     :raises CorruptData: the journal misses a commit or a piece of one.
     """
     for version in range(after + 1, upto + 1):
@@ -114,14 +116,35 @@ def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, 
         if value is None:
             raise CorruptData(f"commit {version} is missing in the journal")
         record = decode_record(value)
+        if was_vacuumed(record):
+            raise TimeOutOfRange(
+                f"what commit {version} changed was vacuumed, and cannot be told any more"
+            )
         for change in changes_of(record):
             yield version, change
         for number in range(record.header.pieces):
             piece = store.get(piece_key(record.header.transaction, number))
             if piece is None:
+                if not record.content:
+                    continue  # it went, and the record says so
                 raise CorruptData(f"piece {number} of commit {version} is missing in the journal")
             for change in decode_piece(piece).changes:
                 yield version, change
+
+
+def _everything(old: Entities, new: Entities, tick: Callable[[int], None]) -> Touched:
+    """All that was there at one of two versions."""
+    found = Touched(IdSet(), IdSet())
+    for view in (old, new):
+        for number, node in enumerate(view.node_ids()):
+            found.nodes.add(node)
+            if number % _CHUNK == 0:
+                tick(found.nodes.bytes)
+        for number, (relationship, _) in enumerate(view.relationships()):
+            found.relationships.add(relationship)
+            if number % _CHUNK == 0:
+                tick(found.nodes.bytes + found.relationships.bytes)
+    return found
 
 
 def _nothing(_: int) -> None:
@@ -129,19 +152,23 @@ def _nothing(_: int) -> None:
 
 
 def touched(entities: Entities, after: int, tick: Callable[[int], None] = _nothing) -> Touched:
-    """What was written after a version, up to the version of ``entities``.
+    """What was written after a version, up to the version of ``entities``; where the journal does
+    not tell any more, all that is there.
 
     ``tick`` is called now and then with the bytes held, and may raise.
     """
     found = Touched(IdSet(), IdSet())
-    changes = changes_between(entities.record.store, after, entities.version)
-    for number, (_, change) in enumerate(changes):
-        if number % _CHUNK == 0:
-            tick(found.nodes.bytes + found.relationships.bytes)
-        if isinstance(change, RelationshipCreated | RelationshipDeleted | RelationshipChanged):
-            found.relationships.add(change.id)
-        else:
-            found.nodes.add(change.id)
+    try:
+        changes = changes_between(entities.record.store, after, entities.version)
+        for number, (_, change) in enumerate(changes):
+            if number % _CHUNK == 0:
+                tick(found.nodes.bytes + found.relationships.bytes)
+            if isinstance(change, RelationshipCreated | RelationshipDeleted | RelationshipChanged):
+                found.relationships.add(change.id)
+            else:
+                found.nodes.add(change.id)
+    except TimeOutOfRange:
+        return _everything(entities.as_of(after), entities, tick)
     for kind, ids in entities.loaded(after):
         (found.nodes if kind is EntityKind.NODE else found.relationships).add_all(ids)
         tick(found.nodes.bytes + found.relationships.bytes)

@@ -16,26 +16,21 @@ from everwhen.model.changes import ChangeRecord, Names, Position
 from everwhen.model.columns import GraphColumns
 from everwhen.model.elements import ElementReader, Node, Relationship, Value
 from everwhen.model.graph import (
-    Bound,
     Difference,
     Direction,
     EntityKind,
     Era,
-    Matching,
     RangeView,
     Span,
-    TextWanted,
-    Wanted,
 )
-from everwhen.mvcc import lookup, matching, membership, nearest, times
+from everwhen.mvcc import membership, times
 from everwhen.mvcc.changes import ChangeReader, reader_of
-from everwhen.mvcc.counted import Counted
 from everwhen.mvcc.difference import differences
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.history import commit_time, eras, spans
 from everwhen.mvcc.images import NodeImage, RelationshipImage
+from everwhen.mvcc.indexed import Indexed
 from everwhen.mvcc.state import Published, RecordState
-from everwhen.mvcc.text_search import Own
 from everwhen.mvcc.versioned import Versioned
 
 #: labelled nodes looked at together; reading ahead pays if their ids lie about as dense as this
@@ -45,15 +40,14 @@ _SPREAD: Final = 4
 _TYPES_TO_SEEK: Final = 16
 
 
-class GraphSnapshot(Counted):
+class GraphSnapshot(Indexed):
     """A :class:`~everwhen.model.graph.GraphView` of committed data.
 
     ``view`` is what elements are bound to: the snapshot itself, or the transaction that adds its
     own writes on top of it.
     """
 
-    __slots__ = ("_entities", "_images", "_loads", "_published", "_relationship_images", "_spans",
-                 "_view")  # fmt: skip
+    __slots__ = ("_entities", "_images", "_loads", "_relationship_images", "_spans", "_view")
 
     def __init__(
         self, state: RecordState, version: int | None = None, view: ElementReader | None = None
@@ -61,6 +55,7 @@ class GraphSnapshot(Counted):
         published = state.current
         super().__init__(state, published.head.version if version is None else version)
         self._published: Published = published
+        self._limited = not published.horizons.whole(self._version)
         self._entities = Entities(
             Versioned(state.store, published.runs),
             state.tokens,
@@ -159,9 +154,11 @@ class GraphSnapshot(Counted):
         return self.relationship_image(relationship_id) is not None
 
     def node(self, node_id: int) -> Node | None:
+        self._need_labels(None)
         return None if self.node_image(node_id) is None else Node(node_id, self.view)
 
     def relationship(self, relationship_id: int) -> Relationship | None:
+        self._need_types(None)
         image = self.relationship_image(relationship_id)
         return None if image is None else self._bound(relationship_id, image)
 
@@ -187,6 +184,7 @@ class GraphSnapshot(Counted):
     # --- scans ---
 
     def nodes(self) -> Iterator[Node]:
+        self._need_labels(None)
         images = self._images
         view = self.view
         for node_id, image in self._entities.nodes():
@@ -196,6 +194,7 @@ class GraphSnapshot(Counted):
             yield Node(node_id, view)
 
     def nodes_with_label(self, label: str) -> Iterator[Node]:
+        self._need_labels([label])
         token = self._tokens.labels.find(label)
         if token is None:
             return
@@ -213,6 +212,7 @@ class GraphSnapshot(Counted):
                 return
 
     def count_nodes(self, label: str | None, tick: Callable[[], None]) -> int:
+        self._need_labels(None if label is None else [label])
         return membership.count(self, label, tick)
 
     def _labelled_ahead(self, ids: Iterator[int]) -> Iterator[Node]:
@@ -242,7 +242,11 @@ class GraphSnapshot(Counted):
             yield self._bound(relationship_id, image)
 
     def _type_tokens(self, types: Sequence[str] | None) -> list[int] | None:
-        """Tokens of the types that exist, ascending; None stays None (all types)."""
+        """Tokens of the types that exist, ascending; None stays None (all types).
+
+        :raises TimeOutOfRange: some of them may be gone at this version.
+        """
+        self._need_types(types)
         if types is None:
             return None
         ids = self._tokens.types.ids
@@ -311,41 +315,27 @@ class GraphSnapshot(Counted):
             count += sum(1 for entry in incoming if entry[1] != node_id)
         return count
 
-    # --- indexes ---
-
-    def index_seek(self, index_name: str, values: Sequence[Value]) -> Iterator[int]:
-        return lookup.seek(self, index_name, values)
-
-    def index_range(
-        self,
-        index_name: str,
-        prefix: Sequence[Value],
-        lower: Bound | None,
-        upper: Bound | None,
-    ) -> Iterator[int]:
-        return lookup.between(self, index_name, prefix, lower, upper)
-
-    def index_prefix(self, index_name: str, prefix: Sequence[Value], text: str) -> Iterator[int]:
-        return lookup.starting(self, index_name, prefix, text)
-
-    def index_scan(self, index_name: str) -> Iterator[int]:
-        return lookup.everything(self, index_name)
-
-    def nearest(
-        self, index_name: str, query: Sequence[float], wanted: Wanted
-    ) -> list[tuple[int, float]]:
-        return nearest.search(self, index_name, query, wanted)
-
-    def matching(self, index_name: str, wanted: TextWanted, own: Own | None = None) -> Matching:
-        return matching.search(self, index_name, wanted, own)
-
     def columns(self, worth: int) -> GraphColumns | None:
-        return None if self._state.graph is None else self._state.graph.view(self._version, worth)
-
-    # --- time ---
+        if self._limited or self._state.graph is None:
+            return None  # what may be read of it is looked up row by row
+        return self._state.graph.view(self._version, worth)
 
     def history(self, kind: EntityKind, identity: int) -> Iterator[Era]:
-        return eras(self._entities, kind, identity)
+        return eras(self._entities, kind, identity, self._oldest(kind, identity))
+
+    def _oldest(self, kind: EntityKind, identity: int) -> int:
+        """From which version on an entity's past can be read; a restore point stands alone."""
+        horizons, found = self._published.horizons, 0
+        if not horizons.highest:
+            return 0
+        if kind is EntityKind.NODE:
+            node = self.node_image(identity)
+            found = horizons.highest if node is None else horizons.node(node.labels or ("",))
+        else:
+            image = self.relationship_image(identity)
+            name = None if image is None else self._tokens.types.names[image.ends[0]]
+            found = horizons.highest if name is None else horizons.type(name).version
+        return min(found, self._version)
 
     def spans(self, kind: EntityKind, identity: int) -> Sequence[Span]:
         key = kind, identity
@@ -353,7 +343,9 @@ class GraphSnapshot(Counted):
         if found is None:
             if len(self._spans) >= SNAPSHOT_CACHE_ENTRIES:
                 self._spans.clear()
-            found = self._spans[key] = spans(self._entities, kind, identity)
+            found = self._spans[key] = spans(
+                self._entities, kind, identity, self._oldest(kind, identity)
+            )
         return found
 
     def time_of(self, version: int) -> int:
@@ -364,15 +356,18 @@ class GraphSnapshot(Counted):
 
         for version in (low, max(low, high)):
             times.check_readable(self._state.current.head, version)
+        self._published.horizons.check_since(low)
         return GraphRange.whole(self._state, low, high)
 
     def differences(self, since: int) -> Iterator[Difference]:
+        for version in (since, self._version):
+            self._published.horizons.check_whole(version)
         return differences(self._entities.as_of(since), self._entities)
 
     def changes(
         self, since: int | None, tick: Callable[[], None] | None = None
     ) -> Iterator[ChangeRecord]:
-        oldest = self._state.current.head.oldest_version
+        oldest = self._state.current.retention.journal_floor
         after = Position(oldest if since is None else since)
         return iter(self.change_reader(after, None, tick))
 
@@ -383,11 +378,13 @@ class GraphSnapshot(Counted):
         return reader_of(self._state, self._published, after, self._version, names, tick)
 
     def at_version(self, version: int) -> GraphSnapshot:
-        times.check_readable(self._state.current.head, version)
+        now = self._state.current
+        times.check_readable(now.head, version, now.horizons.pinned)
         return GraphSnapshot(self._state, version)
 
     def version_at(self, time_micros: int) -> int:
-        return times.version_at(self._state.store, self._state.current.head, time_micros)
+        now = self._state.current
+        return times.version_at(self._state.store, now.head, time_micros, now.horizons.pinned)
 
 
 def _gone(what: str, entity: int, version: int) -> EntityNotFound:

@@ -118,10 +118,11 @@ def lifetimes(found: Sequence[Span]) -> Iterator[Span]:
         yield last
 
 
-def eras(entities: Entities, kind: EntityKind, identity: int) -> Iterator[Era]:
-    """The eras of an entity up to the version of ``entities``, oldest first."""
+def eras(entities: Entities, kind: EntityKind, identity: int, oldest: int = 0) -> Iterator[Era]:
+    """The eras of an entity up to the version of ``entities``, oldest first. Those that ended
+    before ``oldest`` were forgotten; what holds there is said to begin there."""
     types = entities.tokens.types.names
-    for version, image in states(entities, kind, identity):
+    for version, image in states(entities, kind, identity, oldest):
         time = commit_time(entities.record.store, version)
         if image is None:
             yield Era(version, time, None, None)

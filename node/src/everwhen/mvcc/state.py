@@ -31,11 +31,21 @@ from everwhen.codec.records import (
     encode_count,
 )
 from everwhen.codec.records import decode_publish as decode_publish_value
+from everwhen.codec.retention import (
+    META_RETENTION,
+    META_VACUUM,
+    Retention,
+    Vacuum,
+    decode_retention,
+    decode_vacuum,
+)
 from everwhen.codec.users import META_USER, User, decode_user
 from everwhen.errors import CorruptData
 from everwhen.model.columns import GraphColumns
 from everwhen.model.graph import Matching, TextWanted, Wanted
 from everwhen.model.schema import Catalog, ConstraintDefinition, IndexDefinition
+from everwhen.mvcc.erased import Erased
+from everwhen.mvcc.horizons import Horizons
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
 from everwhen.mvcc.store import Batch, Store
 from everwhen.mvcc.text_search import Own
@@ -55,6 +65,9 @@ class Published:
     cluster: Cluster = field(default_factory=Cluster)
     #: by name; replaced whole, never changed in place
     users: Mapping[str, User] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
+    horizons: Horizons = field(default_factory=lambda: Horizons(Retention()))
+    vacuum: Vacuum = field(default_factory=Vacuum)
 
 
 class Counters:
@@ -106,6 +119,9 @@ class NodeColumns(Protocol):
     def ids(self, label: int | None, version: int) -> npt.NDArray[np.int64] | None:
         """All of them, ascending."""
 
+    def forget(self) -> None:
+        """Something was erased: read it anew."""
+
 
 class VectorColumns(Protocol):
     """What vector indexes hold in memory."""
@@ -125,6 +141,9 @@ class VectorColumns(Protocol):
     def interrupt(self) -> None:
         """End such a step."""
 
+    def forget(self) -> None:
+        """Something was erased: read it anew."""
+
 
 class GraphColumnsImage(Protocol):
     """The graph kept in memory as columns."""
@@ -134,6 +153,9 @@ class GraphColumnsImage(Protocol):
 
     def due(self) -> bool:
         """Whether there may be something to do in the background; at once."""
+
+    def forget(self) -> None:
+        """Something was erased: read it anew."""
 
     def tend(self) -> bool:
         """A step of that; whether more may be left."""
@@ -156,11 +178,14 @@ class TextColumns(Protocol):
     def interrupt(self) -> None:
         """End such a step."""
 
+    def forget(self) -> None:
+        """Something was erased: read it anew."""
+
 
 class RecordState:
     """The record's state in memory; see the module."""
 
-    __slots__ = ("cache", "columns", "counters", "current", "graph", "store", "texts", "tokens",
+    __slots__ = ("cache", "columns", "counters", "current", "erased", "graph", "store", "texts", "tokens",
                  "vectors")  # fmt: skip
 
     def __init__(self, store: Store) -> None:
@@ -168,6 +193,7 @@ class RecordState:
         self.tokens = Tokens()
         self.counters = Counters()
         self.cache = SegmentCache(store)
+        self.erased = Erased()
         #: what a database keeps beside the record; nothing for tools that only read it
         self.columns: NodeColumns | None = None
         self.vectors: VectorColumns | None = None
@@ -187,6 +213,8 @@ class RecordState:
         head = RecordHead() if raw is None else decode_head(raw)
         state.tokens = Tokens.load(store)
         state.counters = Counters.load(store)
+        state.erased = Erased.load(store)
+        retention = load_retention(store)
         state.current = Published(
             head=head,
             catalog=load_catalog(store, head.catalog_version),
@@ -194,8 +222,17 @@ class RecordState:
             segments=SegmentDirectory(load_segments(store)),
             cluster=load_cluster(store),
             users=load_users(store),
+            retention=retention,
+            horizons=Horizons(retention),
+            vacuum=load_vacuum(store),
         )
         return state
+
+    def forget_erased(self) -> None:
+        """What is kept in memory beside the record is read anew. Apply only."""
+        for beside in (self.columns, self.vectors, self.graph, self.texts):
+            if beside is not None:
+                beside.forget()
 
     def publish(
         self,
@@ -206,6 +243,8 @@ class RecordState:
         segments: SegmentDirectory | None = None,
         cluster: Cluster | None = None,
         users: Mapping[str, User] | None = None,
+        retention: Retention | None = None,
+        vacuum: Vacuum | None = None,
     ) -> None:
         """Make what was written visible, all at once. Apply only, after the batch is written."""
         now = self.current
@@ -217,6 +256,9 @@ class RecordState:
             segments=now.segments if segments is None else segments,
             cluster=now.cluster if cluster is None else cluster,
             users=now.users if users is None else users,
+            retention=now.retention if retention is None else retention,
+            horizons=now.horizons if retention is None else Horizons(retention),
+            vacuum=now.vacuum if vacuum is None else vacuum,
         )
 
 
@@ -224,6 +266,18 @@ def load_cluster(store: Store) -> Cluster:
     """The group this record belongs to; an empty one before its first entry."""
     raw = store.get(meta_key(META_CLUSTER))
     return Cluster() if raw is None else decode_cluster(raw)
+
+
+def load_retention(store: Store) -> Retention:
+    """Rules and horizons; where nothing is said everything is kept."""
+    raw = store.get(meta_key(META_RETENTION))
+    return Retention() if raw is None else decode_retention(raw)
+
+
+def load_vacuum(store: Store) -> Vacuum:
+    """How far vacuum is."""
+    raw = store.get(meta_key(META_VACUUM))
+    return Vacuum() if raw is None else decode_vacuum(raw)
 
 
 def load_users(store: Store) -> dict[str, User]:

@@ -9,6 +9,8 @@ at, not only the newest: history is data. What is wrong is collected in words, u
 * the label entries and the label sets say the same, in both directions;
 * every index entry is what its entity said at that version, and at the newest version every
   entity that belongs in an index is in it, alone if the index is unique;
+* below the horizons only what readers see is there: the horizon itself and every restore point are
+  looked at as wholes (``mvcc.verify_view``);
 * counts are exact; journal and time table are in ``mvcc.verify_history``.
 """
 
@@ -29,6 +31,7 @@ from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.mvcc.verify_bytes import check_bytes
 from everwhen.mvcc.verify_history import check_history
+from everwhen.mvcc.verify_view import check_view
 from everwhen.mvcc.versioned import Versioned
 
 
@@ -61,6 +64,8 @@ class _Verifier:
             dict(enumerate(state.tokens.keys.names)),
         )
         self._version = self._published.head.version
+        #: what was written up to here may be gone, as far as no reader sees it
+        self._floor = self._published.horizons.highest
 
     def run(self) -> None:
         self._check_node_entries()
@@ -70,6 +75,9 @@ class _Verifier:
         self._check_label_entries()
         self._check_index_entries()
         self._check_newest()
+        alone = {*self._published.horizons.pinned, self._floor} - {0, self._version}
+        for version in sorted(alone):
+            check_view(self._at(version), self._state, self._report)
 
     def _at(self, version: int) -> Entities:
         state = self._state
@@ -77,10 +85,12 @@ class _Verifier:
         return Entities(self._record, state.tokens, segments, state.cache, version)
 
     def _entries(self, kind: Kind) -> Iterator[tuple[bytes, int, bytes]]:
-        """All versions of all stems of a kind; a run's stems count at its version."""
+        """All versions of all stems of a kind above the horizons; a run's stems count at its
+        version."""
         store = self._state.store
         for key, value in store.scan(*kind_range(kind)):
-            yield key[:-8], keys.version_of(key), value
+            if keys.version_of(key) > self._floor:
+                yield key[:-8], keys.version_of(key), value
         low, high = kind_range(kind)
         for run in self._published.runs:
             start, end = keys.run_prefix(run.id, low), keys.run_prefix(run.id, high)

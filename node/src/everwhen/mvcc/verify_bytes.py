@@ -8,6 +8,16 @@ from everwhen.codec import journal, keys, parse, records
 from everwhen.codec.cluster import META_CLUSTER, decode_cluster
 from everwhen.codec.dump import Names, describe_key
 from everwhen.codec.keys import SUB_HEAD, SUB_LABELS, Kind
+from everwhen.codec.retention import (
+    META_DEAD,
+    META_ERASURE,
+    META_RETENTION,
+    META_VACUUM,
+    decode_erasure,
+    decode_retention,
+    decode_vacuum,
+    erasure_name,
+)
 from everwhen.codec.users import META_USER, decode_user
 from everwhen.codec.values import is_canonical
 from everwhen.errors import CorruptData, FormatUnsupported
@@ -55,12 +65,26 @@ def _check_value(parts: parse.Key, value: bytes) -> None:
         records.decode_publish(value)
     elif isinstance(parts, parse.SegrefKey):
         records.decode_segment_entry(value)
-    elif isinstance(parts, parse.MetaKey) and parts.name == records.META_HEAD:
+    elif isinstance(parts, parse.MetaKey):
+        _check_meta(parts.name, value)
+
+
+def _check_meta(name: str, value: bytes) -> None:
+    if name == records.META_HEAD:
         records.decode_head(value)
-    elif isinstance(parts, parse.MetaKey) and parts.name == META_CLUSTER:
+    elif name == META_CLUSTER:
         decode_cluster(value)
-    elif isinstance(parts, parse.MetaKey) and parts.name.startswith(META_USER):
-        _check_user(parts.name, value)
+    elif name == META_RETENTION:
+        decode_retention(value)
+    elif name == META_VACUUM:
+        decode_vacuum(value)
+    elif name.startswith(META_USER):
+        _check_user(name, value)
+    elif name.startswith(META_ERASURE):
+        if erasure_name(decode_erasure(value).number) != name:
+            raise CorruptData("an erasure under the key of another")
+    elif name.startswith(META_DEAD) and len(value) % 8:
+        raise CorruptData("ids that are not whole")
 
 
 def _check_user(name: str, value: bytes) -> None:

@@ -14,6 +14,7 @@ from everwhen.codec.keys import SUB_HEAD, Kind, after, kind_range, piece_prefix,
 from everwhen.codec.segments import NodeSegment, decode_segment
 from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.forgotten import in_time_table, taken_away
 from everwhen.mvcc.report import Report
 from everwhen.mvcc.segments import SegmentRef, read_segment
 from everwhen.mvcc.state import RecordState
@@ -68,11 +69,14 @@ def _check_journal(state: RecordState, report: Report, times: dict[int, int]) ->
         expected = version + 1
         if record.header.version != version:
             report.add(f"journal: commit {version} says it is {record.header.version}")
-        if times.get(version) != record.header.time:
+        if (version in times or in_time_table(state.current.horizons, version)) and (
+            times.get(version) != record.header.time
+        ):
             report.add(
                 f"journal: commit {version} was at {record.header.time}; the time table says "
                 f"{times.get(version)}"
             )
+        _check_content(state, record, report)
         digests = _piece_digests(state, record)
         for problem in journal.problems_of(record, previous, digests):
             report.add(f"journal: {problem}")
@@ -85,6 +89,13 @@ def _check_journal(state: RecordState, report: Report, times: dict[int, int]) ->
         report.add(f"journal: ends at commit {expected - 1}, the record at {head.version}")
     if previous != head.chain:
         report.add("journal: the newest chain hash is not the one in the head")
+
+
+def _check_content(state: RecordState, record: journal.Record, report: Report) -> None:
+    """What is gone must have been taken away."""
+    version = record.header.version
+    if not record.content and not taken_away(state, version, record.erasure):
+        report.add(f"journal: the content of commit {version} is gone, and nothing took it away")
 
 
 def _piece_digests(state: RecordState, record: journal.Record) -> list[bytes]:
@@ -118,7 +129,7 @@ def _check_segment(state: RecordState, ref: SegmentRef, report: Report, ends: _E
         found = sorted(tokens.labels.ids.get(name, -1) for name in segment.labels)
     else:
         found = [tokens.types.ids.get(segment.type, -1)]
-        if ends is not None:
+        if ends is not None and ref.version > state.current.horizons.highest:
             ends.check(ref, segment.starts.whole())
             ends.check(ref, segment.ends.whole())
     if found != entry.tokens:

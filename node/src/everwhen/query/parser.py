@@ -12,14 +12,14 @@ from typing import Final, Literal
 from everwhen.errors import QuerySyntaxError
 from everwhen.query.diagnostics import query_error
 from everwhen.query.lexer import END, FLOAT, INT, Tokens, tokenize
-from everwhen.query.parser_flashback import FlashbackParser
+from everwhen.query.parser_keeping import KeepingParser
 from everwhen.query.syntax import Begin, Body, Commit, QueryBody, Rollback, Statement
 
 Mode = Literal["EXPLAIN", "PROFILE"] | None
 _STATEMENTS: Final = "a statement (MATCH, CREATE, MERGE, RETURN, CALL, SHOW, BEGIN …)"
 
 
-class Parser(FlashbackParser):
+class Parser(KeepingParser):
     """Adds what stands around a query: options, EXPLAIN, transactions."""
 
     def statement(self) -> Statement:
@@ -83,6 +83,8 @@ class Parser(FlashbackParser):
             return self.show()
         if kind == "TERMINATE":
             return self.terminate()
+        if kind in ("CREATE", "ALTER", "DROP") and self.keeping_ahead():
+            return self.keeping_command()
         if kind in ("CREATE", "ALTER", "DROP") and self.user_ahead():
             return self.user_command()
         if kind in ("CREATE", "DROP") and self.schema_ahead():
@@ -90,6 +92,9 @@ class Parser(FlashbackParser):
         if kind == END:
             raise self.fail(_STATEMENTS)
         at = self.starts[self.i]
+        place = self.erase_ahead() if "ERASE" in self.kinds else None
+        if place is not None:
+            return self.erase(place)
         query = self.query()
         return QueryBody(query, self.time_spec(), at=at)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from everwhen.query import pretty_keeping as keeping
 from everwhen.query import pretty_users as users
 from everwhen.query import syntax as s
 from everwhen.query.pretty_expressions import ExpressionPrinter
@@ -348,4 +349,8 @@ _BODIES: Final[dict[type[s.Body], Callable[[Printer, Any], str]]] = {
     s.AlterUser: lambda _, tree: users.alter_user(tree),
     s.AlterCurrentUser: lambda _, tree: users.alter_current_user(tree),
     s.DropUser: lambda _, tree: users.drop_user(tree),
+    s.AlterRetention: lambda p, tree: keeping.alter_retention(tree, p.expression),
+    s.CreateRestorePoint: lambda p, tree: keeping.create_restore_point(tree, p.time(tree.time)),
+    s.DropRestorePoint: lambda _, tree: keeping.drop_restore_point(tree),
+    s.Erase: lambda _, tree: keeping.erase(tree),
 }

@@ -111,6 +111,12 @@ from everwhen.query.syntax_expressions import (
     VariableEntry,
     Xor,
 )
+from everwhen.query.syntax_keeping import (
+    AlterRetention,
+    CreateRestorePoint,
+    DropRestorePoint,
+    Erase,
+)
 from everwhen.query.syntax_patterns import (
     DynamicLabel,
     GroupPattern,
@@ -159,6 +165,7 @@ from everwhen.query.syntax_users import (
 __all__ = [
     "AllPropertiesEntry",
     "AlterCurrentUser",
+    "AlterRetention",
     "AlterUser",
     "And",
     "Arithmetic",
@@ -179,14 +186,17 @@ __all__ = [
     "Create",
     "CreateConstraint",
     "CreateIndex",
+    "CreateRestorePoint",
     "CreateUser",
     "Delete",
     "Direction",
     "DropConstraint",
     "DropIndex",
+    "DropRestorePoint",
     "DropUser",
     "DynamicLabel",
     "EntityKind",
+    "Erase",
     "ExistsSubquery",
     "Expression",
     "Finish",

@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from everwhen.model.moments import micros_text
+from everwhen.runtime.keeping_tables import (
+    erasure_rows,
+    restore_point_rows,
+    retention_rows,
+    vacuum_rows,
+)
 from everwhen.version import COMPATIBLE
 
 if TYPE_CHECKING:
@@ -60,6 +66,18 @@ class TransactionAdministration:
             }
             for name in sorted(users)
         ]
+
+    def retention(self) -> Sequence[Mapping[str, Any]]:
+        return retention_rows(self._database.state)
+
+    def restore_points(self) -> Sequence[Mapping[str, Any]]:
+        return restore_point_rows(self._database.state)
+
+    def vacuum(self) -> Sequence[Mapping[str, Any]]:
+        return vacuum_rows(self._database.state, self._database.vacuuming)
+
+    def erasures(self) -> Sequence[Mapping[str, Any]]:
+        return erasure_rows(self._database.state, self._database.vacuuming)
 
     def databases(self) -> Sequence[Mapping[str, Any]]:
         facts = self._database.facts

@@ -19,6 +19,8 @@ from everwhen.runtime.headroom import Headroom
 from everwhen.runtime.replica.member import Member
 from everwhen.runtime.schema import SchemaRunner
 from everwhen.runtime.service import Service
+from everwhen.runtime.space import Space
+from everwhen.runtime.vacuum import Vacuuming
 from everwhen.txn import commands as c
 from everwhen.txn.replies import decode_reply
 
@@ -50,8 +52,14 @@ class Upkeep:
     """The steps that the record itself needs, one bounded step a call; True if more is left."""
 
     def __init__(
-        self, schema: SchemaRunner, consensus: Consensus, state: RecordState, threads: Threads
+        self,
+        schema: SchemaRunner,
+        consensus: Consensus,
+        state: RecordState,
+        threads: Threads,
+        vacuuming: Vacuuming | None = None,
     ) -> None:
+        self._vacuuming = vacuuming
         self._schema = schema
         self._consensus = consensus
         self._state = state
@@ -86,6 +94,10 @@ class Upkeep:
             return False
         return await self._threads.run("background", graph.tend, stop=graph.interrupt)
 
+    async def forget(self) -> bool:
+        """One step of an erasure or of vacuum; only where it is driven from."""
+        return self._vacuuming is not None and await self._vacuuming.step()
+
     async def fold(self) -> bool:
         """One step of folding published large transactions into the main keys."""
         if not self._state.current.runs:
@@ -111,9 +123,13 @@ class Background:
         idle_transaction_seconds: float,
         flush_seconds: float,
         report: Report,
+        vacuuming: Vacuuming,
+        space: Space,
     ) -> None:
         self._service = service
-        self._upkeep = Upkeep(schema, member.consensus, state, threads)
+        self._upkeep = Upkeep(schema, member.consensus, state, threads, vacuuming)
+        self._vacuuming = vacuuming
+        self._space = space
         self._member = member
         self._store = store
         self._log = log
@@ -134,6 +150,8 @@ class Background:
             for step in (
                 self._build,
                 self._fold,
+                self._forget,
+                self._give_back,
                 self._upkeep.seal,
                 self._upkeep.read_texts,
                 self._upkeep.tend,
@@ -160,6 +178,18 @@ class Background:
 
     async def _fold(self) -> bool:
         return self._member.replica.is_leader and await self._upkeep.fold()
+
+    async def _forget(self) -> bool:
+        if not self._member.replica.is_leader:
+            self._vacuuming.resigned()
+            return False
+        return await self._upkeep.forget()
+
+    async def _give_back(self) -> bool:
+        """Every node gives the space of what was taken away back to its disk."""
+        if self._space.due():
+            await self._threads.run("background", self._space.give_back)
+        return False
 
     async def _end_silent(self) -> bool:
         """Large transactions nobody sends chunks of any more: their node is gone."""

@@ -107,7 +107,7 @@ class Changes:
                 hint="read the graph anew: it was restored, or recovered without a majority",
             )
         found = Position(int(version), int(number) if dot else None)
-        oldest = self._database.state.current.head.oldest_version
+        oldest = self._database.state.current.retention.journal_floor
         if found.version == 0:
             return Position(oldest)
         if found.version < oldest or (found.version == oldest and found.number is not None):

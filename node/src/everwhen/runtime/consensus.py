@@ -60,6 +60,8 @@ def order_of(command: c.Command) -> Order:
         if command.own_time:
             return Order(flags | _OWN_TIME, command.time)
         return Order(flags | _STAMP, 0)
+    if isinstance(command, c.Erase):
+        return Order(flags | _STAMP, 0)
     if isinstance(command, c.CloseTime):
         return Order(_CLOSES, command.time)
     return Order(flags, 0)

@@ -42,11 +42,13 @@ from everwhen.runtime.backend import Backend
 from everwhen.runtime.cursor import Summary
 from everwhen.runtime.environment import Deadline
 from everwhen.runtime.ids import IdAllocator
+from everwhen.runtime.keeping import KeepingBody, KeepingRunner
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.schema import SchemaRunner
 from everwhen.runtime.statements import Observer, PreparedQuery, PreparedSchema
 from everwhen.runtime.transaction import OpenTransaction
 from everwhen.runtime.users import UserBody, UserRunner
+from everwhen.runtime.vacuum import Vacuuming
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class _Registry:
     open: dict[int, OpenTransaction] = field(default_factory=dict)
     #: of them, those that somebody began and has to end
     explicit: int = 0
+    #: those that are about to take their snapshot, and the entry applied before
+    beginning: dict[int, int] = field(default_factory=dict)
     next_number: int = 1
 
 
@@ -130,6 +134,9 @@ class Database:
         self._compiler = Compiler(PLAN_CACHE_ENTRIES_MAX)
         self.schema = SchemaRunner(self)
         self._users = UserRunner(self)
+        self._keeping = KeepingRunner(self)
+        #: what drives vacuum here, once the node runs
+        self.vacuuming: Vacuuming | None = None
 
     # --- the record ---
 
@@ -216,12 +223,23 @@ class Database:
                 )
             number = registry.next_number
             registry.next_number += 1
-        transaction = OpenTransaction(
-            self, number, version, options, caller, writes_first=writes_first, only_reads=only_reads
-        )
-        with registry.lock:
-            registry.open[number] = transaction
-            registry.explicit += explicit
+            registry.beginning[number] = self.state.current.head.applied_index
+        try:
+            transaction = OpenTransaction(
+                self,
+                number,
+                version,
+                options,
+                caller,
+                writes_first=writes_first,
+                only_reads=only_reads,
+            )
+            with registry.lock:
+                registry.open[number] = transaction
+                registry.explicit += explicit
+        finally:
+            with registry.lock:
+                del registry.beginning[number]
         return transaction
 
     def forget(self, transaction: OpenTransaction) -> None:
@@ -235,6 +253,11 @@ class Database:
         """All open ones, oldest first."""
         with self._registry.lock:
             return list(self._registry.open.values())
+
+    def beginning(self) -> list[int]:
+        """The entry applied last, for each transaction that is about to take its snapshot."""
+        with self._registry.lock:
+            return list(self._registry.beginning.values())
 
     def administration(self, transaction: OpenTransaction) -> TransactionAdministration:
         """What SHOW may tell this transaction's caller."""
@@ -279,9 +302,11 @@ class Database:
     def run_schema(
         self, prepared: PreparedSchema, parameters: Mapping[str, Any], caller: Caller
     ) -> Summary:
-        """CREATE or DROP of an index or constraint; commands about users."""
+        """CREATE or DROP of an index or constraint; commands about users and retention."""
         if isinstance(prepared.body, UserBody):
             return self._users.run(prepared.body, parameters, caller)
+        if isinstance(prepared.body, KeepingBody):
+            return self._keeping.run(prepared.body, parameters, caller)
         return self.schema.run(prepared.body, parameters)
 
     def await_indexes(self, name: str | None, timeout: float, deadline: Deadline) -> None:

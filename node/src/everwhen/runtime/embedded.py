@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from everwhen.apply.machine import Machine
 from everwhen.exec.choose import BATCH_ROWS, Execution
 from everwhen.exec.procedures import ProcedureDefinition
+from everwhen.limits import INT_MAX
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
@@ -24,10 +25,12 @@ from everwhen.runtime.assembly import Parts, single, wire
 from everwhen.runtime.background import IDLE_SECONDS, Upkeep
 from everwhen.runtime.cursor import Summary
 from everwhen.runtime.database import DatabaseOptions
+from everwhen.runtime.pins import Pins
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.service import Service
 from everwhen.runtime.session import Session
 from everwhen.runtime.system import LoopThread, SystemClock, SystemRandom, SystemThreads
+from everwhen.runtime.vacuum import Vacuuming, VacuumOptions
 from everwhen.storage.frames import Entry
 from everwhen.version import VERSION
 
@@ -179,13 +182,21 @@ class Embedded:
 
     async def _keep_up(self, parts: Parts) -> None:
         """What ``background`` does for a served node: folds large transactions, builds indexes."""
-        upkeep = Upkeep(parts.database.schema, parts.consensus, parts.state, self._threads)
+        database = parts.database
+        pins = Pins(database, first_index=lambda: INT_MAX)
+        pins.erased_upto = INT_MAX  # no file, no log: what was taken away is nowhere
+        vacuuming = Vacuuming(
+            parts.state, parts.consensus, pins, self._clock, VacuumOptions(keys_per_s=0.0)
+        )
+        database.vacuuming = vacuuming
+        upkeep = Upkeep(database.schema, parts.consensus, parts.state, self._threads, vacuuming)
         while True:
             more = (
                 await upkeep.fold()
                 or await upkeep.build()
                 or await upkeep.seal()
                 or await upkeep.tend()
+                or await upkeep.forget()
             )
             await asyncio.sleep(0 if more else IDLE_SECONDS)
 

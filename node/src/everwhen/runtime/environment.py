@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from everwhen.errors import ExternalResourceFailed, QueryCancelled, TransactionTimedOut
+from everwhen.errors import (
+    ExternalResourceFailed,
+    QueryCancelled,
+    SnapshotExpired,
+    TransactionTimedOut,
+)
 from everwhen.exec.context import Administration
 from everwhen.ports import Clock
 from everwhen.runtime.audit import RecordAudit
@@ -32,7 +37,7 @@ class MustWait(TakesLong):
 class Deadline:
     """When a transaction must end, and whether somebody asked it to."""
 
-    __slots__ = ("_clock", "_ends", "_stop", "_timeout", "at_once", "cancelled")
+    __slots__ = ("_clock", "_ends", "_stop", "_timeout", "at_once", "cancelled", "expired")
 
     def __init__(self, clock: Clock, timeout: float | None, stop: Stop | None = None) -> None:
         self._clock = clock
@@ -40,6 +45,8 @@ class Deadline:
         self._ends = None if not timeout else clock.monotonic() + timeout
         #: why it must stop, set from any thread
         self.cancelled: str | None = None
+        #: what it reads was vacuumed; set from any thread
+        self.expired: str | None = None
         self._stop = stop
         #: the statement runs on the event loop: it may neither work for long nor wait
         self.at_once = False
@@ -58,14 +65,20 @@ class Deadline:
         """Nobody waits for it any more."""
         self.cancelled = CLIENT_GONE
 
+    def check_wanted(self) -> None:
+        """:raises SnapshotExpired: what it reads is gone. :raises QueryCancelled: somebody asked."""
+        if self.expired is not None:
+            raise SnapshotExpired(self.expired, hint="run the transaction again")
+        if self.cancelled is not None:
+            raise QueryCancelled(self.cancelled)
+
     def check(self) -> None:
         """Raises if it is over.
 
         :raises QueryCancelled: somebody asked.
         :raises TransactionTimedOut: its time is up.
         """
-        if self.cancelled is not None:
-            raise QueryCancelled(self.cancelled)
+        self.check_wanted()
         if self._stop is not None and self._stop.asked is not None:
             raise QueryCancelled(self._stop.asked)
         if self._ends is not None and self._clock.monotonic() > self._ends:

@@ -182,12 +182,12 @@ class _Run:
         return value
 
     def _to_moment(self, body: syntax.Flashback) -> tuple[int, Undo, Touched]:
-        now, oldest = self._now, self._now.state.current.head.oldest_version
+        now = self._now
         pattern = None
         if body.patterns:
             pattern = self._planned(pattern_query(body, self._owner.text))
         if body.moment.kind == "version":
-            version = self._version(body.moment.start, oldest)
+            version = self._version(body.moment.start, 0)
         else:
             micros = moment_micros(self._value(body.moment.start))
             version = self._database.version_closed_at(micros)
@@ -198,6 +198,7 @@ class _Run:
                     hint="run it in a new transaction",
                 )
         then = now.at_version(version)
+        now.state.current.horizons.check_whole(version)
         entities = now.entities
         undo = Undo(then.entities, entities, entities)
         if pattern is None:
@@ -213,8 +214,8 @@ class _Run:
 
     def _of_commit(self, body: syntax.FlashbackTransaction) -> tuple[int, Undo, Touched]:
         entities = self._now.entities
-        oldest = self._now.state.current.head.oldest_version
-        version = self._version(body.version, max(oldest, 0) + 1)
+        version = self._version(body.version, 1)
+        self._now.state.current.horizons.check_since(version - 1)
         after = entities.as_of(version)
         undo = Undo(entities.as_of(version - 1), after, entities)
         ids = touched(after, version - 1, self._held)

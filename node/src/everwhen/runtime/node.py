@@ -27,11 +27,14 @@ from everwhen.runtime.background import Background, Report
 from everwhen.runtime.consensus import ReadMode
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Headroom, Marks
+from everwhen.runtime.pins import Pins
 from everwhen.runtime.replica.log_view import COMMAND_KIND, to_stored
 from everwhen.runtime.replica.member import Description, Member
 from everwhen.runtime.replica.recovery import recover
 from everwhen.runtime.replica.transport import Alone, Transport
+from everwhen.runtime.space import Space
 from everwhen.runtime.statements import Observer
+from everwhen.runtime.vacuum import Vacuuming, VacuumOptions
 from everwhen.storage.directory import BALLAST_BYTES, DataDirectory, StoreOpener
 from everwhen.storage.frames import Entry
 from everwhen.storage.image_file import ImageFile
@@ -59,6 +62,7 @@ class NodeOptions:
     trailing_entries: int = LOG_TRAILING_ENTRIES
     held_log_bytes: int = LOG_HELD_BYTES
     flush_seconds: float = FLUSH_S_DEFAULT
+    vacuum: VacuumOptions = field(default_factory=VacuumOptions)
     #: what the data directory may use; 0: what the volume has
     quota_bytes: int = 0
     ballast_bytes: int = BALLAST_BYTES
@@ -97,7 +101,9 @@ class Node:
         member: Member,
         background: Background,
         headroom: Headroom,
+        threads: Threads,
     ) -> None:
+        self.threads = threads
         self.directory = directory
         self.parts = parts
         self.member = member
@@ -139,7 +145,6 @@ class Node:
         report: Report,
         observer: Observer | None,
     ) -> Node:
-        """Wire the parts over an open directory."""
         state = RecordState.load(directory.store)
         machine = Machine(directory.store, state)
         _found(directory, state, options, ports.random)
@@ -189,8 +194,9 @@ class Node:
             options.idle_transaction_seconds,
             options.flush_seconds,
             report,
+            *_vacuuming(directory, parts, member, options, ports),
         )
-        return cls(directory, parts, member, background, headroom)
+        return cls(directory, parts, member, background, headroom, ports.threads)
 
     async def run(self, ready: asyncio.Event, stop: asyncio.Event) -> bool:
         """Serve until ``stop`` is set: then what is pending is answered. True if it ended because
@@ -249,6 +255,24 @@ async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
+
+
+def _vacuuming(
+    directory: DataDirectory, parts: Parts, member: Member, options: NodeOptions, ports: Ports
+) -> tuple[Vacuuming, Space]:
+    """What drives vacuum where this node leads, tells who does what is read here, and gives back
+    the space."""
+    pins = Pins(
+        parts.database,
+        first_index=lambda: directory.log.first_index,
+        node_id=member.node_id,
+        requests=member.requests,
+        configuration=lambda: member.configuration,
+    )
+    vacuuming = Vacuuming(parts.state, member.consensus, pins, ports.clock, options.vacuum)
+    parts.database.vacuuming = vacuuming
+    member.admin.vacuum = vacuuming.now
+    return vacuuming, Space(parts.state, directory.store, pins)
 
 
 def _headroom(directory: DataDirectory, options: NodeOptions, ports: Ports) -> Headroom:

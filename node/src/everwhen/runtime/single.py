@@ -296,6 +296,9 @@ class SingleConsensus:
                 )
             # if it is not later than everything before it, apply refuses it
             self._hybrid.observe(command.time)
+        elif isinstance(command, c.Erase):
+            stamp = self._hybrid.stamp(self._clock.now_micros())
+            return c.encode(replace(command, time=stamp))
         elif isinstance(command, c.CloseTime):
             self._hybrid.observe(command.time)
         return payload

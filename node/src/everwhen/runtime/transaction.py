@@ -15,7 +15,6 @@ from everwhen.errors import (
     AccessModeViolation,
     EverwhenError,
     Fault,
-    QueryCancelled,
     TransactionStateError,
 )
 from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
@@ -64,25 +63,22 @@ class OpenTransaction:
         timeout = options.timeout or database.default_timeout
         self.deadline = Deadline(database.clock, timeout, options.stop)
         self.started_micros = database.clock.now_micros()
+        self.began_index = database.state.current.head.applied_index  # before its snapshot
         self.last_used = database.clock.monotonic()
         self.text = ""
         self.failed: EverwhenError | None = None
         self.ended = False
-        #: a statement of it runs right now
-        self.busy = False
+        self.busy = False  # a statement of it runs right now
         self._database = database
-        #: the texts of its statements
         self._texts: list[str] = []
         self._large: int | None = None
         self._locked: set[bytes] = set()
-        #: a statement has ended, so its client has seen this snapshot
-        self._observed = False
+        self._observed = False  # a statement has ended: its client has seen this snapshot
         self._ctx: ExecutionContext | None = None
         #: it ran a FLASHBACK, which is the last thing it does; what that wants committed
         self._flashed = False
         self._flashback: c.Commit | c.CommitChunks | None = None
-        #: batches of CALL { } IN TRANSACTIONS that are done
-        self._batch = 0
+        self._batch = 0  # batches of CALL { } IN TRANSACTIONS that are done
         self.transaction: Transaction | Reading = (
             Reading(database.take_snapshot(version))
             if only_reads and options.at is None
@@ -128,6 +124,11 @@ class OpenTransaction:
     def version(self) -> int:
         """The version its snapshot shows."""
         return self.transaction.version
+
+    def versions_read(self) -> list[int]:
+        """The versions that its snapshot, and the views of the statement under way, show."""
+        views = () if self._ctx is None else self._ctx.views.copy().values()
+        return [self.version, *(view.version for view in views)]
 
     @property
     def read_only(self) -> bool:
@@ -295,8 +296,7 @@ class OpenTransaction:
                 "a statement of this transaction failed; it can only be rolled back",
                 hint=self.failed.message,
             )
-        if self.deadline.cancelled is not None:
-            raise QueryCancelled(self.deadline.cancelled)
+        self.deadline.check_wanted()
         if self._flashed:
             return self._flashback
         own = self.options.own_time

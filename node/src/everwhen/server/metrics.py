@@ -139,6 +139,12 @@ METRICS: Final = (
         "relationships",
         "Relationships of the graph at present.",
     ),
+    Metric("everwhen_vacuum_rounds", "gauge", "rounds", "Rounds of vacuum begun so far."),
+    Metric("everwhen_vacuum_running", "gauge", "rounds", "1 while a round is under way, else 0."),
+    Metric("everwhen_vacuum_keys", "gauge", "keys", "Keys that vacuum took away so far."),
+    Metric("everwhen_vacuum_bytes", "gauge", "bytes", "Bytes of them, before compression, so far."),
+    Metric("everwhen_vacuum_oldest_version", "gauge", "commits", "Oldest readable version."),
+    Metric("everwhen_erasures_open", "gauge", "erasures", "Erasures that are not done yet."),
     Metric("everwhen_disk_free_bytes", "gauge", "bytes", "Free space where the data folder is."),
 )
 

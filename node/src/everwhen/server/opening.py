@@ -17,6 +17,7 @@ from everwhen.runtime.node import Node, NodeOptions, Ports
 from everwhen.runtime.replica.peers import Identity, Peers
 from everwhen.runtime.system import SystemClock, SystemDisk, SystemRandom, SystemThreads
 from everwhen.runtime.transaction import OpenTransaction
+from everwhen.runtime.vacuum import VacuumOptions
 from everwhen.server.joining import Admission, Joining
 from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
@@ -99,6 +100,9 @@ def _node_options(settings: Settings) -> NodeOptions:
         trailing_entries=settings.storage.log_trailing_entries,
         held_log_bytes=settings.storage.log_held_bytes,
         flush_seconds=settings.storage.flush_s,
+        vacuum=VacuumOptions(
+            settings.vacuum.every_s, settings.vacuum.wait_s, settings.vacuum.keys_per_s
+        ),
         quota_bytes=settings.storage.quota_bytes,
     )
 

@@ -241,6 +241,7 @@ def _port(runner: web.AppRunner) -> int:
 
 def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
     state = node.parts.state.current.head
+    vacuum = node.parts.state.current.vacuum
     member = node.member
     return {
         "everwhen_bolt_connections": bolt.connections,
@@ -257,6 +258,12 @@ def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
         "everwhen_writes_refused": node.headroom.refusal() is not None,
         "everwhen_nodes": node.parts.database.snapshot(state.version).node_count(),
         "everwhen_relationships": node.parts.database.snapshot(state.version).relationship_count(),
+        "everwhen_vacuum_rounds": vacuum.round,
+        "everwhen_vacuum_running": bool(vacuum.phase),
+        "everwhen_vacuum_keys": vacuum.keys_before + vacuum.keys,
+        "everwhen_vacuum_bytes": vacuum.size_before + vacuum.size,
+        "everwhen_vacuum_oldest_version": state.oldest_version,
+        "everwhen_erasures_open": sum(bool(e.phase) for e in node.parts.state.erased.all.values()),
         "everwhen_disk_free_bytes": node.headroom.disk_free,
     }
 

@@ -16,8 +16,15 @@ from typing import Final
 
 import msgspec
 
-from everwhen.codec.cluster import Configuration
 from everwhen.codec.origin import Origin as Origin
+from everwhen.txn.cluster_commands import AddMember as AddMember
+from everwhen.txn.cluster_commands import Configure as Configure
+from everwhen.txn.cluster_commands import DescribeMember as DescribeMember
+from everwhen.txn.cluster_commands import ForgetMember as ForgetMember
+from everwhen.txn.cluster_commands import FoundCluster as FoundCluster
+from everwhen.txn.cluster_commands import RaiseEpoch as RaiseEpoch
+from everwhen.txn.cluster_commands import RaiseFeatureLevel as RaiseFeatureLevel
+from everwhen.txn.cluster_commands import RecoverCluster as RecoverCluster
 from everwhen.txn.mutations import AnyMutation as AnyMutation
 from everwhen.txn.mutations import ChangeLabels as ChangeLabels
 from everwhen.txn.mutations import ChangeNode as ChangeNode
@@ -28,6 +35,13 @@ from everwhen.txn.mutations import DeleteNode as DeleteNode
 from everwhen.txn.mutations import DeleteRelationship as DeleteRelationship
 from everwhen.txn.mutations import ReviveNode as ReviveNode
 from everwhen.txn.mutations import ReviveRelationship as ReviveRelationship
+from everwhen.txn.retention_commands import CreateRestorePoint as CreateRestorePoint
+from everwhen.txn.retention_commands import DropRestorePoint as DropRestorePoint
+from everwhen.txn.retention_commands import Erase as Erase
+from everwhen.txn.retention_commands import EraseStep as EraseStep
+from everwhen.txn.retention_commands import RaiseHorizon as RaiseHorizon
+from everwhen.txn.retention_commands import SetRetention as SetRetention
+from everwhen.txn.retention_commands import VacuumStep as VacuumStep
 from everwhen.txn.user_commands import AlterUser as AlterUser
 from everwhen.txn.user_commands import CreateUser as CreateUser
 from everwhen.txn.user_commands import DropUser as DropUser
@@ -176,83 +190,6 @@ class FoldStep(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", t
     limit: int
 
 
-class FoundCluster(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=32):
-    """The first entry of a new cluster: its identity and its first member, who is node 1."""
-
-    format: int
-    cluster_id: bytes
-    history_id: str
-    name: str
-    addresses: dict[str, str]
-    disk: bytes
-    version: str
-    feature_level: int
-
-
-class AddMember(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=33):
-    """Admits a node under a new id, bound to its disk; it is in no configuration yet.
-
-    The same name with the same disk gives the same id again. A name that another disk holds is
-    refused unless ``replace`` is the id of that member.
-    """
-
-    format: int
-    name: str
-    addresses: dict[str, str]
-    disk: bytes
-    replace: int
-    version: str
-    feature_level: int
-
-
-class DescribeMember(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=34):
-    """What a member says of itself when it starts."""
-
-    format: int
-    id: int
-    addresses: dict[str, str]
-    version: str
-    feature_level: int
-
-
-class ForgetMember(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=35):
-    """Drops a member that is in no configuration any more; its id never comes back."""
-
-    format: int
-    id: int
-
-
-class Configure(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=36):
-    """The configuration that a membership entry of consensus leads to. Never in the log: each
-    node derives it from that entry when it applies it."""
-
-    format: int
-    configuration: Configuration
-
-
-class RaiseFeatureLevel(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=37):
-    """From here on every node applies by the rules of ``level``."""
-
-    format: int
-    level: int
-
-
-class RaiseEpoch(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=38):
-    """An operator's epoch; refused below the highest one seen."""
-
-    format: int
-    epoch: int
-
-
-class RecoverCluster(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=48):
-    """A node that lost the majority for ever goes on alone, in a new history. Written by that node
-    into its own log, after the entries that make it the only voter (``replica.recovery``)."""
-
-    format: int
-    history_id: str
-    node: int
-
-
 Command = (
     Commit
     | BeginChunks
@@ -277,6 +214,13 @@ Command = (
     | CreateUser
     | AlterUser
     | DropUser
+    | SetRetention
+    | CreateRestorePoint
+    | DropRestorePoint
+    | RaiseHorizon
+    | VacuumStep
+    | Erase
+    | EraseStep
 )
 
 
@@ -326,7 +270,15 @@ class MemberAdded(msgspec.Struct, frozen=True, array_like=True):
     repeated: bool = False
 
 
-Reply = Committed | Leased | Begun | SchemaChanged | Done | MemberAdded
+class Vacuumed(msgspec.Struct, frozen=True, array_like=True):
+    """A step of vacuum or of an erasure: keys and bytes it took away, and whether work is left."""
+
+    keys: int
+    size: int
+    more: bool
+
+
+Reply = Committed | Leased | Begun | SchemaChanged | Done | MemberAdded | Vacuumed
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Command)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from everwhen import errors
-from everwhen.txn.commands import Begun, Committed, Done, Leased, MemberAdded, Reply, SchemaChanged
+from everwhen.txn.commands import (
+    Begun,
+    Committed,
+    Done,
+    Leased,
+    MemberAdded,
+    Reply,
+    SchemaChanged,
+    Vacuumed,
+)
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=0):
@@ -41,6 +50,10 @@ class _MemberAdded(msgspec.Struct, frozen=True, array_like=True, tag=6):
     reply: MemberAdded
 
 
+class _Vacuumed(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    reply: Vacuumed
+
+
 _WRAPPERS: dict[type, type] = {
     Committed: _Committed,
     Leased: _Leased,
@@ -48,10 +61,11 @@ _WRAPPERS: dict[type, type] = {
     Done: _Done,
     Begun: _Begun,
     MemberAdded: _MemberAdded,
+    Vacuumed: _Vacuumed,
 }
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(
-    Failed | _Committed | _Leased | _SchemaChanged | _Done | _Begun | _MemberAdded
+    Failed | _Committed | _Leased | _SchemaChanged | _Done | _Begun | _MemberAdded | _Vacuumed
 )
 
 

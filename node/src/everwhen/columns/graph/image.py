@@ -22,7 +22,7 @@ from everwhen.columns.graph.follow import Backtracker, Follower, commit_record
 from everwhen.columns.graph.load import load
 from everwhen.columns.graph.merge import merge
 from everwhen.columns.graph.recent import Recent
-from everwhen.columns.graph.saving import Saving
+from everwhen.columns.graph.saving import Saving, held
 from everwhen.columns.graph.view import ColumnsView
 from everwhen.errors import CorruptData, ImageLost, ShuttingDown
 from everwhen.limits import (
@@ -149,6 +149,8 @@ class GraphImage:
     def view(self, version: int, worth: int) -> ColumnsView | None:
         """The graph at a version that is readable; None: read the record. ``worth``: rows that
         the caller would look at."""
+        if self.saving.erased and not self._renewed():
+            return None
         found = self._views.get(version)
         if found is not None:
             return found
@@ -173,6 +175,18 @@ class GraphImage:
             if before == held:
                 return None  # it gets no further
         return None
+
+    def forget(self) -> None:
+        """Something was erased: it is read anew; from any thread, without waiting."""
+        self.saving.erased = True
+
+    def _renewed(self) -> bool:
+        """Drop what was read before something was erased; False: somebody is at it."""
+        with held(self._loading, self._lock) as alone:
+            if alone:
+                self.saving.remove()
+                self._forget()
+        return alone
 
     def _made(self, content: Content, version: int) -> ColumnsView:
         for table in list(content.tables.values()):
@@ -281,8 +295,9 @@ class GraphImage:
             self._refused = 0
             with self._lock:
                 self._views.clear()
-                self._content = content
-            return True
+                # what was erased while it was read may be in it
+                self._content = None if self.saving.erased else content
+            return self._content is not None
         finally:
             self._loading.release()
 
@@ -303,7 +318,7 @@ class GraphImage:
 
     def due(self) -> bool:
         """Whether :meth:`tend` may find something to do; at once."""
-        moved = self._behind() or self._idle != self._mark()
+        moved = self.saving.erased or self._behind() or self._idle != self._mark()
         return moved or not self.ready or self._lost is not None
 
     @property
@@ -329,6 +344,8 @@ class GraphImage:
         lost, self._lost = self._lost, None
         if lost is not None:
             raise ImageLost(f"the image did not fit the journal: {lost}") from lost
+        if self.saving.erased:
+            self._renewed()
         content = self._content
         if content is not None and content.floor <= (self._past_wanted or 0):
             self._past_wanted = None

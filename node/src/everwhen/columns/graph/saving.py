@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Final
 
@@ -18,18 +19,37 @@ from everwhen.mvcc.state import RecordState
 _SHARE: Final = 8
 #: how often one that is newer than the record is looked at again: the log is still being replayed
 _LOOKS: Final = 300
+#: seconds waited for a lock
+_PATIENCE: Final = 0.05
+
+
+@contextmanager
+def held(*locks: Lock) -> Iterator[bool]:
+    """Hold locks, if each can be had in a moment; whether that is so."""
+    taken: list[Lock] = []
+    try:
+        for lock in locks:
+            if not lock.acquire(timeout=_PATIENCE):
+                break
+            taken.append(lock)
+        yield len(taken) == len(locks)
+    finally:
+        for lock in taken:
+            lock.release()
 
 
 class Saving:
     """See the module. ``shelf`` None: nothing is kept."""
 
-    __slots__ = ("_arena", "_generations", "_left", "_of", "_state", "changes", "shelf")
+    __slots__ = ("_arena", "_generations", "_left", "_of", "_state", "changes", "erased", "shelf")
 
     def __init__(self, state: RecordState, arena: Arena, generations: Iterator[int]) -> None:
         self._state = state
         self._arena = arena
         self._generations = generations
         self.shelf: Shelf | None = None
+        #: something was erased since the image was read
+        self.erased = False
         #: what the newest checkpoint is of, and changes since
         self._of: Content | None = None
         self.changes = 0
@@ -45,6 +65,12 @@ class Saving:
         """The image is forgotten; what was written of it may be taken again."""
         self._of = None
 
+    def remove(self) -> None:
+        """Something was erased that the checkpoint may hold."""
+        self.erased, self._of = False, None
+        if self.shelf is not None:
+            self.shelf.remove()
+
     def take(self) -> Content | None:
         """The image of the checkpoint, if there is one that fits."""
         found = None if self.shelf is None else self.shelf.read()
@@ -58,6 +84,9 @@ class Saving:
                 self._left -= 1
                 return None
             self._left = 0
+            if meta.version <= self._state.current.retention.erased_upto:
+                self.remove()  # what was erased since may be in it
+                return None
             record = commit_record(self._state, meta.version)
             if record is None or record.chain != meta.chain or meta.floor < head.oldest_version:
                 return None

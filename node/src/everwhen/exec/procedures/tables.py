@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everwhen.exec.context import ExecutionContext
 from everwhen.exec.functions import FUNCTIONS
 from everwhen.exec.functions.aggregates import AGGREGATE_SIGNATURES
+from everwhen.exec.procedures.keeping_tables import KEEPING_TABLES
+from everwhen.exec.procedures.show_table import ShowTable as ShowTable
+from everwhen.exec.procedures.show_table import TableRows
 from everwhen.model.fulltext_index import parse_config as parse_texts
 from everwhen.model.schema import ConstraintDefinition, ConstraintKind, IndexDefinition
 from everwhen.model.vector_index import parse_config
-
-TableRows = Iterator[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class ShowTable:
-    """``brief``: the columns shown without YIELD; ``columns``: all of them (``YIELD *``). ``act``
-    does something to what was named and tells how it went."""
-
-    brief: tuple[str, ...]
-    columns: tuple[str, ...]
-    rows: Callable[[ExecutionContext, str], TableRows]
-    act: Callable[[ExecutionContext, Sequence[str]], TableRows] | None = None
 
 
 def _kind_of(constraint: ConstraintDefinition) -> str:
@@ -343,6 +332,7 @@ SHOW_TABLES: dict[str, ShowTable] = {
         ),
         _functions,
     ),
+    **KEEPING_TABLES,
     "DATABASES": _DATABASES,
     "DATABASE": _DATABASES,
     "DEFAULT DATABASE": _DATABASES,

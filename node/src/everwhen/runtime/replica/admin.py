@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import IntEnum
 
 import msgspec
@@ -31,6 +32,7 @@ class Verb(IntEnum):
     LEAVE = 4
     TRANSFER = 5
     RAISE_LEVEL = 6
+    VACUUM = 7
 
 
 class Order(msgspec.Struct, array_like=True):
@@ -49,6 +51,10 @@ _DECODER = msgspec.msgpack.Decoder(Order)
 _NUMBER = msgspec.msgpack.Decoder(int)
 
 
+def _nothing() -> None:
+    """Nobody drives it yet."""
+
+
 class Admin:
     """Takes orders; see the module. Event loop only."""
 
@@ -63,6 +69,8 @@ class Admin:
         self._membership = membership
         self._consensus = consensus
         self._requests = requests
+        #: begins a round of vacuum here; set by whoever drives it
+        self.vacuum: Callable[[], None] = _nothing
         requests.handle(PeerVerb.CHANGE, self._on_change)
 
     async def carry_out(self, order: Order) -> int:
@@ -111,6 +119,10 @@ class Admin:
             command = c.RaiseFeatureLevel(c.FORMAT, order.node)
             decode_reply(await self._consensus.propose(c.encode(command)))
             return order.node
+        if order.verb is Verb.VACUUM:
+            await membership.check(precondition)
+            self.vacuum()
+            return 0
         verbs = {
             Verb.PROMOTE: membership.promote,
             Verb.DEMOTE: membership.demote,

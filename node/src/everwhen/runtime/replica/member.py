@@ -351,4 +351,6 @@ def stamp_of(payload: bytes) -> int:
     if envelope.is_sealed(payload):
         return envelope.time_of(payload)
     command = c.decode(payload)
-    return command.time if isinstance(command, (c.Commit, c.CommitChunks, c.CloseTime)) else 0
+    return (
+        command.time if isinstance(command, (c.Commit, c.CommitChunks, c.CloseTime, c.Erase)) else 0
+    )

@@ -16,7 +16,15 @@ from aiohttp import web
 
 from everwhen.codec.cluster import FEATURE_LEVEL, Member
 from everwhen.errors import MembershipRefused, PreconditionFailed, RequestInvalid
+from everwhen.model.moments import micros_text
+from everwhen.runtime.keeping_tables import (
+    erasure_rows,
+    restore_point_rows,
+    retention_rows,
+    vacuum_rows,
+)
 from everwhen.runtime.replica import admin
+from everwhen.runtime.vacuum_preview import preview
 from everwhen.server.http import door_of
 from everwhen.server.http.answers import json_response
 from everwhen.server.http.body import read_body
@@ -54,6 +62,10 @@ class _Fence(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel")
 
 class _Recover(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     accept_data_loss: str
+
+
+class _Vacuum(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    dry_run: bool = False
 
 
 class _Level(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
@@ -173,6 +185,49 @@ async def snapshot(request: web.Request) -> web.StreamResponse:
     return json_response({"index": manifest.index, "term": manifest.term, "bytes": manifest.size})
 
 
+def _vacuum_of(request: web.Request) -> dict[str, Any]:
+    """What is kept, and how far vacuum is, as applied here."""
+    database = door_of(request).node.parts.database
+    state = database.state
+    head = state.current.head
+    return {
+        "oldestReadableVersion": head.oldest_version,
+        "oldestReadableTime": micros_text(head.oldest_time) if head.oldest_version else None,
+        "retention": list(retention_rows(state)),
+        "restorePoints": list(restore_point_rows(state)),
+        "vacuum": dict(vacuum_rows(state, database.vacuuming)[0]),
+        "erasures": list(erasure_rows(state, database.vacuuming)),
+    }
+
+
+async def vacuum_state(request: web.Request) -> web.StreamResponse:
+    """``GET /v1/vacuum``: rules, restore points, the round under way, erasures."""
+    return json_response(_vacuum_of(request))
+
+
+async def vacuum(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/vacuum``: begin a round now, or say what one would take away."""
+    body = await _body(request, _Vacuum)
+    if not body.dry_run:
+        await _carry_out(request, admin.Verb.VACUUM, body)
+        return json_response(_vacuum_of(request))
+    node = door_of(request).node
+    database = node.parts.database
+    vacuuming = database.vacuuming
+    state = database.state
+    wanted = [] if vacuuming is None else vacuuming.wanted(state.current.retention)
+    found = await node.threads.run("query", preview, state, wanted)
+    oldest = micros_text(found.oldest_time) if found.oldest_version else None
+    return json_response(
+        {
+            "keys": found.keys,
+            "bytes": found.size,
+            "oldestReadableVersion": found.oldest_version,
+            "oldestReadableTime": oldest,
+        }
+    )
+
+
 async def fence(request: web.Request) -> web.StreamResponse:
     """``POST /v1/fence``: take this node out of service, or back. It goes on voting and
     acknowledging, it never leads, and it answers no statement."""
@@ -280,6 +335,8 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/leader", transfer),
         web.post("/v1/feature-level", raise_level),
         web.post("/v1/snapshot", snapshot),
+        web.get("/v1/vacuum", vacuum_state),
+        web.post("/v1/vacuum", vacuum),
         web.post("/v1/fence", fence),
         web.post("/v1/recover", recover),
         web.post("/v1/bootstrap", bootstrap),

@@ -289,6 +289,20 @@ SCHEMAS: Final[dict[str, Schema]] = {
         lastIndex=_integer("where the log ended; what others had after it is lost"),
         historyId=_text("of the bookmarks from now on"),
     ),
+    "VacuumNow": {
+        **_object("", dryRun=_BOOLEAN, **_CHECKED),
+        "additionalProperties": False,
+    },
+    "Vacuum": {
+        **_object(
+            "oldestReadableVersion oldestReadableTime",
+            oldestReadableVersion=_integer(),
+            oldestReadableTime={"type": ["string", "null"]},
+            keys=_integer("of a dry run: keys that would go"),
+            bytes=_integer("of a dry run: their bytes, before compression"),
+        ),
+        "additionalProperties": True,
+    },
     "Level": {**_object("level", level=_integer(), **_CHECKED), "additionalProperties": False},
     "Changed": {
         **_object("clusterId config", clusterId=_text(), config=ref("Configuration")),

@@ -1,0 +1,247 @@
+"""Erasures: the whole history of things goes, from the record and from the journal.
+
+The command is a commit of its own without changes, so that the journal says for ever who asked for
+it, when, and which ids. Bounded steps then take away everything that names those ids; a node's
+relationships of all times go with it. Commits keep their headers and with them the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from everwhen.apply.commits import Commits
+from everwhen.apply.erased_things import NEIGHBOURS, ROW, Found, Things
+from everwhen.apply.segments import replaced
+from everwhen.apply.vacuum import Vacuums
+from everwhen.apply.work import Work
+from everwhen.codec import journal
+from everwhen.codec.cluster import LEVEL_RETENTION, check_level
+from everwhen.codec.journal import SegmentDigest
+from everwhen.codec.keys import journal_key, meta_key, piece_key
+from everwhen.codec.retention import FOR_EVER, Erasure, Retention, encode, erasure_name
+from everwhen.codec.segments import NODES
+from everwhen.errors import EraseRefused, QueryArgumentError, TransactionConflict
+from everwhen.limits import ERASED_PER_STATEMENT_MAX
+from everwhen.model.graph import EntityKind
+from everwhen.mvcc.erased import WAITING
+from everwhen.mvcc.segments import SegmentRef
+from everwhen.txn import commands as c
+
+#: phases of an erasure
+DONE: Final = 0
+ENTITIES: Final = 1
+SEGMENTS: Final = 2
+SETTLING: Final = WAITING
+
+
+class Position(msgspec.Struct, array_like=True):
+    """Where the next step goes on within one thing: stage, last key, pieces looked at."""
+
+    stage: int = 0
+    key: bytes = b""
+    piece: int = 0
+
+
+_ENCODE = msgspec.msgpack.encode
+_POSITION = msgspec.msgpack.Decoder(Position)
+
+
+class Erasures:
+    """Applies erasures to the work at hand."""
+
+    __slots__ = ("_commits", "_vacuums", "_work")
+
+    def __init__(self, work: Work, commits: Commits, vacuums: Vacuums) -> None:
+        self._work = work
+        self._commits = commits
+        self._vacuums = vacuums
+
+    def erase(self, command: c.Erase) -> c.Committed:
+        """:raises TransactionConflict: one of them is there (again).
+        :raises EraseRefused: it is kept, and not told to be erased all the same."""
+        work = self._work
+        check_level(work.cluster, LEVEL_RETENTION, "erasures")
+        known = self._commits.repeated(command.origin)
+        if known is not None:
+            return known
+        count = len(command.nodes) + len(command.relationships)
+        if not 0 < count <= ERASED_PER_STATEMENT_MAX:
+            raise QueryArgumentError(
+                f"{count:,} things to erase; one statement erases 1 to "
+                f"{ERASED_PER_STATEMENT_MAX:,}",
+                hint="erase in portions: … WITH n LIMIT 1000 ERASE n",
+            )
+        self._commits.check_time(command.time, False)
+        for kind, identity, found in things_of(work, command.nodes, command.relationships):
+            if found.alive:
+                raise TransactionConflict(
+                    f"the {kind.value.lower()} {identity} to be erased is there",
+                    hint="run the statement again",
+                )
+            if not command.force:
+                check_kept(work.retention, kind, identity, found)
+        version = work.version + 1
+        record = journal.seal(
+            version=version,
+            time=command.time,
+            own_time=False,
+            read_version=work.version,
+            origin=command.origin,
+            counts=journal.Counts(),
+            merges=[],
+            previous=work.chain,
+        )
+        number = len(work.state.erased.all) + 1
+        erasure = Erasure(
+            number,
+            sorted(set(command.nodes)),
+            sorted(set(command.relationships)),
+            version,
+            command.time,
+            msgspec.structs.replace(command.origin, salt=b""),
+        )
+        self._put(erasure)
+        work.put_retention(replace(work.retention, erased_upto=version))
+        return self._commits.enter(record)
+
+    def _put(self, erasure: Erasure) -> None:
+        work = self._work
+        work.layer.put(meta_key(erasure_name(erasure.number)), encode(erasure))
+        work.state.erased.put(erasure)
+
+    # --- steps ---
+
+    def step(self, command: c.EraseStep) -> c.Vacuumed:
+        """One bounded step of the oldest erasure. ``more``: it is not done."""
+        work = self._work
+        check_level(work.cluster, LEVEL_RETENTION, "erasures")
+        self._vacuums.let_go(command.settled)
+        erasure = work.state.erased.next_open()
+        if erasure is None:
+            return c.Vacuumed(0, 0, False)
+        if any(run.version <= erasure.version for run in work.runs):
+            return c.Vacuumed(0, 0, True)  # large transactions are folded first
+        if erasure.phase == ENTITIES:
+            return self._entities(erasure, command.limit)
+        if erasure.phase == SEGMENTS:
+            return self._segments(erasure)
+        if work.vacuum.retired:
+            return c.Vacuumed(0, 0, True)  # somebody may still read by them
+        work.state.forget_erased()
+        work.put_retention(replace(work.retention, erased_upto=work.version))
+        # this entry's own index: it is noted as applied only after it is done
+        self._put(replace(erasure, phase=DONE, log_index=work.applied_index + 1))
+        return c.Vacuumed(0, 0, False)
+
+    def _entities(self, erasure: Erasure, limit: int) -> c.Vacuumed:
+        things = Things(self._work, erasure.number, limit)
+        relationships = list(erasure.relationships)
+        known = set(relationships)
+        position = _POSITION.decode(erasure.position) if erasure.position else Position()
+        place = erasure.place
+        while not things.full:
+            if place >= len(erasure.nodes) + len(relationships):
+                break
+            if place < len(erasure.nodes):
+                kind, identity = EntityKind.NODE, erasure.nodes[place]
+            else:
+                kind = EntityKind.RELATIONSHIP
+                identity = relationships[place - len(erasure.nodes)]
+            if position.stage == NEIGHBOURS and kind is EntityKind.NODE:
+                for one in things.relationships_of(identity, position):
+                    if one not in known:
+                        known.add(one)
+                        relationships.append(one)
+                if things.full:
+                    break
+                position = Position(ROW)
+            if not things.take_away(kind, identity, position):
+                break
+            place, position = place + 1, Position()
+        ended = place >= len(erasure.nodes) + len(relationships)
+        self._put(
+            replace(
+                erasure,
+                relationships=relationships,
+                phase=SEGMENTS if ended else ENTITIES,
+                place=place,
+                position=b"" if ended else _ENCODE(position),
+                keys=erasure.keys + things.keys,
+            )
+        )
+        return c.Vacuumed(things.keys, things.bytes, True)
+
+    def _say(self, ref: SegmentRef, number: int, erasure: int) -> None:
+        """The commit's record says that not all of its content is there, and the piece that names
+        the segment names the new one."""
+        layer = self._work.layer
+        value = layer.get(journal_key(ref.version))
+        if value is None:
+            return
+        record = journal.decode_record(value)
+        if record.content:
+            record = journal.with_left(record, record.content, erasure)
+            layer.put(journal_key(ref.version), journal.encode_record(record))
+        for at in range(record.header.pieces):
+            key = piece_key(record.header.transaction, at)
+            raw = layer.get(key)
+            piece = None if raw is None else journal.decode_piece(raw)
+            if piece is not None and any(one.id == ref.id for one in piece.segments):
+                named = [
+                    SegmentDigest(number, one.digest) if one.id == ref.id else one
+                    for one in piece.segments
+                    if number or one.id != ref.id
+                ]
+                layer.put(key, journal.encode_piece(journal.Piece(piece.changes, named)))
+                return
+
+    def _segments(self, erasure: Erasure) -> c.Vacuumed:
+        """One segment that has rows of it."""
+        work = self._work
+        for ref in work.segments.refs:
+            if ref.version > erasure.version:
+                continue
+            ids = erasure.nodes if ref.entry.kind == NODES else erasure.relationships
+            near = [one for one in ids if ref.entry.first_id <= one <= ref.entry.last_id]
+            if not near:
+                continue
+            segment = work.state.cache.get(ref)
+            rows = [one for one in near if segment.row(one) is not None]
+            if rows:
+                smaller = replaced(work, ref, rows)
+                self._say(ref, smaller.id, erasure.number)
+                return c.Vacuumed(len(rows), ref.entry.bytes - smaller.size, True)
+        self._put(replace(erasure, phase=SETTLING))
+        return c.Vacuumed(0, 0, True)
+
+
+def things_of(
+    work: Work, nodes: Iterable[int], relationships: Iterable[int]
+) -> Iterator[tuple[EntityKind, int, Found]]:
+    """What the record knows of each."""
+    things = Things(work)
+    for node in nodes:
+        yield EntityKind.NODE, node, things.find(EntityKind.NODE, node)
+    for one in relationships:
+        yield EntityKind.RELATIONSHIP, one, things.find(EntityKind.RELATIONSHIP, one)
+
+
+def check_kept(retention: Retention, kind: EntityKind, identity: int, found: Found) -> None:
+    """:raises EraseRefused: a restore point shows it, or it is to be kept for ever."""
+    what = kind.value.lower()
+    for point in retention.points:
+        if found.seen_at(point.version):
+            raise EraseRefused(
+                f"the restore point `{point.name}` shows the {what} {identity}",
+                hint="DROP RESTORE POINT, or ERASE … FORCE erases it there too",
+            )
+    for rule in retention.rules:
+        if rule.entity == kind.value and rule.keep == FOR_EVER and rule.name in found.names:
+            raise EraseRefused(
+                f"the {what} {identity} is kept for ever as :{rule.name}",
+                hint="change the rule of retention, or write ERASE … FORCE",
+            )

@@ -1,0 +1,181 @@
+"""Retention, restore points and ERASE as statements; open snapshots hold horizons back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from everwhen.errors import (
+    EraseRefused,
+    EverwhenError,
+    SnapshotExpired,
+    TimeOutOfRange,
+)
+from everwhen.mvcc.verify import verify
+from everwhen.runtime.embedded import Embedded
+from everwhen.runtime.system import SystemClock
+from everwhen.runtime.vacuum import Vacuuming, VacuumOptions
+from everwhen.runtime.vacuum_preview import preview
+
+DAY = 86_400_000_000
+
+
+class LaterClock(SystemClock):
+    """The system's clock, some time later."""
+
+    ahead = 0
+
+    def now_micros(self) -> int:
+        return super().now_micros() + self.ahead
+
+
+class Kept:
+    """A database whose clock can be put forward."""
+
+    def __init__(self) -> None:
+        self.clock = LaterClock()
+        self.db = Embedded(clock=self.clock)
+
+    def run(self, text: str, **parameters: Any) -> list[list[Any]]:
+        return self.db.execute(text, parameters).rows
+
+    @property
+    def vacuuming(self) -> Vacuuming:
+        found = self.db.service.database.vacuuming
+        assert found is not None
+        return found
+
+    def vacuum(self) -> None:
+        """Look now; until it is through."""
+        self.db.call(asyncio.wait_for(self._through(), 30))
+
+    async def _through(self) -> None:
+        self.vacuuming.now()
+        while self.vacuuming.running:
+            await self.vacuuming.step()
+            await asyncio.sleep(0)
+            if self.vacuuming.waiting:
+                return
+
+    @property
+    def oldest(self) -> int:
+        return self.db.service.database.state.current.head.oldest_version
+
+
+@pytest.fixture
+def kept() -> Iterator[Kept]:
+    found = Kept()
+    yield found
+    found.db.close()
+
+
+def history(kept: Kept, versions: int = 5) -> None:
+    kept.run("CREATE (:City {name: 'Oslo', v: 0})")
+    for version in range(1, versions):
+        kept.run("MATCH (c:City) SET c.v = $v", v=version)
+
+
+def test_nothing_goes_without_a_rule(kept: Kept) -> None:
+    history(kept)
+    kept.clock.ahead = 1_000 * DAY
+    kept.vacuum()
+    assert kept.oldest == 0
+    assert kept.run("MATCH (c:City) RETURN c.v AT VERSION 2") == [[1]]
+
+
+def test_what_is_old_goes_and_a_restore_point_stays(kept: Kept) -> None:
+    history(kept)
+    kept.run("CREATE RESTORE POINT two AT VERSION 2")
+    kept.run("ALTER DATABASE neo4j SET RETENTION '30 days'")
+    kept.clock.ahead = 31 * DAY
+    state = kept.db.service.database.state
+    promised = preview(state, kept.vacuuming.wanted(state.current.retention))
+    kept.vacuum()
+    assert kept.oldest == 5
+    assert state.current.vacuum.keys == promised.keys
+    assert kept.run("MATCH (c:City) RETURN c.v AT VERSION 5") == [[4]]
+    assert kept.run("MATCH (c:City) RETURN c.v AT VERSION 2") == [[1]]
+    with pytest.raises(TimeOutOfRange, match=r"readable ones are 5 to 5 \(from "):
+        kept.run("MATCH (c:City) RETURN c.v AT VERSION 3")
+    kept.run("FLASHBACK TO VERSION 2")
+    assert kept.run("MATCH (c:City) RETURN c.v") == [[1]]
+    assert verify(kept.db.store).problems == []
+
+
+def test_an_open_snapshot_holds_the_horizon_back_until_it_has_been_open_too_long(
+    kept: Kept,
+) -> None:
+    history(kept, 3)
+    session = kept.db.session()
+    session.run("BEGIN")
+    assert session.run("MATCH (c:City) RETURN c.v").rows == [[2]]
+    kept.run("MATCH (c:City) SET c.v = 3")
+    kept.run("MATCH (c:City) SET c.v = 4")
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    kept.clock.ahead = 2 * DAY
+    # the clock is ahead, the snapshot's age with it
+    kept.vacuuming._options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
+    kept.vacuum()
+    assert kept.oldest == 3
+    assert session.run("MATCH (c:City) RETURN c.v").rows == [[2]]
+    kept.vacuuming._options = VacuumOptions(wait_s=3_600.0, keys_per_s=0.0)
+    kept.vacuum()
+    assert kept.oldest == 5
+    with pytest.raises(SnapshotExpired, match="the oldest readable version is 5") as expired:
+        session.run("MATCH (c:City) RETURN c.v")
+    assert expired.value.retryable
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("ALTER DATABASE neo4j SET RETENTION '3 months'", "no unit of retention"),
+        ("ALTER DATABASE neo4j SET RETENTION 'P1M'", "no fixed length"),
+        ("ALTER DATABASE neo4j SET RETENTION 5", "a retention is a duration"),
+        ("ALTER DATABASE neo4j SET RETENTION '0 days'", "for some time, or for ever"),
+        ("ALTER DATABASE other SET RETENTION '3 days'", "there is no database"),
+        ("ALTER DATABASE neo4j REMOVE RETENTION FOR (n:X)", "there is no rule"),
+        ("ALTER DATABASE neo4j SET RETENTION '3 days' FOR (n)", "needs a label"),
+        ("CREATE RESTORE POINT p AT VERSION 99", "there is no version 99"),
+        ("CREATE RESTORE POINT p AT VERSION 'x'", "needs an integer"),
+        ("DROP RESTORE POINT p", "there is no restore point"),
+        ("WITH 1 AS one ERASE one", "ERASE takes nodes and relationships"),
+        ("MATCH (n) ERASE m", "`m` not defined"),
+        ("CREATE (n) ERASE n", "only reads"),
+    ],
+)
+def test_bad_input_changes_nothing(kept: Kept, text: str, problem: str) -> None:
+    history(kept, 1)
+    before = kept.db.version
+    with pytest.raises(EverwhenError, match=problem):
+        kept.run(text)
+    assert kept.db.version == before
+    assert kept.run("SHOW RETENTION YIELD keep") == [["forever"]]
+
+
+def test_erase_refuses_what_is_kept_and_leaves_it(kept: Kept) -> None:
+    history(kept, 1)
+    kept.run("ALTER DATABASE neo4j SET RETENTION KEEP FOREVER FOR (c:City)")
+    with pytest.raises(EraseRefused, match="kept for ever as :City"):
+        kept.run("MATCH (c:City) ERASE c")
+    assert kept.run("MATCH (c:City) RETURN count(c)") == [[1]]
+    kept.run("MATCH (c:City) ERASE c FORCE")
+    assert kept.run("MATCH (c:City) RETURN count(c)") == [[0]]
+    assert kept.run("MATCH (c:City) RETURN count(c) AT VERSION 1") == [[0]]
+
+
+def test_what_was_deleted_long_ago_is_erased_from_its_past(kept: Kept) -> None:
+    history(kept)
+    kept.run("MATCH (c:City) DELETE c")
+    kept.run("MATCH (c:City) AT VERSION 1 ERASE c")
+    everything = list(kept.db.store.scan(b"", b"\xff" * 40))
+    assert not [key for key, value in everything if b"Oslo" in value]
+    told = kept.db.service.database.snapshot(kept.db.version).changes(None)
+    assert list(told) == []
+    (line,) = kept.run("SHOW ERASURES YIELD nodes, nodeIds, by, state")
+    assert line[:3] == [1, [0], "neo4j"]
+    assert [row[0] for row in kept.run("CALL audit.verify()")] == ["erased", "verified"]
