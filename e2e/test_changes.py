@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -115,12 +116,50 @@ def test_api_server_away(make: Make) -> None:
     graph.judged("leader killed while the API server was away")
 
 
+def _versions(graph: Graph) -> dict[str, str]:
+    """Every object of a cluster with its version."""
+    found = {}
+    for kind in ("gc", "statefulset", "service", "configmap", "secret", "pdb", "pod", "pvc"):
+        for made in graph.kube.list(kind, graph.namespace, ""):
+            metadata = made["metadata"]
+            found[f"{kind}/{metadata['name']}"] = metadata["resourceVersion"]
+    return found
+
+
 def test_steady_state_writes_nothing(make: Make) -> None:
+    seconds = float(os.environ.get("STEADY_SECONDS", "60"))
     graph = make()
     until(lambda: graph.status.get("phase") == "Running", 30, "it runs")
     graph.load.run_for(5)
-    before = graph.object["metadata"]["resourceVersion"]
+    before = _versions(graph)
     leases = graph.world.kube.get("lease", RELEASE, OPERATORS)
-    graph.load.run_for(60)
-    assert graph.object["metadata"]["resourceVersion"] == before
+    graph.load.run_for(seconds)
+    after = _versions(graph)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    print(f"\n{len(before)} objects looked at for {seconds:g} s")
+    assert not changed, changed
     assert graph.world.kube.get("lease", RELEASE, OPERATORS) != leases
+
+
+def test_ready_means_writes(make: Make) -> None:
+    """Whenever it says that it is ready, a write succeeds and a read sees it."""
+    graph = make()
+    for number in range(10):
+        graph.kube("delete", "pod", graph.followers()[0], "-n", graph.namespace, "--wait=false")
+        graph.until_ready()
+        graph.ask(graph.leader(), f"CREATE (:Ready {{n: {number}}})")
+        seen = graph.ask(graph.followers()[0], "MATCH (r:Ready) RETURN count(r) AS n")
+        assert seen == [{"n": number + 1}]
+
+
+def test_deleted_while_no_operator_runs(make: Make) -> None:
+    """Nothing waits for it: there is no finalizer."""
+    graph = make()
+    graph.world.scale_operator(0)
+    try:
+        started = time.monotonic()
+        graph.kube("delete", "gc", graph.name, "-n", graph.namespace, "--timeout=30s")
+        until(lambda: not graph.pods(), 60, "its pods are gone")
+        print(f"\ngone after {time.monotonic() - started:.1f} s")
+    finally:
+        graph.world.scale_operator(2)

@@ -19,6 +19,14 @@ TAG: Final = "e2e"
 REPOSITORY: Final = "localhost/everwhen"
 
 
+def bytes_of(quantity: str) -> int:
+    """A size as Kubernetes writes it, in bytes."""
+    for unit, factor in (("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40)):
+        if quantity.endswith(unit):
+            return int(float(quantity.removesuffix(unit)) * factor)
+    return int(quantity)
+
+
 class World:
     """A Kubernetes with our images and our operator."""
 
@@ -214,7 +222,8 @@ class Watch:
         self.broken: list[str] = []
         self._cluster_id = ""
         self._ids: dict[str, str] = {}
-        self._sizes: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
+        self._level = 0
         self.leaders: list[str] = []
         self.looks = 0
 
@@ -243,6 +252,9 @@ class Watch:
         self._one_cluster(status)
         self._no_id_comes_back(status)
         self._enough_pods(status)
+        self._claims_stay(status)
+        self._no_level_too_high(status)
+        self._ready_is_true(status)
         leads = status.get("leader", "")
         if leads and (not self.leaders or self.leaders[-1] != leads):
             self.leaders.append(leads)
@@ -260,6 +272,41 @@ class Watch:
             number, where = each.get("nodeId"), f"{each['name']} {each.get('pvcUid')}"
             if number and self._ids.setdefault(number, where) != where:
                 self.broken.append(f"node {number} was {self._ids[number]} and is {where}")
+
+    def _claims_stay(self, status: dict[str, Any]) -> None:
+        """Invariant 7: no claim shrinks, and none of a voter is deleted."""
+        claims = self._graph.kube.list(
+            "pvc", self._graph.namespace, f"app.kubernetes.io/instance={self._graph.name}"
+        )
+        for claim in claims:
+            uid = claim["metadata"]["uid"]
+            size = bytes_of(claim["spec"]["resources"]["requests"]["storage"])
+            if size < self._sizes.get(uid, 0):
+                self.broken.append(f"{claim['metadata']['name']} shrank to {size} bytes")
+            self._sizes[uid] = size
+        ends = {c["metadata"]["uid"] for c in claims if c["metadata"].get("deletionTimestamp")}
+        for each in status.get("members", []):
+            if each["role"] in ("Leader", "Voter") and each.get("pvcUid") in ends:
+                self.broken.append(f"the volume of {each['name']}, a voter, is being deleted")
+
+    def _no_level_too_high(self, status: dict[str, Any]) -> None:
+        """Invariant 9: the feature level never falls."""
+        level = int(status.get("featureLevel") or 0)
+        if level < self._level:
+            self.broken.append(f"the feature level fell from {self._level} to {level}")
+        self._level = max(level, self._level)
+
+    def _ready_is_true(self, status: dict[str, Any]) -> None:
+        """Invariant 29: who is Ready has a leader, and as many voters as pods are asked for."""
+        ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), {})
+        if ready.get("status") != "True" or not status.get("replicas"):
+            return
+        voters = [m for m in status.get("members", []) if m["role"] in ("Leader", "Voter")]
+        if not status.get("leader") or len(voters) != status["replicas"]:
+            self.broken.append(
+                f"Ready with leader {status.get('leader')!r} and {len(voters)} voters "
+                f"of {status['replicas']}"
+            )
 
     def _enough_pods(self, status: dict[str, Any]) -> None:
         """Invariant 6: there is a pod for every member."""
