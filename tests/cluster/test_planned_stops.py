@@ -50,15 +50,17 @@ class Writer(threading.Thread):
             self.done += 1
 
 
-def driver_writer(driver: neo4j.Driver, name: str, stop: threading.Event) -> Writer:
-    """Managed transactions of two statements, as programs write them, without a database's name."""
+def driver_writer(
+    driver: neo4j.Driver, name: str, stop: threading.Event, database: str | None
+) -> Writer:
+    """Managed transactions of two statements, as programs write them."""
 
     def work(transaction: neo4j.ManagedTransaction, number: int) -> None:
         transaction.run("MATCH (w:W {client: $client}) RETURN count(w)", client=name).consume()
         transaction.run(_CREATE, client=name, n=number).consume()
 
     def write(number: int) -> None:
-        with driver.session() as session:
+        with driver.session(database=database) as session:
             session.execute_write(work, number)
 
     return Writer(name, stop, write)
@@ -69,10 +71,11 @@ def test_nobody_fails_when_members_are_stopped(group: Group) -> None:
     stop = threading.Event()
     seed = group.members["n1"]
     addresses = [f"http://127.0.0.1:{each.port}" for each in group.members.values()]
+    # by a member's address, of which the driver keeps its table for long, and by another name
+    uris = [f"neo4j://{host}:{seed.bolt_port}" for host in ("127.0.0.1", "localhost")]
     with (
-        neo4j.GraphDatabase.driver(
-            f"neo4j://127.0.0.1:{seed.bolt_port}", auth=None, max_transaction_retry_time=10
-        ) as driver,
+        neo4j.GraphDatabase.driver(uris[0], auth=None, max_transaction_retry_time=10) as one_driver,
+        neo4j.GraphDatabase.driver(uris[1], auth=None, max_transaction_retry_time=10) as other,
         everwhen_client.Client(addresses, retry_seconds=10) as client,
     ):
 
@@ -80,7 +83,8 @@ def test_nobody_fails_when_members_are_stopped(group: Group) -> None:
             client.run(_CREATE, {"client": "http", "n": number})
 
         writers = [Writer("http", stop, one)]
-        writers += [driver_writer(driver, f"driver {each}", stop) for each in range(2)]
+        writers.append(driver_writer(one_driver, "driver", stop, None))
+        writers.append(driver_writer(other, "by another name", stop, "neo4j"))
         for writer in writers:
             writer.start()
         leads = group.leader()

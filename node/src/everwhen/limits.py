@@ -267,9 +267,10 @@ PEER_CONNECT_SECONDS: Final = 2.0
 PEER_RETRY_SECONDS: Final = 0.1
 #: a member that said it is about to stop is not named to clients for so long
 LEAVING_SECONDS: Final = 15.0
-#: seconds that drivers may use a routing table: of a group, and of a node alone
+#: seconds that drivers may use a routing table: short where they came by a name that stands for
+#: several members, long where they came by the address of one, which they need to ask again
 ROUTING_SECONDS: Final = 5
-ROUTING_SECONDS_ALONE: Final = 300
+ROUTING_SECONDS_LONG: Final = 300
 #: a node that stops serves who is connected for so long, which is until their tables are too old
 ROUTING_LEAVE_SECONDS: Final = ROUTING_SECONDS + 1.0
 #: a piece of a snapshot file on its way to a follower

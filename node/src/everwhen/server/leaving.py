@@ -9,6 +9,7 @@ connected until their tables are too old to be used, and only then closes.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from everwhen.server.bolt.listener import Listener
 from everwhen.server.http.app import Door
 from everwhen.server.http.front import FrontSite
 from everwhen.server.logging import logger
+from everwhen.server.routing import Routing
 
 #: seconds between two looks at who is still here
 _LOOK_SECONDS = 0.05
@@ -34,6 +36,7 @@ class Leaving:
         runner: web.AppRunner,
         bolt: Listener,
         door: Door,
+        routing: Routing,
         hurries: Callable[[], bool],
     ) -> None:
         """``hurries``: something broke, so nobody is to be kept."""
@@ -42,6 +45,7 @@ class Leaving:
         self._runner = runner
         self._bolt = bolt
         self._door = door
+        self._routing = routing
         self._hurries = hurries
 
     async def when(self, stop: asyncio.Event, ended: asyncio.Event) -> None:
@@ -61,12 +65,13 @@ class Leaving:
 
     async def _until_gone(self) -> None:
         """Until nobody is connected any more, nobody else is there to go to, or it takes too long."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + ROUTING_LEAVE_SECONDS
+        now = time.monotonic
+        deadline = now() + ROUTING_LEAVE_SECONDS
         presence = self._node.member.presence
-        while loop.time() < deadline and presence.others_stay and not self._hurries():
-            if not self._bolt.connections and not self._door.transactions.open:
-                return
+        while now() < deadline and presence.others_stay and not self._hurries():
+            drivers = self._bolt.connections and now() < self._routing.used_until
+            if not drivers and not self._door.transactions.open:
+                break
             await asyncio.sleep(_LOOK_SECONDS)
         logger("node").info("clients_sent_away", bolt_connections=self._bolt.connections)
 

@@ -2,7 +2,43 @@
 
 from __future__ import annotations
 
+import time
+
+from everwhen.limits import ROUTING_LEAVE_SECONDS, ROUTING_SECONDS, ROUTING_SECONDS_LONG
 from everwhen.runtime.node import Node
+from everwhen.settings_groups import BoltSettings
+
+
+class Routing:
+    """Tables, and until when those that were given name this node.
+
+    Some drivers ask for the next table only at the address they were given, and fail while that is
+    down. So tables are short for who came by another name than a member's (a Service, several
+    addresses in the DNS), and last for who did not.
+    """
+
+    def __init__(self, node: Node, bolt: BoltSettings) -> None:
+        self._node = node
+        self._bolt = bolt
+        self._used_until = 0.0
+
+    @property
+    def used_until(self) -> float:
+        """On the monotonic clock: when the last short table that names this node is too old."""
+        return self._used_until
+
+    def table(self, used: str) -> tuple[int, list[tuple[str, list[str]]]]:
+        """For how many seconds, and what; ``used``: the address by which the driver came."""
+        bolt = self._bolt
+        alone = bolt.advertised or used or f"{bolt.host}:{bolt.port}"
+        table = routing_table(self._node, alone)
+        members = self._node.member.cluster.members
+        own = {each.addresses.get("bolt") for each in members}
+        if len(members) < 2 or not used or used in own:
+            return ROUTING_SECONDS_LONG, table
+        if not self._node.member.presence.stops:
+            self._used_until = time.monotonic() + ROUTING_LEAVE_SECONDS
+        return ROUTING_SECONDS, table
 
 
 def routing_table(node: Node, alone: str) -> list[tuple[str, list[str]]]:

@@ -29,7 +29,7 @@ from everwhen.server.logging import logger
 from everwhen.server.metrics import Metrics
 from everwhen.server.opening import Identified, identify_node, open_node, tell_opened
 from everwhen.server.read_audit import open_read_audit
-from everwhen.server.routing import routing_table
+from everwhen.server.routing import Routing
 from everwhen.server.secrets import audit_key_of, cluster_secret
 from everwhen.server.tls import Tls
 from everwhen.settings import Settings
@@ -127,7 +127,8 @@ async def _run(
         fault.append(error)
         stop.set()
 
-    bolt = _bolt(settings, node, metrics, keeper, fatal, tls.doors)
+    routing = Routing(node, settings.bolt)
+    bolt = _bolt(settings, node, metrics, keeper, fatal, routing, tls.doors)
     metrics.watch(lambda: _gauges(node, bolt))
     door = Door(
         node,
@@ -143,7 +144,7 @@ async def _run(
     runner = web.AppRunner(build_app(door), **_RUNNER)
     await runner.setup()
     site = FrontSite(runner, settings.http, answering(door), full, tls.doors)
-    leaving = Leaving(node, site, runner, bolt, door, lambda: bool(fault))
+    leaving = Leaving(node, site, runner, bolt, door, routing, lambda: bool(fault))
     again = False
     try:
         async with asyncio.TaskGroup() as group:
@@ -197,6 +198,7 @@ def _bolt(
     metrics: Metrics,
     keeper: Authenticator,
     fatal: Callable[[Fault], None],
+    routing: Routing,
     tls: ssl.SSLContext | None,
 ) -> Listener:
     """The Bolt door."""
@@ -206,10 +208,6 @@ def _bolt(
     def unexpected(error: Exception) -> None:
         log.error("unexpected_error", exc_info=error)
 
-    def routes(used: str) -> list[tuple[str, list[str]]]:
-        alone = bolt.advertised or used or f"{bolt.host}:{bolt.port}"
-        return routing_table(node, alone)
-
     server = Server(
         node.parts.service,
         keeper,
@@ -217,7 +215,7 @@ def _bolt(
         agent=bolt.server_agent,
         silence_seconds=bolt.silence_s,
         message_bytes_max=bolt.message_bytes_max,
-        routes=routes,
+        routes=routing.table,
         observe=metrics.bolt_request,
         fatal=fatal,
         unexpected=unexpected,

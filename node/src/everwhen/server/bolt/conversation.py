@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from everwhen.errors import ClientError, EverwhenError, Fault, QueryCancelled, RequestInvalid
-from everwhen.limits import BOLT_ROWS_PER_PIECE, ROUTING_SECONDS, ROUTING_SECONDS_ALONE
+from everwhen.limits import BOLT_ROWS_PER_PIECE
 from everwhen.ports import Clock
 from everwhen.runtime.requests import Stop
 from everwhen.runtime.service import Execution, Service
@@ -50,8 +50,9 @@ class Server:
     #: seconds after which a client that hears nothing may give the connection up
     silence_seconds: int
     message_bytes_max: int
-    #: what ROUTE answers: role -> addresses, given the address that the client used
-    routes: Callable[[str], Sequence[tuple[str, Sequence[str]]]]
+    #: what ROUTE answers, given the address that the client used: for how many seconds, and
+    #: role -> addresses
+    routes: Callable[[str], tuple[int, Sequence[tuple[str, Sequence[str]]]]]
     #: told of every answer: name of the request, its outcome, seconds
     observe: Callable[[str, str, float], None]
     #: an error that the node must not survive
@@ -372,11 +373,7 @@ class Conversation:
         bookmarks_of(list(request.bookmarks))
         address = request.context.get("address")
         used = address if type(address) is str else self._used_address
-        servers = [
-            {"role": role, "addresses": list(addresses)}
-            for role, addresses in self._server.routes(used)
-        ]
-        alone = len({each for one in servers for each in one["addresses"]}) < 2
-        seconds = ROUTING_SECONDS_ALONE if alone else ROUTING_SECONDS
+        seconds, table_of = self._server.routes(used)
+        servers = [{"role": role, "addresses": list(addresses)} for role, addresses in table_of]
         table = {"ttl": seconds, "db": summary.DATABASE, "servers": servers}
         self._done(request, {"rt": table})
