@@ -75,6 +75,16 @@ OPTIONALS = (
     "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN count(*)",
     "MATCH (a:A) OPTIONAL MATCH (a)-[r:T]->(b) RETURN DISTINCT a",
 )
+SHORTEST = (
+    "MATCH (a:A), (b:B), p = shortestPath((a)-[:T|S*1..8]->(b)) RETURN a, b, length(p)",
+    "MATCH (a:A), (b:B), p = shortestPath((a)-[*..3]-(b)) RETURN a, b, length(p)",
+    "MATCH (a:A), (b:B), p = shortestPath((a)-[*0..3]-(b)) RETURN a, b, length(p)",
+    "MATCH (a:A), (b:B), p = allShortestPaths((a)-[*..4]->(b)) RETURN a, b, relationships(p)",
+    "MATCH (a:A), (b:B), p = allShortestPaths((a)<-[:T|S*..6]-(b)) RETURN nodes(p)",
+    "MATCH (a:A), (b:B), p = shortestPath((a)-[*]-(b)) RETURN a, b, length(p)",
+    "MATCH (a:A), (b:C), p = ALL SHORTEST (a)-[:T]->{1,4}(b) RETURN a, length(p)",
+    "MATCH (a:A), (b:C), p = SHORTEST 2 (a)-[:T]->{1,3}(b) RETURN count(*)",
+)
 FILTERED = (
     "MATCH (a)-[:T]->(b:A)-[:S]->(c:B) RETURN count(*)",
     "MATCH (a)-[]-(b)-[]-(c:B) WHERE b.k > 0 RETURN a, b",
@@ -131,7 +141,7 @@ WALKS = (
 
 
 @pytest.mark.parametrize("size", [1, 3, 1024])
-@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS, *FILTERED, *CYCLES, *WALKS])
+@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS, *SHORTEST, *FILTERED, *CYCLES, *WALKS])
 def test_rows_are_the_same(graph, text, size):
     for seed in range(3):
         assert graph.compare(text, size, seed) is not None

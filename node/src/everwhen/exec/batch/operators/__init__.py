@@ -11,6 +11,7 @@ from everwhen.exec.batch.operators import (  # noqa: F401 - they register
     join,
     rows,
     scan,
+    shortest,
     sort,
     varlength,
 )
