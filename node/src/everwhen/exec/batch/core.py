@@ -150,10 +150,13 @@ def build_batch(operator: p.Operator, scope: Scope = ()) -> BatchRunner | None:
     """A batch runner for an operator and all below it, or None."""
     builder = BATCH_BUILDERS.get(type(operator))
     run = None if builder is None else builder(operator, scope)
-    return None if run is None else _profiled(id(operator), run)
+    return None if run is None else profiled(operator, run)
 
 
-def _profiled(key: int, run: BatchRunner) -> BatchRunner:
+def profiled(operator: p.Operator, run: BatchRunner) -> BatchRunner:
+    """The runner of an operator, measured where a profile is asked for."""
+    key = id(operator)
+
     def counted(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         profile = ctx.rows.profile
         if profile is None:

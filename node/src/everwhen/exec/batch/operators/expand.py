@@ -18,6 +18,7 @@ from everwhen.exec.batch.core import (
     Scope,
     batch_builds,
     build_batch,
+    profiled,
 )
 from everwhen.exec.batch.distinct import once
 from everwhen.exec.batch.elements import (
@@ -34,14 +35,17 @@ from everwhen.exec.batch.expressions import compile_mask
 from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.nodetest import NodeTest, own_conditions
 from everwhen.exec.batch.operators.intersect import closing
-from everwhen.exec.batch.steps import EVERY, Walked, counted, steps_of, walk, walk_between
+from everwhen.exec.batch.steps import EVERY, Step, Walked, counted, steps_of, walk, walk_between
 from everwhen.model.columns import (
+    NODE,
     REFERENCE_BITS,
     GraphColumns,
     Mask,
     References,
+    Rows,
     Vector,
 )
+from everwhen.model.graph import Direction
 from everwhen.query import bound as b
 from everwhen.query import physical as p
 from everwhen.query.traverse import conjunction, slots_of
@@ -58,7 +62,7 @@ def _expand(op: p.Expand, scope: Scope) -> BatchRunner | None:
 
 
 def _running(op: p.Expand, step: _Expand | _Bound, scope: Scope) -> BatchRunner | None:
-    child = build_batch(op.child, scope)
+    child = _folding(op, step.need, scope) or build_batch(op.child, scope)
     if child is None:
         return None
 
@@ -68,6 +72,34 @@ def _running(op: p.Expand, step: _Expand | _Bound, scope: Scope) -> BatchRunner 
             yield from step.of(batch, ctx)
 
     return run
+
+
+def _folding(op: p.Expand, need: Need | None, scope: Scope) -> BatchRunner | None:
+    """A runner for the Expand before one that alone reads its relationship, to be another one, and
+    that could meet it again only if it is a loop. None: it is not so."""
+    top = before = op.child
+    if isinstance(before, p.Filter):
+        before = before.child
+    if need is None or not isinstance(before, p.Expand) or before.into or before.bound_relationship:
+        return None
+    onward = op.source == before.target and op.direction is before.direction
+    beside = op.source == before.source and op.direction is before.direction.reverse
+    if (
+        before.direction is Direction.BOTH
+        or before.view != op.view
+        or not (onward or beside)
+        or before.relationship not in op.unique_with
+        or before.relationship in need.slots
+    ):
+        return None
+    test = None
+    if isinstance(top, p.Filter):
+        tests, left = own_conditions(top.predicate, before.target)
+        if left:
+            return None
+        test = NodeTest(before.target, compile_mask(conjunction(tests), scope))
+    run = _running(before, _Folded(before, need_of(scope, top), test), scope)
+    return None if run is None else profiled(top, run)
 
 
 def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Expression]] | None:
@@ -103,31 +135,51 @@ class _Expand:
         op = self.op
         graph = ctx.graph(op.view)
         sources = nodes_in(batch, op.source, graph, ctx)
-        targets = nodes_in(batch, op.target, graph, ctx) if op.into else None
-        used = Used(batch, op.unique_with, graph)
-        steps = steps_of(graph, op.direction, op.types)
-        passing = EVERY
-        if self.test is not None:
-            passing = self.test.mask(graph, lambda: counted(steps, sources, None, (), graph), ctx)
         left = kept(batch, self.need)
-        tested = self.test is None or len(passing) > 0
-        if self.counts and used.countable and tested:
-            counts = counted(steps, sources, targets, used.single, graph, passing)
-            yield from multiplied(left, counts, self.need)
-            return
-        found = (
-            walk(steps, sources, ctx, passing=passing)
-            if targets is None
-            else walk_between(steps, sources, targets, ctx)
-        )
+        if self.counts:
+            targets = nodes_in(batch, op.target, graph, ctx) if op.into else None
+            used = Used(batch, op.unique_with, graph)
+            steps = steps_of(graph, op.direction, op.types)
+            passing = self._passing(steps, sources, graph, ctx)
+            if used.countable and self._tested(passing):
+                counts = counted(steps, sources, targets, used.single, graph, passing)
+                yield from multiplied(left, counts, self.need)
+                return
+        for walked in self._walked(batch, sources, graph, ctx):
+            yield self._made(left, walked, graph)
+
+    def _passing(
+        self, steps: list[Step], sources: Rows, graph: GraphColumns, ctx: BatchContext
+    ) -> Mask:
+        """The nodes that may be reached, by row, if they were worth finding."""
+        if self.test is None:
+            return EVERY
+        return self.test.mask(graph, lambda: counted(steps, sources, None, (), graph), ctx)
+
+    def _tested(self, passing: Mask) -> bool:
+        return self.test is None or len(passing) > 0
+
+    def _walked(
+        self, batch: Batch, sources: Rows, graph: GraphColumns, ctx: BatchContext
+    ) -> Iterator[Walked]:
+        """The relationships each row goes over."""
+        op = self.op
+        steps = steps_of(graph, op.direction, op.types)
+        used = Used(batch, op.unique_with, graph)
+        passing = self._passing(steps, sources, graph, ctx)
+        if op.into:
+            targets = nodes_in(batch, op.target, graph, ctx)
+            found = walk_between(steps, sources, targets, ctx)
+        else:
+            found = walk(steps, sources, ctx, passing=passing)
         for walked in found:
             free = used.free(walked.positions, walked.references)
             if free is not None:
                 walked = walked.those(free)
-            if self.test is not None and not tested:
+            if self.test is not None and not self._tested(passing):
                 walked = walked.those(self.test.of(walked.others, graph, ctx))
             if len(walked.positions):
-                yield self._made(left, walked, graph)
+                yield walked
 
     def _made(self, left: Batch, walked: Walked, graph: GraphColumns) -> Batch:
         columns: dict[int, Vector] = {}
@@ -136,6 +188,65 @@ class _Expand:
         if self.op.target in self.made:
             columns[self.op.target] = node_vector(walked.others, graph)
         return once(left.take(walked.positions).with_columns(columns), self.need)
+
+
+class _Folded(_Expand):
+    """An Expand whose relationship matters above only where it is a loop: all others are alike,
+    so that their rows are counted, or folded into one for each node reached."""
+
+    def of(self, batch: Batch, ctx: BatchContext) -> Iterator[Batch]:
+        op, slot = self.op, self.op.relationship
+        graph = ctx.graph(op.view)
+        if op.target not in self.made:
+            yield from self._beside(batch, graph, ctx)
+            return
+        sources = nodes_in(batch, op.source, graph, ctx)
+        left = kept(batch, self.need)
+        for walked in self._walked(batch, sources, graph, ctx):
+            loops = walked.others == sources[walked.positions]
+            if loops.any():
+                yield self._made(left, walked.those(loops), graph)
+                walked = walked.those(~loops)
+            if not len(walked.positions):
+                continue
+            made = self._made(left, walked, graph)
+            columns = {key: column for key, column in made.columns.items() if key != slot}
+            yield folded(Batch(made.length, columns, made.weights), graph)
+
+    def _beside(self, batch: Batch, graph: GraphColumns, ctx: BatchContext) -> Iterator[Batch]:
+        """Rows without the node reached: how often each comes, and loops by themselves."""
+        op = self.op
+        sources = nodes_in(batch, op.source, graph, ctx)
+        used = Used(batch, op.unique_with, graph)
+        steps = steps_of(graph, op.direction, op.types)
+        passing = self._passing(steps, sources, graph, ctx)
+        if not used.countable or not self._tested(passing):
+            yield from super().of(batch, ctx)
+            return
+        counts = counted(steps, sources, None, used.single, graph, passing)
+        left = kept(batch, self.need)
+        for walked in walk_between(steps, sources, sources, ctx):
+            keep = used.free(walked.positions, walked.references)
+            if len(passing):
+                passed = passing[walked.others]
+                keep = passed if keep is None else keep & passed
+            loops = walked if keep is None else walked.those(keep)
+            counts -= np.bincount(loops.positions, minlength=batch.length)
+            if len(loops.positions):
+                yield self._made(left, loops, graph)
+        yield from multiplied(left, counts, self.need)
+
+
+def folded(batch: Batch, graph: GraphColumns) -> Batch:
+    """Rows of one node each, each node once with how often it came, where that is less."""
+    if len(batch.columns) != 1 or batch.weights is not None or batch.length * 8 < graph.node_rows:
+        return batch
+    ((slot, column),) = batch.columns.items()
+    if column.kind != NODE or column.valid is not None or column.graph is not graph:
+        return batch
+    counts = np.bincount(column.data)
+    nodes = np.flatnonzero(counts)
+    return Batch(len(nodes), {slot: node_vector(nodes.astype(np.int32), graph)}, counts[nodes])
 
 
 def multiplied(batch: Batch, counts: Positions, need: Need | None) -> Iterator[Batch]:
