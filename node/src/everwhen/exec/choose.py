@@ -11,6 +11,7 @@ evaluated for a whole batch, LIMIT or not. The plan is then run over rows, which
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -39,8 +40,12 @@ from everwhen.model.columns import ANY, GraphColumns, Vector
 from everwhen.query import physical as p
 from everwhen.query.traverse import walk
 
-#: rows that all operators of a plan together must expect for batches to be worth their while
-ROWS_WORTH_BATCHES: Final = 500
+#: rows that all operators of a plan together must expect for batches to be worth their while: the
+#: arrays of a plan cost about as much as ten rows of an expand (docs/performance.md)
+ROWS_WORTH_BATCHES: Final = 50
+#: and to load the kernels for it, which takes a second or two, if nobody did yet
+ROWS_WORTH_KERNELS: Final = 20_000
+_KERNELS: Final = "everwhen.kernels.expand"
 #: rows of a batch
 BATCH_ROWS: Final = 32_768
 
@@ -64,7 +69,8 @@ def build_plan(plan: p.Plan, execution: Execution) -> Runner:
     run = build_batch(top, Scoped.of((), needs_of(plan.root)))
     if run is None:
         return build(plan.root)
-    part = _Part(top, run, plan.width, worth, execution.batch_rows)
+    patient = execution.mode == "batches" or worth >= ROWS_WORTH_KERNELS
+    part = _Part(top, run, plan.width, worth, execution.batch_rows, patient)
     if top is plan.root:
         return part.run
     with instead_of(top, part.run):
@@ -104,6 +110,8 @@ class _Part:
     width: int
     worth: int
     batch_rows: int
+    #: whether it is worth loading the kernels
+    patient: bool
     moments: list[_Moment] = field(init=False)
     _rows: Runner | None = None
 
@@ -149,6 +157,8 @@ class _Part:
     def _context(self, ctx: ExecutionContext) -> BatchContext | None:
         """The columns of all views the plan reads; None if one has none."""
         ctx.environment.checkpoint()  # what comes may take a moment: not on the event loop
+        if not self.patient and _KERNELS not in sys.modules:
+            return None
         columns = ctx.view.columns(self.worth)
         if columns is None:
             return None

@@ -141,7 +141,9 @@ WALKS = (
 
 
 @pytest.mark.parametrize("size", [1, 3, 1024])
-@pytest.mark.parametrize("text", [*SCANS, *EXPANDS, *OPTIONALS, *SHORTEST, *FILTERED, *CYCLES, *WALKS])
+@pytest.mark.parametrize(
+    "text", [*SCANS, *EXPANDS, *OPTIONALS, *SHORTEST, *FILTERED, *CYCLES, *WALKS]
+)
 def test_rows_are_the_same(graph, text, size):
     for seed in range(3):
         assert graph.compare(text, size, seed) is not None
