@@ -7,6 +7,7 @@ import random
 import pytest
 
 import everwhen.exec.batch.operators  # noqa: F401 - registers them
+import everwhen.exec.batch.operators.gather as gather_module
 from everwhen.query import physical as p
 from tests.model.query_generator import INDEXES, random_graph
 from tests.unit.exec.batch.harness import Both
@@ -147,6 +148,30 @@ WALKS = (
 def test_rows_are_the_same(graph, text, size):
     for seed in range(3):
         assert graph.compare(text, size, seed) is not None
+
+
+GATHERED = (
+    "MATCH ()-[:T]->(b) RETURN b.k AS k, count(*) AS n",
+    "MATCH ()-[:T]-(b) RETURN b, count(*) AS n",
+    "MATCH (a:A)-->(b:B) RETURN b, count(*) AS n",
+    "MATCH ()-[:T]->()-[:T]->() RETURN count(*) AS n",
+    "MATCH ()<-[:T]-()<-[:T]-(c) RETURN c, count(*) AS n",
+    "MATCH ()-[:T]->()<-[:T]-(c) RETURN c, count(*) AS n",
+    "MATCH ()-[:T]->()-[:S|T]->(c)-[:T]->() RETURN count(*) AS n",
+    "MATCH ()-->()-->(c)-->(d) WHERE c.k >= 0 RETURN d, count(*) AS n",
+    "MATCH ()-[:T]-()-[:T]-(c) RETURN c, count(*) AS n",
+    "MATCH ()-->(b)-->(c) WHERE b:A RETURN count(DISTINCT c) AS n",
+    "MATCH ()-->(b)-->(b) RETURN count(*) AS n",
+    "MATCH (a)-->(a)-->(b) RETURN b, count(*) AS n",
+    "MATCH ()-[r:T]->(b) WITH b, count(r) AS n MATCH (b)-->(c) RETURN sum(n) AS n, c",
+)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1024])
+@pytest.mark.parametrize("text", [*GATHERED, *EXPANDS, *FILTERED, *CYCLES])
+def test_rows_of_equal_nodes_become_one(graph, text, size, monkeypatch):
+    monkeypatch.setattr(gather_module, "_WORTH", 0.0)
+    assert graph.compare(text, size) is not None
 
 
 @pytest.mark.parametrize("size", [1, 3, 1024])

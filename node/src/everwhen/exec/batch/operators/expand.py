@@ -34,6 +34,7 @@ from everwhen.exec.batch.elements import (
 from everwhen.exec.batch.expressions import compile_mask
 from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.nodetest import NodeTest, own_conditions
+from everwhen.exec.batch.operators.gather import gathering
 from everwhen.exec.batch.operators.intersect import closing
 from everwhen.exec.batch.steps import EVERY, Step, Walked, counted, steps_of, walk, walk_between
 from everwhen.model.columns import (
@@ -65,6 +66,10 @@ def _running(op: p.Expand, step: _Expand | _Bound, scope: Scope) -> BatchRunner 
     child = _folding(op, step.need, scope) or build_batch(op.child, scope)
     if child is None:
         return None
+    if isinstance(step, _Expand):
+        gathered = gathering(op, step.need, scope, child, step.of, step.test)
+        if gathered is not None:
+            return gathered
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):
@@ -113,7 +118,8 @@ def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Exp
         return None
     read = frozenset[int]().union(*(slots_of(condition) for condition in left))
     mask = NodeTest(expand.target, compile_mask(conjunction(tests), scope))
-    step = _Expand(expand, Need(need.slots | read, need.bag), mask)
+    below = Need(need.slots | read, need.bag, need.met - read, need.step)
+    step = _Expand(expand, below, mask)
     run = _running(expand, step, scope)
     return None if run is None else (run, left)
 
