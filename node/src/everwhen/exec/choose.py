@@ -45,6 +45,9 @@ from everwhen.query.traverse import walk
 ROWS_WORTH_BATCHES: Final = 50
 #: and to load the kernels for it, which takes a second or two, if nobody did yet
 ROWS_WORTH_KERNELS: Final = 20_000
+#: rows that a search for a shortest path looks at, which no estimate says
+_SEARCH: Final = 10_000
+#: the module whose import loads numba
 _KERNELS: Final = "everwhen.kernels.expand"
 #: rows of a batch
 BATCH_ROWS: Final = 32_768
@@ -60,7 +63,7 @@ class Execution:
 
 def build_plan(plan: p.Plan, execution: Execution) -> Runner:
     """A runner for a whole plan."""
-    worth = int(sum(op.estimate for op in walk(plan.root) if isinstance(op, p.Operator)))
+    worth = _worth(plan.root)
     if execution.mode == "rows" or (execution.mode == "auto" and worth < ROWS_WORTH_BATCHES):
         return build(plan.root)
     top = _top(plan.root)
@@ -75,6 +78,22 @@ def build_plan(plan: p.Plan, execution: Execution) -> Runner:
         return part.run
     with instead_of(top, part.run):
         return build(plan.root)
+
+
+def _worth(root: p.Operator) -> int:
+    """Rows that all operators are expected to make. What stands along the spine is guessed from
+    its child's rows, at least one: a filter above a seek that implies it would otherwise hide
+    that each row found is walked on from."""
+    spine: list[p.Operator] = [root]
+    while isinstance(spine[-1], p.Unary):
+        spine.append(spine[-1].child)
+    rows = total = max(1.0, spine[-1].estimate)
+    for op, child in zip(spine[-2::-1], spine[:0:-1], strict=True):
+        rows = max(1.0, rows * op.estimate / child.estimate if child.estimate else op.estimate)
+        total += rows + (_SEARCH if isinstance(op, p.ShortestPath) else 0)
+    known = {id(op) for op in spine}
+    inner = [op for op in walk(root) if isinstance(op, p.Operator) and id(op) not in known]
+    return int(total + sum(op.estimate for op in inner))
 
 
 def _top(root: p.Operator) -> p.Operator | None:
