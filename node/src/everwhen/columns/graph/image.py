@@ -25,6 +25,7 @@ from everwhen.columns.graph.recent import Recent
 from everwhen.columns.graph.saving import Saving, held
 from everwhen.columns.graph.view import ColumnsView
 from everwhen.errors import CorruptData, ImageLost, ShuttingDown
+from everwhen.kernels.warm import warm
 from everwhen.limits import (
     IMAGE_BYTES_DEFAULT,
     IMAGE_FOLLOW_CHANGES_MAX,
@@ -293,6 +294,8 @@ class GraphImage:
             if content is None:
                 return False
             self._refused = 0
+            if self._elements > IMAGE_SMALL_ELEMENTS:
+                warm()  # whoever asks next finds the kernels there
             with self._lock:
                 self._views.clear()
                 # what was erased while it was read may be in it
