@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from everwhen.codec import journal, keys, records
+from everwhen.codec import journal, keys, records, retention
 from everwhen.codec.keys import Kind
 from everwhen.model.audit import ERASED, VERIFIED
 from everwhen.mvcc.audit import Auditor
@@ -90,7 +90,7 @@ def test_commits_go_on_meanwhile() -> None:
 
 
 def test_what_was_forgotten_is_told() -> None:
-    """Content that went with the oldest readable version is no problem, but it is said."""
+    """Content that vacuum took is no problem, but it is said."""
     whole = original(2)
     store = whole.copy()
     batch = Batch()
@@ -99,8 +99,8 @@ def test_what_was_forgotten_is_told() -> None:
         emptied = msgspec.structs.replace(record, content=b"")
         batch.put(keys.journal_key(version), journal.encode_record(emptied))
     head = records.decode_head(whole.pairs[keys.meta_key(records.META_HEAD)])
-    head = msgspec.structs.replace(head, oldest_version=3)
-    batch.put(keys.meta_key(records.META_HEAD), records.encode_head(head))
+    forgotten = retention.encode(retention.Retention(journal_floor=3))
+    batch.put(keys.meta_key(retention.META_RETENTION), forgotten)
     store.write(batch)
     findings = list(Auditor(RecordState.load(store), SECRET, NO_TICK).run(1, 1 << 40))
     assert [(one.event, one.first, one.last) for one in findings] == [
