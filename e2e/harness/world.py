@@ -290,9 +290,9 @@ class Watch:
                 self.broken.append(f"the volume of {each['name']}, a voter, is being deleted")
 
     def _no_level_too_high(self, status: dict[str, Any]) -> None:
-        """Invariant 9: the feature level never falls."""
+        """Invariant 9: the feature level never falls. None is shown while nobody can be asked."""
         level = int(status.get("featureLevel") or 0)
-        if level < self._level:
+        if level and level < self._level:
             self.broken.append(f"the feature level fell from {self._level} to {level}")
         self._level = max(level, self._level)
 
