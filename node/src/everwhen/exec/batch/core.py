@@ -68,6 +68,8 @@ class Batch:
     length: int
     columns: dict[int, Vector] = field(default_factory=dict)
     weights: Weights | None = None
+    #: properties read already, by slot and key
+    read: dict[tuple[int, str], Vector] = field(default_factory=dict, compare=False)
 
     def take(self, indexes: npt.NDArray[Any]) -> Batch:
         """Some of the rows, by position (they may repeat) or under a mask."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from everwhen.exec.batch.core import OF_VALUES, Batch, BatchContext, Weights
 from everwhen.exec.batch.elements import node_vector
-from everwhen.exec.batch.steps import EVERY
+from everwhen.exec.batch.steps import ALL, EVERY
 from everwhen.exec.functions import FUNCTIONS
 from everwhen.model.columns import GraphColumns, Mask, Rows
 from everwhen.query import bound as b
@@ -38,8 +38,8 @@ class NodeTest:
         return self._test(Batch(len(rows), {self._slot: column}), ctx)
 
     def mask(self, graph: GraphColumns, counts: Callable[[], Weights], ctx: BatchContext) -> Mask:
-        """By node row, which pass. Nothing (``EVERY``) if too few are asked for: ``counts`` says
-        how many at most."""
+        """By node row, which pass (``ALL``: all there are). Nothing (``EVERY``) if too few are
+        asked for: ``counts`` says how many at most."""
         key = id(self), id(graph)
         found = ctx.masks.get(key)
         if found is None:
@@ -60,7 +60,7 @@ class NodeTest:
                 found[some] = self.of(some, graph, ctx)
         except OF_VALUES:
             return EVERY  # of a node that may never be reached: each is asked for itself
-        return found
+        return ALL if found[nodes].all() else found
 
 
 def own_conditions(

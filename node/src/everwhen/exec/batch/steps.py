@@ -15,6 +15,8 @@ from everwhen.model.graph import Direction
 
 #: every node
 EVERY: Final = np.zeros(0, np.bool_)
+#: every node, as a test of all of them found
+ALL: Final = np.zeros(0, np.bool_)
 
 
 class Step(NamedTuple):

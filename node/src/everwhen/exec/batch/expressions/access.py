@@ -24,6 +24,16 @@ def _slot(e: b.Slot, scope: Scope) -> VectorEvaluator:
 @vectorizes(b.Property)
 def _property(e: b.Property, scope: Scope) -> VectorEvaluator:
     subject, key = compile_vector(e.subject, scope), e.key
+    if type(e.subject) is b.Slot:
+        place = e.subject.index, key
+
+        def of_slot(batch: Batch, ctx: BatchContext) -> Vector:
+            found = batch.read.get(place)
+            if found is None:
+                found = batch.read[place] = property_of(subject(batch, ctx), key, ctx)
+            return found
+
+        return of_slot
 
     def run(batch: Batch, ctx: BatchContext) -> Vector:
         return property_of(subject(batch, ctx), key, ctx)

@@ -36,7 +36,16 @@ from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.nodetest import NodeTest, own_conditions
 from everwhen.exec.batch.operators.gather import gathering
 from everwhen.exec.batch.operators.intersect import closing
-from everwhen.exec.batch.steps import EVERY, Step, Walked, counted, steps_of, walk, walk_between
+from everwhen.exec.batch.steps import (
+    ALL,
+    EVERY,
+    Step,
+    Walked,
+    counted,
+    steps_of,
+    walk,
+    walk_between,
+)
 from everwhen.model.columns import (
     NODE,
     REFERENCE_BITS,
@@ -163,7 +172,7 @@ class _Expand:
         return self.test.mask(graph, lambda: counted(steps, sources, None, (), graph), ctx)
 
     def _tested(self, passing: Mask) -> bool:
-        return self.test is None or len(passing) > 0
+        return self.test is None or passing is ALL or len(passing) > 0
 
     def _walked(
         self, batch: Batch, sources: Rows, graph: GraphColumns, ctx: BatchContext

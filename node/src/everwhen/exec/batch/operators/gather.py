@@ -24,7 +24,7 @@ from everwhen.exec.batch.elements import (
 )
 from everwhen.exec.batch.needs import Need
 from everwhen.exec.batch.nodetest import NodeTest
-from everwhen.exec.batch.steps import EVERY, Step, counted, meets, steps_of, walk_between
+from everwhen.exec.batch.steps import ALL, EVERY, Step, counted, meets, steps_of, walk_between
 from everwhen.model.columns import GraphColumns, Mask, Rows
 from everwhen.model.graph import Direction
 from everwhen.query import physical as p
@@ -91,6 +91,7 @@ class _Gathering:
         graph = ctx.graph(op.view)
         steps = steps_of(graph, op.direction, op.types)
         counts: Weights | None = None
+        passing, tested = EVERY, self.test is None
         before = ctx.rows.memory.used
         for batch in self.child(ctx, argument):
             ctx.check()
@@ -102,13 +103,17 @@ class _Gathering:
             if counts is None:
                 ctx.rows.memory.take(8 * graph.node_rows)
                 counts = np.zeros(graph.node_rows, np.int64)
-            passing = EVERY
-            if self.test is not None:
-                passing = self.test.mask(graph, lambda: np.full(1, graph.node_rows), ctx)
-            yield from self._into(counts, steps, sources, batch.weights, used, passing, graph, ctx)
+                if self.test is not None:
+                    passing = self.test.mask(graph, lambda: np.full(1, graph.node_rows), ctx)
+                    tested = passing is ALL or len(passing) > 0
+            for loops in self._into(
+                counts, steps, sources, batch.weights, used, passing, graph, ctx
+            ):
+                yield from self._passed(loops, tested, graph, ctx)
             self._without(counts, steps, sources, batch.weights, used, passing, graph)
         if counts is not None:
-            yield from self._rows(counts, graph, ctx)
+            for found in self._rows(counts, graph, ctx):
+                yield from self._passed(found, tested, graph, ctx)
         ctx.rows.memory.give_back(ctx.rows.memory.used - before)
 
     def _pays(self, steps: list[Step], sources: Rows, used: Used, graph: GraphColumns) -> bool:
@@ -151,7 +156,7 @@ class _Gathering:
                 self.op.relationship: relationship_vector(walked.references, graph),
             }
             own = None if weights is None else weights[walked.positions]
-            yield from self._passed(Batch(len(walked.positions), columns, own), graph, ctx)
+            yield Batch(len(walked.positions), columns, own)
 
     def _without(
         self,
@@ -184,11 +189,13 @@ class _Gathering:
             rows = found[start : start + ctx.batch_rows]
             columns = {self.op.target: node_vector(rows, graph)}
             weights = counts[rows] if self.need.bag else None
-            yield from self._passed(Batch(len(rows), columns, weights), graph, ctx)
+            yield Batch(len(rows), columns, weights)
 
-    def _passed(self, batch: Batch, graph: GraphColumns, ctx: BatchContext) -> Iterator[Batch]:
+    def _passed(
+        self, batch: Batch, tested: bool, graph: GraphColumns, ctx: BatchContext
+    ) -> Iterator[Batch]:
         """The rows whose node passes the test."""
-        if self.test is not None:
+        if self.test is not None and not tested:
             rows = batch.columns[self.op.target].data
             batch = batch.take(self.test.of(rows, graph, ctx))
         if batch.length:
