@@ -108,40 +108,42 @@ def emit(
     return count
 
 
-@part
-def degree(adjacency: Any, node: int, passing: Any, loops: bool) -> int:
-    """How many relationships of a node are visible."""
-    version, offsets, base, _, begins, ends = adjacency[:6]
-    heads, nexts, later, _, later_begins, later_ends = adjacency[6:]
-    first, stop = base_of(offsets, node)
-    masked, chosen, count = len(begins) > 0, len(passing) > 0, 0
-    if loops and not masked and not chosen:
-        count = stop - first
-    else:
-        for at in range(first, stop):
-            if (
-                (not chosen or passing[base[at]])
-                and (not masked or begins[at] <= version < ends[at])
-                and (loops or base[at] != node)
-            ):
-                count += 1
-    link = chain_of(heads, node)
-    while link >= 0:
-        if (
-            later_begins[link] <= version < later_ends[link]
-            and (not chosen or passing[later[link]])
-            and (loops or later[link] != node)
-        ):
-            count += 1
-        link = nexts[link]
-    return count
-
-
 @kernel(INT(ADJACENCY, ROWS, MASK, BOOL, INTS_OUT))
 def degrees(adjacency: Any, sources: Any, passing: Any, loops: bool, counts: Any) -> int:
-    """Adds to ``counts`` how many relationships each source has."""
+    """Adds to ``counts`` how many relationships each source has.
+
+    One function, because arrays handed on for each node are counted as references each time.
+    """
+    version, offsets, base, _, begins, ends = adjacency[:6]
+    heads, nexts, later, _, later_begins, later_ends = adjacency[6:]
+    masked, chosen = len(begins) > 0, len(passing) > 0
+    plain = loops and not masked and not chosen
+    known, chained = len(offsets) - 1, len(heads)
     for row in range(len(sources)):
-        counts[row] += degree(adjacency, sources[row], passing, loops)
+        node = sources[row]
+        if node < 0:
+            continue
+        if node < known:
+            first, stop = offsets[node], offsets[node + 1]
+            if plain:
+                counts[row] += stop - first
+            else:
+                for at in range(first, stop):
+                    if (
+                        (not chosen or passing[base[at]])
+                        and (not masked or begins[at] <= version < ends[at])
+                        and (loops or base[at] != node)
+                    ):
+                        counts[row] += 1
+        link = heads[node] if node < chained else -1
+        while link >= 0:
+            if (
+                later_begins[link] <= version < later_ends[link]
+                and (not chosen or passing[later[link]])
+                and (loops or later[link] != node)
+            ):
+                counts[row] += 1
+            link = nexts[link]
     return len(sources)
 
 
