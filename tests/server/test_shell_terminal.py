@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -30,6 +31,13 @@ PROMPT: Final = r"everwhen[*]?>"
 CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
 
 
+def _as_of_a_person() -> None:
+    """Ctrl-C reaches whom the terminal controls, also if these tests run in the background, where
+    a shell has it ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Terminal:
     """A shell with a terminal of its own."""
 
@@ -44,8 +52,7 @@ class Terminal:
             env=os.environ
             | {"TERM": "xterm", "XDG_STATE_HOME": str(home), "PROMPT_TOOLKIT_NO_CPR": "1"},
             start_new_session=True,
-            # Ctrl-C reaches whom the terminal controls
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+            preexec_fn=_as_of_a_person,  # noqa: PLW1509
         )
         os.close(slave)
         self._seen = ""
