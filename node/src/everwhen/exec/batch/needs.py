@@ -11,7 +11,7 @@ of distinct values it does not, and equal rows may be dropped early.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from everwhen.exec.batch.core import Scope
@@ -24,13 +24,10 @@ Slots = frozenset[int]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Of one operator's rows: the slots read above, and whether their number counts. ``met``: those
-    that only the next Expand above reads (``step``), to not walk their relationships again."""
+    """Of one operator's rows: the slots read above, and whether their number counts."""
 
     slots: Slots
     bag: bool
-    met: Slots = frozenset()
-    step: p.Expand | None = None
 
 
 Below = list[tuple[p.Operator, Need]]
@@ -80,14 +77,7 @@ def _plain(op: p.Operator, need: Need) -> Below:
         return [(other, Need(every, bag=True)) for other in operators_below(op)]
     read = [*reads(op), getattr(op, "view", None)]
     bag = False if isinstance(op, p.Distinct) else need.bag or _counts_rows(op)
-    slots = _slots(read)
-    below = Need(need.slots | slots, bag)
-    if isinstance(op, p.Filter):
-        below = replace(below, met=need.met - slots, step=need.step)
-    elif isinstance(op, p.Expand):
-        otherwise = need.slots | _slots(_ends_read(op))
-        below = replace(below, met=frozenset(op.unique_with) - otherwise, step=op)
-    return [(op.child, below), *_subqueries(read)]
+    return [(op.child, Need(need.slots | _slots(read), bag)), *_subqueries(read)]
 
 
 def _counts_rows(op: p.Operator) -> bool:
@@ -120,11 +110,7 @@ def _subqueries(values: Iterable[Any]) -> Below:
 
 
 def _expand(op: p.Expand) -> list[Any]:
-    return [*_ends_read(op), *op.unique_with]
-
-
-def _ends_read(op: p.Expand) -> list[Any]:
-    read: list[Any] = [op.source]
+    read: list[Any] = [op.source, *op.unique_with]
     if op.into:
         read.append(op.target)
     if op.bound_relationship:

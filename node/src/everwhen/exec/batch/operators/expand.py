@@ -76,7 +76,8 @@ def _running(op: p.Expand, step: _Expand | _Bound, scope: Scope) -> BatchRunner 
     if child is None:
         return None
     if isinstance(step, _Expand):
-        gathered = gathering(op, step.need, scope, child, step.of, step.test)
+        folds = isinstance(step, _Folded)
+        gathered = gathering(op, step.need, scope, child, step.of, step.test, folds=folds)
         if gathered is not None:
             return gathered
 
@@ -127,8 +128,7 @@ def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Exp
         return None
     read = frozenset[int]().union(*(slots_of(condition) for condition in left))
     mask = NodeTest(expand.target, compile_mask(conjunction(tests), scope))
-    below = Need(need.slots | read, need.bag, need.met - read, need.step)
-    step = _Expand(expand, below, mask)
+    step = _Expand(expand, Need(need.slots | read, need.bag), mask)
     run = _running(expand, step, scope)
     return None if run is None else (run, left)
 

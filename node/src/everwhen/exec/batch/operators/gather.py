@@ -1,10 +1,8 @@
 """Expand over batches where above only the nodes reached are read: one row for each of them.
 
 Rows of equal nodes become one whose weight is their number, over all batches at once, so that a
-hop that ends in few nodes makes no row for each relationship. The relationship may be read by one
-more operator: the Expand from the node reached, to not walk it again. If that goes on in the same
-direction it could only if the relationship leads from a node to itself; those are rows of their
-own.
+hop that ends in few nodes makes no row for each relationship. Where the relationship matters above
+only if it leads from a node to itself (``expand``), those are rows of their own.
 """
 
 from __future__ import annotations
@@ -43,30 +41,20 @@ def gathering(
     child: BatchRunner,
     plainly: Expanding,
     test: NodeTest | None,
+    *,
+    folds: bool,
 ) -> BatchRunner | None:
     """A runner for an Expand of which only the nodes reached are read; None: more is.
-    ``plainly`` makes the rows of a batch one by one."""
+    ``plainly`` makes the rows of a batch one by one; ``folds``: the relationship matters above
+    only where it is a loop."""
     if need is None or scope or op.into or op.bound_relationship or op.target not in need.slots:
         return None
     if not need.slots <= {op.target, op.relationship}:
         return None
     split = op.relationship in need.slots
-    if split and not _goes_on(op, need):
+    if split and not folds:
         return None
     return _Gathering(op, need, split, child, plainly, test).run
-
-
-def _goes_on(op: p.Expand, need: Need) -> bool:
-    """Whether the relationship is read only by an Expand that goes on in its direction."""
-    step = need.step
-    return (
-        op.relationship in need.met
-        and step is not None
-        and step.source == op.target
-        and step.direction is op.direction
-        and op.direction is not Direction.BOTH
-        and step.view == op.view
-    )
 
 
 class _Gathering:
