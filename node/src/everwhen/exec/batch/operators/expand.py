@@ -47,7 +47,6 @@ from everwhen.exec.batch.steps import (
     walk_between,
 )
 from everwhen.model.columns import (
-    NODE,
     REFERENCE_BITS,
     GraphColumns,
     Mask,
@@ -206,8 +205,8 @@ class _Expand:
 
 
 class _Folded(_Expand):
-    """An Expand whose relationship matters above only where it is a loop: all others are alike,
-    so that their rows are counted, or folded into one for each node reached."""
+    """An Expand whose relationship matters above only where it is a loop: all others are alike, so
+    that their rows are counted, or gathered into one for each node reached (``gather``)."""
 
     def of(self, batch: Batch, ctx: BatchContext) -> Iterator[Batch]:
         op, slot = self.op, self.op.relationship
@@ -226,7 +225,7 @@ class _Folded(_Expand):
                 continue
             made = self._made(left, walked, graph)
             columns = {key: column for key, column in made.columns.items() if key != slot}
-            yield folded(Batch(made.length, columns, made.weights), graph)
+            yield Batch(made.length, columns, made.weights)
 
     def _beside(self, batch: Batch, graph: GraphColumns, ctx: BatchContext) -> Iterator[Batch]:
         """Rows without the node reached: how often each comes, and loops by themselves."""
@@ -250,18 +249,6 @@ class _Folded(_Expand):
             if len(loops.positions):
                 yield self._made(left, loops, graph)
         yield from multiplied(left, counts, self.need)
-
-
-def folded(batch: Batch, graph: GraphColumns) -> Batch:
-    """Rows of one node each, each node once with how often it came, where that is less."""
-    if len(batch.columns) != 1 or batch.weights is not None or batch.length * 8 < graph.node_rows:
-        return batch
-    ((slot, column),) = batch.columns.items()
-    if column.kind != NODE or column.valid is not None or column.graph is not graph:
-        return batch
-    counts = np.bincount(column.data)
-    nodes = np.flatnonzero(counts)
-    return Batch(len(nodes), {slot: node_vector(nodes.astype(np.int32), graph)}, counts[nodes])
 
 
 def multiplied(batch: Batch, counts: Positions, need: Need | None) -> Iterator[Batch]:
