@@ -1,7 +1,6 @@
 # Every target sets up what it needs: .venv from the lock (Debian with Python >= 3.11 and make;
 # root gets missing system packages installed, others are told their names).
 .DEFAULT_GOAL := help
-PYTHON ?= python3
 export PYTHON
 export RAFT_TESTDATA
 bin := .venv/bin

@@ -45,17 +45,20 @@ NAME_START: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_`")
 HUGE: Final = 1 << 80
 INTEGER_DIGITS_MAX: Final = 40
 
+# Python before 3.11.5 goes on from the wrong place after a possessive group that failed (cpython
+# issue 106052), so only single characters are repeated possessively here; groups are written so
+# that giving one back never matches anything else.
 _TOKEN: Final = re.compile(
     r"""
     \s*+(?:
       ([^\W\d]\w*+)                                                          # 1 word
-    | (//[^\n]*+ | /\*(?:[^*]|\*(?!/))*+\*/)                                 # 2 comment
+    | (//[^\n]*+ | /\*[^*]*+(?:\*(?!/)[^*]*+)*\*/)                            # 2 comment
     | (\.\. | <= | >= | <> | =~ | \+= | :: | \|\| | != | /(?![/*])           # 3 symbol
        | \.(?![0-9]) | [-+*%^=<>(){}\[\],:;|&!] | \$(?![\w`]))
-    | ('[^'\\]*+(?:\\.[^'\\]*+)*+' | "[^"\\]*+(?:\\.[^"\\]*+)*+")            # 4 string
-    | (0[xXoO]\w*+ | (?:[0-9]++(?:\.[0-9]++)?+ | \.[0-9]++)(?:[eE][+-]?+[0-9]++)?+\w*+)  # 5 number
-    | (`(?:[^`]|``)*+`)                                                      # 6 quoted name
-    | \$(\w++ | `(?:[^`]|``)*+`)                                             # 7 parameter
+    | ('[^'\\]*+(?:\\.[^'\\]*+)*' | "[^"\\]*+(?:\\.[^"\\]*+)*")              # 4 string
+    | (0[xXoO]\w*+ | (?:[0-9]++(?:\.[0-9]++)? | \.[0-9]++)(?:[eE][+-]?[0-9]++)?\w*+)  # 5 number
+    | (`[^`]*+(?:``[^`]*+)*`(?!`))                                           # 6 quoted name
+    | \$(\w++ | `[^`]*+(?:``[^`]*+)*`(?!`))                                  # 7 parameter
     | (\Z)                                                                   # 8 end
     | (.)                                                                    # 9 anything else
     )
