@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import random
 import subprocess
 import sys
@@ -36,8 +37,8 @@ class Process:
         command = [sys.executable, "-m", "bench.query_engines", name, str(folder)]
         self.errors = folder / f"{name}.stderr"
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.errors.open("w"), text=True,
+            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},  # peers log where they run
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors.open("w"), text=True,
         )  # fmt: skip
         self.about = self._read()
 
