@@ -10,6 +10,7 @@ from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.ports import Clock, Random, Threads
 from everwhen.runtime.administration import ServerFacts
+from everwhen.runtime.applied import AppliedState
 from everwhen.runtime.backend import LoopBackend
 from everwhen.runtime.consensus import Consensus, Leader
 from everwhen.runtime.database import Database, DatabaseOptions
@@ -28,22 +29,6 @@ class Parts:
     consensus: Consensus
     database: Database
     service: Service
-
-
-class AppliedState:
-    """What consensus asks of the record's state."""
-
-    def __init__(self, state: RecordState) -> None:
-        self._state = state
-
-    @property
-    def version(self) -> int:
-        return self._state.current.head.version
-
-    @property
-    def closed_time(self) -> int:
-        head = self._state.current.head
-        return max(head.closed_time, head.time)
 
 
 def wire(

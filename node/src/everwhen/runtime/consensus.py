@@ -12,6 +12,8 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from everwhen.codec.envelope import Flag
+from everwhen.errors import ResourceExhausted
+from everwhen.limits import LOG_ENTRY_BYTES_MAX, PROPOSALS_PENDING_BYTES_MAX
 from everwhen.txn import commands as c
 
 
@@ -75,6 +77,20 @@ def grows(command: c.Command) -> bool:
             return True
         return any(type(mutation) not in _DELETIONS for mutation in command.mutations)
     return isinstance(command, (c.CreateIndex, c.CreateConstraint))
+
+
+def admit(command: bytes, pending_bytes: int) -> None:
+    """Nothing where one more command may wait for the log, ``pending_bytes`` waiting already.
+
+    :raises ResourceExhausted: it is too large, or too much waits.
+    """
+    if len(command) > LOG_ENTRY_BYTES_MAX:
+        raise ResourceExhausted(
+            f"a log entry of {len(command):,} bytes is above the limit of {LOG_ENTRY_BYTES_MAX:,}",
+            hint="use smaller values, or smaller transactions",
+        )
+    if pending_bytes + len(command) > PROPOSALS_PENDING_BYTES_MAX:
+        raise ResourceExhausted("too many writes are waiting for the log", hint="try again")
 
 
 class Consensus(Protocol):

@@ -30,13 +30,12 @@ from everwhen.limits import (
     APPLY_INLINE_BYTES_MAX,
     LOG_BATCH_BYTES_MAX,
     LOG_BATCH_ENTRIES_MAX,
-    LOG_ENTRY_BYTES_MAX,
-    PROPOSALS_PENDING_BYTES_MAX,
 )
 from everwhen.model.clock import HybridClock
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock, Threads
-from everwhen.runtime.consensus import Leader, Order, ReadMode, grows
+from everwhen.runtime.applied import Applied
+from everwhen.runtime.consensus import Leader, Order, ReadMode, admit, grows
 from everwhen.runtime.lock_service import LockService
 from everwhen.storage.frames import Entry
 from everwhen.txn import commands as c
@@ -61,16 +60,6 @@ class Applier(Protocol):
     def apply_batch(
         self, entries: Sequence[tuple[int, int, bytes]]
     ) -> list[c.Reply | EverwhenError]: ...
-
-
-class Applied(Protocol):
-    """What is asked of the record's state."""
-
-    @property
-    def version(self) -> int: ...
-
-    @property
-    def closed_time(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -131,14 +120,7 @@ class SingleConsensus:
         """See ``Consensus.propose``."""
         if self._stopping:
             raise ShuttingDown("the server is stopping")
-        if len(command) > LOG_ENTRY_BYTES_MAX:
-            raise ResourceExhausted(
-                f"a log entry of {len(command):,} bytes is above the limit of "
-                f"{LOG_ENTRY_BYTES_MAX:,}",
-                hint="use smaller values, or smaller transactions",
-            )
-        if self._pending_bytes + len(command) > PROPOSALS_PENDING_BYTES_MAX:
-            raise ResourceExhausted("too many writes are waiting for the log", hint="try again")
+        admit(command, self._pending_bytes)
         proposal = _Proposal(command, asyncio.get_running_loop().create_future())
         self._pending.append(proposal)
         self._pending_bytes += len(command)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from everwhen.limits import FENCE_REASON_CHARS_MAX
-from everwhen.ports import Disk, File
+from everwhen.ports import Disk
 from everwhen.storage import format as layout
-from everwhen.storage.files import create_durable, disk_failed, write_all
+from everwhen.storage.files import read_note, remove_note, write_note
 
 #: asked for through the admin interface
 BY_OPERATOR: Final = "operator"
@@ -34,17 +34,9 @@ def read_fence(disk: Disk, root: Path) -> Fenced | None:
 
     :raises DiskFailed: the file cannot be read.
     """
-    path = root / layout.FENCED
-    try:
-        if not disk.exists(path):
-            return None
-        file = disk.open_read(path)
-        try:
-            text = file.pread(_BYTES_MAX, 0).decode("utf-8", "replace")
-        finally:
-            file.close()
-    except OSError as error:
-        raise disk_failed(f"reading {path}", error) from error
+    text = read_note(disk, root / layout.FENCED, _BYTES_MAX)
+    if text is None:
+        return None
     by, _, reason = text.partition("\n")
     return Fenced(by, reason)
 
@@ -54,14 +46,7 @@ def write_fence(disk: Disk, root: Path, fenced: Fenced) -> None:
 
     :raises DiskFailed: it may or may not be there.
     """
-
-    def fill(file: File) -> None:
-        write_all(file, f"{fenced.by}\n{fenced.reason}".encode(), 0)
-
-    try:
-        create_durable(disk, root / layout.FENCED, fill).close()
-    except OSError as error:
-        raise disk_failed(f"fencing {root}", error) from error
+    write_note(disk, root / layout.FENCED, f"{fenced.by}\n{fenced.reason}")
 
 
 def remove_fence(disk: Disk, root: Path) -> None:
@@ -69,10 +54,4 @@ def remove_fence(disk: Disk, root: Path) -> None:
 
     :raises DiskFailed: it may or may not be gone.
     """
-    path = root / layout.FENCED
-    try:
-        if disk.exists(path):
-            disk.remove(path)
-            disk.sync_directory(root)
-    except OSError as error:
-        raise disk_failed(f"lifting the fence of {root}", error) from error
+    remove_note(disk, root / layout.FENCED)

@@ -1,4 +1,4 @@
-"""Small helpers over the file port: whole writes, and files that are new or whole."""
+"""Helpers over the file port: whole writes, files that are new or whole, and notes of a few lines."""
 
 from __future__ import annotations
 
@@ -35,6 +35,51 @@ def create_durable(disk: Disk, path: Path, fill: Callable[[File], None]) -> File
     disk.rename(temporary, path)
     disk.sync_directory(path.parent)
     return disk.open(path)
+
+
+def read_note(disk: Disk, path: Path, bytes_max: int) -> str | None:
+    """The text of a small file, None where there is none. What is no UTF-8 is replaced.
+
+    :raises DiskFailed: it cannot be read.
+    """
+    try:
+        if not disk.exists(path):
+            return None
+        file = disk.open_read(path)
+        try:
+            return file.pread(bytes_max, 0).decode("utf-8", "replace")
+        finally:
+            file.close()
+    except OSError as error:
+        raise disk_failed(f"reading {path}", error) from error
+
+
+def write_note(disk: Disk, path: Path, text: str) -> None:
+    """Durable on return.
+
+    :raises DiskFailed: it may or may not be there.
+    """
+
+    def fill(file: File) -> None:
+        write_all(file, text.encode(), 0)
+
+    try:
+        create_durable(disk, path, fill).close()
+    except OSError as error:
+        raise disk_failed(f"writing {path}", error) from error
+
+
+def remove_note(disk: Disk, path: Path) -> None:
+    """Gone for good on return; fine if it was not there.
+
+    :raises DiskFailed: it may or may not be gone.
+    """
+    try:
+        if disk.exists(path):
+            disk.remove(path)
+            disk.sync_directory(path.parent)
+    except OSError as error:
+        raise disk_failed(f"removing {path}", error) from error
 
 
 def disk_failed(doing: str, error: OSError) -> DiskFailed:

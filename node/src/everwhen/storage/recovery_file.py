@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from everwhen.errors import CorruptData
-from everwhen.ports import Disk, File
+from everwhen.ports import Disk
 from everwhen.storage import format as layout
-from everwhen.storage.files import create_durable, disk_failed, write_all
+from everwhen.storage.files import read_note, remove_note, write_note
 
 _BYTES_MAX: Final = 4_096
 
@@ -36,16 +36,9 @@ def read_recovery(disk: Disk, root: Path) -> Recovery | None:
     :raises DiskFailed: it cannot be read.
     """
     path = root / layout.RECOVER
-    try:
-        if not disk.exists(path):
-            return None
-        file = disk.open_read(path)
-        try:
-            text = file.pread(_BYTES_MAX, 0).decode("utf-8", "replace")
-        finally:
-            file.close()
-    except OSError as error:
-        raise disk_failed(f"reading {path}", error) from error
+    text = read_note(disk, path, _BYTES_MAX)
+    if text is None:
+        return None
     index, _, history_id = text.strip().partition(" ")
     if not index.isdecimal() or not history_id:
         raise CorruptData(f"{path} is no order to recover", hint="remove it, and ask again")
@@ -57,14 +50,7 @@ def write_recovery(disk: Disk, root: Path, recovery: Recovery) -> None:
 
     :raises DiskFailed: it may or may not be there.
     """
-
-    def fill(file: File) -> None:
-        write_all(file, f"{recovery.last_index} {recovery.history_id}\n".encode(), 0)
-
-    try:
-        create_durable(disk, root / layout.RECOVER, fill).close()
-    except OSError as error:
-        raise disk_failed(f"writing {root / layout.RECOVER}", error) from error
+    write_note(disk, root / layout.RECOVER, f"{recovery.last_index} {recovery.history_id}\n")
 
 
 def remove_recovery(disk: Disk, root: Path) -> None:
@@ -72,10 +58,4 @@ def remove_recovery(disk: Disk, root: Path) -> None:
 
     :raises DiskFailed: it may or may not be gone.
     """
-    path = root / layout.RECOVER
-    try:
-        if disk.exists(path):
-            disk.remove(path)
-            disk.sync_directory(root)
-    except OSError as error:
-        raise disk_failed(f"removing {path}", error) from error
+    remove_note(disk, root / layout.RECOVER)

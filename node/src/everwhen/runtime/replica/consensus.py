@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -28,14 +28,13 @@ from everwhen.errors import (
     TimeOutOfRange,
 )
 from everwhen.limits import (
-    LOG_ENTRY_BYTES_MAX,
-    PROPOSALS_PENDING_BYTES_MAX,
     PROPOSE_SECONDS,
     READ_BARRIER_SECONDS,
 )
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock
-from everwhen.runtime.consensus import Leader, Order, ReadMode, TermEnded, order_of
+from everwhen.runtime.applied import Applied
+from everwhen.runtime.consensus import Leader, Order, ReadMode, TermEnded, admit, order_of
 from everwhen.runtime.replica.leadership import ROOM_SECONDS, ROOM_STEP_SECONDS, Leadership
 from everwhen.runtime.replica.proposals import NoRoom, Proposal, Superseded
 from everwhen.runtime.replica.replica import Replica
@@ -48,16 +47,6 @@ _TERM: Final = Struct(">Q")
 _MOMENT_SECONDS: Final = 0.1
 #: seconds between two looks at proposals whose time may be over
 _WATCH_SECONDS: Final = 1.0
-
-
-class Applied(Protocol):
-    """What is asked of the record's state."""
-
-    @property
-    def version(self) -> int: ...
-
-    @property
-    def closed_time(self) -> int: ...
 
 
 class _LockRequest(msgspec.Struct, array_like=True):
@@ -105,14 +94,7 @@ class GroupConsensus:
         """See ``Consensus.propose``."""
         if self.stopping:
             raise ShuttingDown("the server is stopping")
-        if len(command) > LOG_ENTRY_BYTES_MAX:
-            raise ResourceExhausted(
-                f"a log entry of {len(command):,} bytes is above the limit of "
-                f"{LOG_ENTRY_BYTES_MAX:,}",
-                hint="use smaller values, or smaller transactions",
-            )
-        if self._pending_bytes + len(command) > PROPOSALS_PENDING_BYTES_MAX:
-            raise ResourceExhausted("too many writes are waiting for the log", hint="try again")
+        admit(command, self._pending_bytes)
         flags, time = order_of(c.decode(command)) if order is None else order
         proposals = self._replica.proposals
         ticket = proposals.next_ticket()

@@ -19,6 +19,7 @@ from everwhen.limits import (
 )
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
+from everwhen.runtime.applied import AppliedState
 from everwhen.runtime.consensus import Leader
 from everwhen.runtime.replica.admin import Admin, Order, Verb
 from everwhen.runtime.replica.consensus import GroupConsensus
@@ -57,22 +58,6 @@ class Description:
     name: str
     addresses: dict[str, str]
     version: str
-
-
-class AppliedState:
-    """What consensus asks of the record's state."""
-
-    def __init__(self, state: RecordState) -> None:
-        self._state = state
-
-    @property
-    def version(self) -> int:
-        return self._state.current.head.version
-
-    @property
-    def closed_time(self) -> int:
-        head = self._state.current.head
-        return max(head.closed_time, head.time)
 
 
 class Member:
