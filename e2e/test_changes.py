@@ -39,6 +39,30 @@ def test_rolling_settings(make: Make) -> None:
     assert moves == 1
 
 
+def test_history_is_kept_as_asked_for(make: Make) -> None:
+    """Without a restart; and what is not asked for is left to whoever alters the database."""
+
+    def kept() -> float | None:
+        (row,) = graph.ask(graph.leader(), "SHOW RETENTION YIELD entityType, keepSeconds")
+        keep: float | None = row["keepSeconds"]
+        return keep
+
+    graph = make(history={"retention": "30d"})
+    assert kept() == 30 * 86_400
+    before = {pod["metadata"]["uid"] for pod in graph.pods()}
+    started = time.monotonic()
+    graph.patch(history={"retention": "forever"})
+    until(lambda: kept() is None, 30, "nothing is forgotten")
+    print(f"\nanother retention after {time.monotonic() - started:.1f} s")
+    graph.patch(history=None)
+    graph.until_ready()
+    graph.ask(graph.leader(), "ALTER DATABASE neo4j SET RETENTION '2 hours'")
+    graph.patch(membership={"replaceAfter": "16m"})
+    graph.until_ready()
+    assert kept() == 7_200
+    assert {pod["metadata"]["uid"] for pod in graph.pods()} == before
+
+
 @pytest.mark.core
 def test_bad_image_and_recovery(make: Make) -> None:
     graph = make(upgrade={"minReadySeconds": 1})

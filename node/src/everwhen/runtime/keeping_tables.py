@@ -29,6 +29,11 @@ def keep_text(keep: int) -> str:
     return f"{keep / 1e6:g} seconds"
 
 
+def keep_seconds(keep: int) -> float | None:
+    """How long a rule keeps versions; None: for ever."""
+    return None if keep == FOR_EVER else keep / 1e6
+
+
 def retention_rows(state: RecordState) -> Sequence[Row]:
     """The database's rule and those of labels and types, with what can be read."""
     now = state.current
@@ -42,7 +47,7 @@ def retention_rows(state: RecordState) -> Sequence[Row]:
                 "entityType": entity or "DATABASE",
                 "labelOrType": name or None,
                 "keep": keep_text(keep),
-                "keepSeconds": None if keep == FOR_EVER else keep / 1e6,
+                "keepSeconds": keep_seconds(keep),
                 "oldestVersion": horizon.version,
                 "oldestTime": micros_text(horizon.time) if horizon.version else None,
             }

@@ -90,6 +90,8 @@ class NodeFact:
     ready: bool = False
     fenced: str | None = None
     oldest_readable: str | None = None
+    #: seconds that versions are kept, infinity for ever; None: an earlier build, which does not say
+    retention: float | None = None
     disk_used: int = 0
     disk_free: int = 0
     writes_refused: str | None = None

@@ -3,6 +3,8 @@ so that an object that slipped past it is named in a condition and nothing is do
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -10,6 +12,8 @@ from typing import Any, Final, Literal
 from everwhen_operator.model.quantities import amount, seconds
 
 REPLICAS_MAX: Final = 9
+FOREVER: Final = "forever"
+_RETENTION: Final = re.compile(r"[1-9][0-9]{0,6}[smhd]")
 Json = Mapping[str, Any]
 _EMPTY: Final[Json] = {}
 
@@ -59,7 +63,8 @@ class ClusterSpec:
     upgrade: Upgrade = Upgrade()
     membership: Membership = Membership()
     storage: Storage = Storage()
-    history_retention: float | None = None
+    #: seconds that versions are kept, infinity for ever; None: whoever asks the database says it
+    retention: float | None = None
     config: Json = field(default_factory=dict)
     resources: Json = field(default_factory=dict)
     scheduling: Json = field(default_factory=dict)
@@ -160,8 +165,8 @@ def parse_spec(value: object) -> ClusterSpec:
         upgrade=_upgrade(reader.child("upgrade")),
         membership=membership,
         storage=_storage(reader.child("storage")),
-        history_retention=reader.child("history").duration("retention", 0) or None,
-        config={**config.json("restart"), **config.json("hot")},
+        retention=_retention(reader.child("history")),
+        config=config.json("restart"),
         resources=reader.json("resources"),
         scheduling=reader.json("scheduling"),
         network=reader.json("network"),
@@ -177,6 +182,20 @@ def parse_spec(value: object) -> ClusterSpec:
     if reader.problems:
         raise SpecInvalid("; ".join(reader.problems))
     return spec
+
+
+def _retention(reader: _Reader) -> float | None:
+    text = reader.text("retention")
+    if text is None:
+        return None
+    if text == FOREVER:
+        return math.inf
+    if _RETENTION.fullmatch(text) is None:
+        reader.problems.append(
+            "spec.history.retention must be a number of s, m, h or d, as 30d, or forever"
+        )
+        return None
+    return seconds(text)
 
 
 def _upgrade(reader: _Reader) -> Upgrade:
