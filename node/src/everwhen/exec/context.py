@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from everwhen.errors import MemoryLimitExceeded, QueryArgumentError
 from everwhen.limits import ROWS_PER_CHECK, STATEMENT_MEMORY_BYTES_MAX
@@ -20,6 +20,7 @@ from everwhen.model.graph import GraphView, GraphWriter, RangeView
 from everwhen.model.moments import micros_text
 
 Row = list[Any]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -242,7 +243,6 @@ class OperatorProfile:
     """What PROFILE measured of one operator."""
 
     rows: int = 0
-    pulls: int = 0
     nanoseconds: int = 0
     #: over batches: how many were given, and about how many bytes they had
     batches: int = 0
@@ -263,6 +263,21 @@ class Profile:
         if found is None:
             found = self.operators[operator] = OperatorProfile()
         return found
+
+    def measure(
+        self, operator: int, given: Iterator[T], count: Callable[[OperatorProfile, T], None]
+    ) -> Iterator[T]:
+        """Passes on what an operator gives, measuring the time it takes (inclusive of operators
+        below); ``count`` adds what a single thing counts for."""
+        found, clock = self.of(operator), self.nanoseconds
+        while True:
+            started = clock()
+            item = next(given, None)
+            found.nanoseconds += clock() - started
+            if item is None:
+                return
+            count(found, item)
+            yield item
 
 
 #: An expression ready to run.

@@ -38,7 +38,7 @@ from everwhen.errors import (
     QuerySyntaxError,
     QueryTypeError,
 )
-from everwhen.exec.context import ExecutionContext, OperatorProfile, Profile
+from everwhen.exec.context import ExecutionContext, OperatorProfile
 from everwhen.model.columns import GraphColumns, Mask, Vector
 from everwhen.model.elements import ElementReader
 from everwhen.model.graph import GraphView
@@ -163,27 +163,17 @@ def profiled(operator: p.Operator, run: BatchRunner) -> BatchRunner:
         profile = ctx.rows.profile
         if profile is None:
             return run(ctx, argument)
-        return _count(profile, profile.of(key), run(ctx, argument))
+        return profile.measure(key, run(ctx, argument), _count)
 
     return counted
 
 
-def _count(whole: Profile, profile: OperatorProfile, batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Passes batches on, counting the rows they stand for, their bytes and the time below."""
+def _count(profile: OperatorProfile, batch: Batch) -> None:
     from everwhen.exec.batch.vectors import batch_bytes
 
-    clock = whole.nanoseconds
-    while True:
-        started = clock()
-        batch = next(batches, None)
-        profile.nanoseconds += clock() - started
-        profile.pulls += 1
-        if batch is None:
-            return
-        profile.rows += batch.length if batch.weights is None else int(batch.weights.sum())
-        profile.batches += 1
-        profile.bytes += batch_bytes(batch)
-        yield batch
+    profile.rows += batch.length if batch.weights is None else int(batch.weights.sum())
+    profile.batches += 1
+    profile.bytes += batch_bytes(batch)
 
 
 def origin_slot(scope: Scope) -> int:

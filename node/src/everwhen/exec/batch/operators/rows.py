@@ -15,7 +15,8 @@ from everwhen.exec.batch.core import (
     batch_builds,
     build_batch,
 )
-from everwhen.exec.batch.expressions import compile_mask, compile_vector
+from everwhen.exec.batch.expressions import compile_vector
+from everwhen.exec.batch.filtering import filtered
 from everwhen.exec.batch.operators.expand import filtered_expand
 from everwhen.exec.batch.vectors import column, weights_of
 from everwhen.exec.expressions import compile_expression
@@ -41,18 +42,7 @@ def _filter(op: p.Filter, scope: Scope) -> BatchRunner | None:
         if found is None:
             return None
         child = found
-    predicate = compile_mask(condition, scope)
-
-    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        for batch in child(ctx, argument):
-            ctx.check()
-            kept = np.flatnonzero(predicate(batch, ctx))
-            if len(kept) == batch.length:
-                yield batch
-            elif len(kept):
-                yield batch.take(kept)
-
-    return run
+    return filtered(child, condition, scope)
 
 
 @batch_builds(p.Project)

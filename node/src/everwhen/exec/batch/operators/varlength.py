@@ -66,11 +66,14 @@ def _var_expand(op: p.VarExpand, scope: Scope) -> BatchRunner | None:
         return None
     expand = _VarExpand(op, need_of(scope, op), scope)
 
-    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+    def made(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):
             ctx.check()
             if batch.length:
                 yield from expand.of(batch, ctx)
+
+    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        return once(made(ctx, argument), expand.need, scope, ctx)
 
     return run
 
@@ -125,7 +128,7 @@ class _VarExpand:
         if self.target:
             made = made.with_columns({self.op.target: node_vector(level.nodes, graph)})
         if not self.lists:
-            yield once(made, self.need)
+            yield made
             return
         walks = level.walks[:, ::-1] if self.op.reverse_list else level.walks
         size = max(1, OBJECTS_AT_ONCE // (level.length + 1))
