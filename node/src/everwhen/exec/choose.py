@@ -90,10 +90,17 @@ def _worth(root: p.Operator) -> int:
     rows = total = max(1.0, spine[-1].estimate)
     for op, child in zip(spine[-2::-1], spine[:0:-1], strict=True):
         rows = max(1.0, rows * op.estimate / child.estimate if child.estimate else op.estimate)
-        total += rows + (_SEARCH if isinstance(op, p.ShortestPath) else 0)
+        total += rows + _beyond(op)
     known = {id(op) for op in spine}
     inner = [op for op in walk(root) if isinstance(op, p.Operator) and id(op) not in known]
-    return int(total + sum(op.estimate for op in inner))
+    return int(total + sum(op.estimate + _beyond(op) for op in inner))
+
+
+def _beyond(op: p.Operator) -> float:
+    """What an operator looks at and makes no rows of."""
+    if isinstance(op, p.ShortestPath):
+        return _SEARCH
+    return op.counted if isinstance(op, p.NodeCount) else 0
 
 
 def _top(root: p.Operator) -> p.Operator | None:

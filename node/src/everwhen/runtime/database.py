@@ -14,7 +14,6 @@ from typing import Any
 
 from everwhen.codec.cluster import LEVEL_AUDIT
 from everwhen.columns.graph.image import GraphImage
-from everwhen.columns.image import Image
 from everwhen.columns.texts import Texts
 from everwhen.columns.vectors import Vectors
 from everwhen.errors import EverwhenError, TooManyRequests
@@ -101,7 +100,6 @@ class Database:
     ) -> None:
         options = options or DatabaseOptions()
         self.state = state
-        self.image = state.columns = Image(state, options.image_memory)
         self.graph = state.graph = GraphImage(
             state, options.image_memory, beside=lambda: self._beside(self.graph.bytes)
         )
@@ -142,8 +140,7 @@ class Database:
 
     def _beside(self, own: int) -> int:
         """Bytes of everything that shares the memory of columns, but for one's own."""
-        whole = self.image.bytes + self.graph.bytes + self.vectors.bytes + self.texts.bytes
-        return whole - own
+        return self.graph.bytes + self.vectors.bytes + self.texts.bytes - own
 
     @property
     def version(self) -> int:

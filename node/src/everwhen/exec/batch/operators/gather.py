@@ -155,6 +155,7 @@ class _Gathering:
 
     def _without(self, sources: Rows, weights: Weights | None, used: Used) -> None:
         """Takes off what was walked before in the same rows."""
+        assert self.counts is not None
         for number, references in enumerate(used.single):
             met = meets(self.steps, sources, None, references, self.graph, self.passing)
             for earlier in used.single[:number]:
