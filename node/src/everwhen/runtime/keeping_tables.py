@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from everwhen.apply.erasing import DONE, ENTITIES, SEGMENTS, SETTLING, UNCOVERING
 from everwhen.apply.vacuum import PHASES
 from everwhen.codec.retention import FOR_EVER, Entity
 from everwhen.model.moments import micros_text
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-_STATES: Final = {0: "done", 1: "erasing", 2: "erasing", 3: "waiting for readers"}
+_STATES: Final = {
+    DONE: "done",
+    ENTITIES: "erasing",
+    SEGMENTS: "erasing",
+    SETTLING: "waiting for readers",
+    UNCOVERING: "waiting for readers",
+}
 
 
 def keep_text(keep: int) -> str:
