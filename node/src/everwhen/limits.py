@@ -10,6 +10,8 @@ from typing import Final
 # --- numbers ---
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
+#: ids of nodes and relationships that procedures make up begin here; none that is stored gets there
+VIRTUAL_ID_FIRST: Final = 2**62
 
 # --- query text ---
 QUERY_TEXT_CHARS_MAX: Final = 1_000_000
