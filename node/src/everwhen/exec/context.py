@@ -185,6 +185,13 @@ class ExecutionContext:
     def uuid(self) -> str:
         return self.environment.uuid()
 
+    def restore_point(self, name: str) -> int | None:
+        for point in self.environment.administration().restore_points():
+            if point["name"] == name:
+                version: int = point["version"]
+                return version
+        return None
+
     # --- time travel ---
 
     def view_at(self, kind: str, moment: int) -> GraphView:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import Any, Final, cast
 
+from everwhen.errors import QueryArgumentError
 from everwhen.exec.functions.context import FunctionContext
 from everwhen.exec.functions.definition import Registry, register, wrong_type
 from everwhen.model.elements import Detached, Node, Path, Relationship
@@ -97,6 +98,23 @@ def _valid_to(ctx: FunctionContext, value: Any) -> DateTime | None:
 def _version(ctx: FunctionContext, value: Any) -> int | None:
     span = _span(ctx, "version", value)
     return None if span is None else span.since
+
+
+@register(
+    FUNCTIONS,
+    "Scalar",
+    "restorePoint(name :: STRING) :: INTEGER",
+    "The version that a restore point keeps: `AT VERSION restorePoint('before the import')`.",
+)
+def _restore_point(ctx: FunctionContext, value: Any) -> int:
+    if not isinstance(value, str):
+        raise wrong_type("restorePoint", "the name of a restore point", value)
+    version = ctx.restore_point(value)
+    if version is None:
+        raise QueryArgumentError(
+            f"there is no restore point `{value}`", hint="SHOW RESTORE POINTS lists them"
+        )
+    return version
 
 
 @register(FUNCTIONS, "List", "labels(input :: NODE) :: LIST<STRING>", "The labels of a node.")
