@@ -246,6 +246,8 @@ OPEN_TRANSACTIONS_MAX: Final = 1_000
 
 #: seconds between two looks at the files of certificates
 TLS_LOOK_SECONDS: Final = 5.0
+#: seconds between two looks at the file of settings
+SETTINGS_LOOK_SECONDS: Final = 2.0
 #: seconds between two looks at how many objects the collector set aside, and so many more than
 #: twice as many make it look at all of them again
 COLLECTOR_LOOK_SECONDS: Final = 60.0

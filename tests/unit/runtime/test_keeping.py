@@ -117,11 +117,11 @@ def test_an_open_snapshot_holds_the_horizon_back_until_it_has_been_open_too_long
     kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
     kept.clock.ahead = 2 * DAY
     # the clock is ahead, the snapshot's age with it
-    kept.vacuuming._options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
+    kept.vacuuming.options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
     kept.vacuum()
     assert kept.oldest == 3
     assert session.run("MATCH (c:City) RETURN c.v").rows == [[2]]
-    kept.vacuuming._options = VacuumOptions(wait_s=3_600.0, keys_per_s=0.0)
+    kept.vacuuming.options = VacuumOptions(wait_s=3_600.0, keys_per_s=0.0)
     kept.vacuum()
     assert kept.oldest == 5
     with pytest.raises(SnapshotExpired, match="the oldest readable version is 5") as expired:

@@ -115,14 +115,8 @@ class Database:
         self.facts = facts
         self.ids = IdAllocator(backend)
         self.procedures: dict[str, ProcedureDefinition] = {}
-        self.default_timeout = options.default_timeout
-        self.lock_timeout = options.lock_timeout
-        self.statement_memory = options.statement_memory
-        self.transaction_memory = options.transaction_memory
         self.import_folder = options.import_folder
-        self.password_chars_min = options.password_chars_min
-        self._keep_texts = options.keep_texts
-        self._open_max = options.open_transactions_max
+        self.follow(options)
         self._execution = Execution(options.execution, options.batch_rows)
         self._observer = observer
         self._registry = _Registry()
@@ -135,6 +129,16 @@ class Database:
         self._keeping = KeepingRunner(self)
         #: what drives vacuum here, once the node runs
         self.vacuuming: Vacuuming | None = None
+
+    def follow(self, options: DatabaseOptions) -> None:
+        """Take over what may change while the node runs."""
+        self.default_timeout = options.default_timeout
+        self.lock_timeout = options.lock_timeout
+        self.statement_memory = options.statement_memory
+        self.transaction_memory = options.transaction_memory
+        self.password_chars_min = options.password_chars_min
+        self._keep_texts = options.keep_texts
+        self._open_max = options.open_transactions_max
 
     # --- the record ---
 

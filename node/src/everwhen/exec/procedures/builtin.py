@@ -66,15 +66,15 @@ def _current_user(ctx: ExecutionContext, view: GraphView, arguments: Sequence[An
 
 def _list_config(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
     search = arguments[0].lower()
-    for name, value, description in ctx.environment.administration().settings():
+    for name, value, description, hot in ctx.environment.administration().settings():
         if search in name.lower():
-            yield (name, description, value, False)
+            yield (name, description, value, hot)
 
 
 def _client_config(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
-    for name, value, description in ctx.environment.administration().settings():
+    for name, value, description, hot in ctx.environment.administration().settings():
         if name.startswith("client."):
-            yield (name, description, value, False)
+            yield (name, description, value, hot)
 
 
 def _await_indexes(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:

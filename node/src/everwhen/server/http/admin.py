@@ -99,6 +99,7 @@ def status_of(request: web.Request) -> dict[str, Any]:
             "relationships": view.relationship_count(),
         },
         "digest": head.digest.hex(),
+        "settingsFileHash": None if door.hot is None else door.hot.digest,
         "configHash": cluster.config_hash(facts.settings),
         # the record answers until then
         "imageLoaded": parts.database.graph.ready,

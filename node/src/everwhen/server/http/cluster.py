@@ -296,17 +296,17 @@ async def config(request: web.Request) -> web.StreamResponse:
     return json_response(
         {
             "configHash": config_hash(settings),
-            "settings": {name: value for name, value, _ in settings},
+            "settings": {name: value for name, value, _, _ in settings},
         }
     )
 
 
-def config_hash(settings: Iterable[tuple[str, str, str]]) -> str:
+def config_hash(settings: Iterable[tuple[str, str, str, bool]]) -> str:
     """The same on all nodes that are set up alike: over every setting but those that say who a
     node is and where it is reached."""
     lines = [
         f"{name}={value}\n"
-        for name, value, _ in settings
+        for name, value, _, _ in settings
         if not name.startswith("node.") and name.rpartition(".")[2] not in _OWN_SETTINGS
     ]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()

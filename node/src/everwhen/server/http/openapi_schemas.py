@@ -219,6 +219,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
             digest=_text(),
             config=ref("Configuration"),
             configHash=_text("the same on nodes that are set up alike"),
+            settingsFileHash={
+                "type": ["string", "null"],
+                "description": "SHA-256 of the settings file as last taken over",
+            },
             imageLoaded={**_BOOLEAN, "description": "what queries read from is in place"},
             operatorEpoch=_integer("highest one seen"),
             featureLevel=_integer(),
