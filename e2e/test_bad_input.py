@@ -27,7 +27,11 @@ NEW: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "no duration": ({"membership": {"replaceAfter": "soon"}}, "should match"),
     "no size": ({"storage": {"size": "a lot"}}, "should match"),
     "kept for no time": ({"history": {"retention": "0d"}}, "retention is a number of"),
-    "no setting": ({"config": {"restart": {"log": {"level": "loud"}}}}, "Unsupported value"),
+    "no setting": ({"config": {"hot": {"log": {"level": "loud"}}}}, "Unsupported value"),
+    "a hot setting where pods restart": (
+        {"config": {"restart": {"log": {"level": "debug"}}}},
+        ".log.level: field not declared",
+    ),
     "out of bounds": ({"config": {"restart": {"limits": {"queryWorkers": 0}}}}, "greater than"),
     "unknown field": ({"backup": {"to": "s3://there"}}, ".spec.backup: field not declared"),
 }

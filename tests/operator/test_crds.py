@@ -36,9 +36,9 @@ def schema(crd: Path = CRD) -> dict[str, Any]:
 
 def test_settings_are_those_of_the_node(golden_rewrite: bool) -> None:
     text = CRD.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    wanted = head + BEGIN + block() + END + tail
+    head, hot, restart = text.split(BEGIN)
+    between, tail = hot.split(END)[1], restart.split(END)[1]
+    wanted = BEGIN.join((head, block(hot=True) + END + between, block(hot=False) + END + tail))
     if golden_rewrite:
         CRD.write_text(wanted, encoding="utf-8")
     assert CRD.read_text(encoding="utf-8") == wanted

@@ -234,6 +234,11 @@ CASES: Final[dict[str, tuple[Facts, type, str]]] = {
             nodes={3: node(3, 4)}),
         a.Wait, "PodsEnding"),
     # 12
+    "a node has not read the settings": (
+        but(settled(settings_hash="b"), nodes={1: node(1, settings_hash="a")}),
+        a.Wait, "SettingsArriving graph-1 will read"),
+    "all nodes that say so have read them": (
+        but(settled(settings_hash="b"), nodes={1: node(1, settings_hash="b")}), a.Wait, "Settled"),
     "all is well": (settled(), a.Wait, "Settled"),
     "one is a cluster too": (settled(1), a.Wait, "Settled"),
 }  # fmt: skip

@@ -151,6 +151,7 @@ def node_fact(ordinal: int, status: Mapping[str, Any]) -> NodeFact:
         fenced=status.get("fenced"),
         oldest_readable=status.get("oldestReadableTime"),
         retention=_retention(status.get("retention")),
+        settings_hash=status.get("settingsFileHash"),
         disk_used=int(status.get("diskUsed") or 0),
         disk_free=int(status.get("diskFree") or 0),
         writes_refused=status.get("writesRefused"),

@@ -165,6 +165,10 @@ def _conditions(
     bad = next((wait for wait in decision.blocked_by if wait.reason in _BAD), None)
     troubled = [f"{p.name}: {p.trouble}" for p in facts.pods.values() if _failing(facts, p.ordinal)]
     old_pods = [] if spec is None else outdated(facts, spec)
+    behind = ("PodsOutdated", ", ".join(pod.name for pod in old_pods)) if old_pods else None
+    for wait in decision.blocked_by:
+        if wait.reason == "SettingsArriving" and behind is None:
+            behind = (wait.reason, wait.message)
     full = [
         f"{names.pod(facts.name, o)}: {node.writes_refused}"
         for o, node in facts.nodes.items()
@@ -187,8 +191,8 @@ def _conditions(
         ("QuorumHealthy", not isinstance(group, Wait), quorum),
         (
             "UpToDate",
-            not old_pods and bool(facts.pods),
-            ("PodsOutdated", ", ".join(p.name for p in old_pods)) if old_pods else ("Reached", ""),
+            behind is None and bool(facts.pods),
+            behind or ("Reached", ""),
         ),
         ("StorageOK", not full, ("WritesRefused", "; ".join(full)) if full else ("Enough", "")),
         ("Paused", paused, why if paused else ("Active", "")),

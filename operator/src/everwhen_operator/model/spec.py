@@ -65,7 +65,9 @@ class ClusterSpec:
     storage: Storage = Storage()
     #: seconds that versions are kept, infinity for ever; None: whoever asks the database says it
     retention: float | None = None
-    config: Json = field(default_factory=dict)
+    #: settings by group; a change of ``restart`` rolls the pods, running nodes take ``hot`` over
+    restart: Json = field(default_factory=dict)
+    hot: Json = field(default_factory=dict)
     resources: Json = field(default_factory=dict)
     scheduling: Json = field(default_factory=dict)
     network: Json = field(default_factory=dict)
@@ -100,6 +102,14 @@ class _Reader:
 
     def json(self, name: str) -> Json:
         return self._object(self._value.get(name), f"{self._path}.{name}")
+
+    def groups(self, name: str) -> Json:
+        """Objects by name."""
+        found = self.json(name)
+        for key, value in found.items():
+            if not isinstance(value, Mapping):
+                self.problems.append(f"{self._path}.{name}.{key} must be an object")
+        return found
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         value = self._value.get(name)
@@ -166,7 +176,8 @@ def parse_spec(value: object) -> ClusterSpec:
         membership=membership,
         storage=_storage(reader.child("storage")),
         retention=_retention(reader.child("history")),
-        config=config.json("restart"),
+        restart=config.groups("restart"),
+        hot=config.groups("hot"),
         resources=reader.json("resources"),
         scheduling=reader.json("scheduling"),
         network=reader.json("network"),
