@@ -50,7 +50,7 @@ _SEARCH: Final = 10_000
 #: the module whose import loads numba
 _KERNELS: Final = "everwhen.kernels.expand"
 #: rows of a batch
-BATCH_ROWS: Final = 32_768
+BATCH_ROWS: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from everwhen.errors import Fault, SettingsInvalid
 from everwhen.limits import SWITCH_INTERVAL_SECONDS
+from everwhen.runtime.allocator import keep_freed_blocks
 from everwhen.runtime.node import Node
 from everwhen.runtime.system import SystemThreads
 from everwhen.server import collector, discovery
@@ -197,6 +198,7 @@ async def _open_doors(
     await bolt.start(group)
     log.info("bolt_listening", port=bolt.port)
     collector.set_aside()
+    keep_freed_blocks()
     await collector.look_again()
 
 

@@ -19,7 +19,9 @@ from everwhen.model.columns import (
     NULL,
     RELATIONSHIP,
     STRING,
+    GraphColumns,
     Mask,
+    Rows,
     Vector,
 )
 
@@ -51,6 +53,25 @@ class Constant(Vector):
     def take(self, indexes: npt.NDArray[Any]) -> Vector:
         length = int(indexes.sum()) if indexes.dtype == np.bool_ else len(indexes)
         return Constant(self, self.value, length) if len(self.data) else super().take(indexes)
+
+
+class Run(Vector):
+    """Nodes whose rows follow each other, so that their properties need not be gathered."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, data: Rows, graph: GraphColumns) -> None:
+        super().__init__(NODE, data, None, None, graph)
+        first = int(data[0])
+        self.rows = slice(first, first + len(data))
+
+
+def nodes_of(rows: Rows, graph: GraphColumns) -> Vector:
+    """Nodes by row, known as a run if they are one."""
+    if not len(rows) or int(rows[-1]) - int(rows[0]) != len(rows) - 1:
+        return Vector(NODE, rows, None, None, graph)
+    consecutive = bool((rows[1:] > rows[:-1]).all())
+    return Run(rows, graph) if consecutive else Vector(NODE, rows, None, None, graph)
 
 
 def nulls(length: int) -> Vector:

@@ -36,8 +36,10 @@ from everwhen.model.columns import Vector
 from everwhen.query import bound as b
 from everwhen.query import physical as p
 
-#: rows gathered before they are grouped
+#: rows gathered before they are told apart
 _GATHERED_ROWS: Final = 262_144
+#: the same where there is one group only
+_FED_ROWS: Final = 4_096
 
 
 @dataclass(slots=True)
@@ -72,6 +74,8 @@ class _Table:
     ctx: BatchContext
     accumulators: list[Accumulator]
     held: Held
+    #: rows gathered before they are grouped
+    rows_most: int
     count: int = 0
     keys: list[Vector] = field(default_factory=list)
     waiting: list[_Gathered] = field(default_factory=list)
@@ -81,7 +85,7 @@ class _Table:
         self.waiting.append(batch)
         self.rows += batch.length
         self.held.add(batch.size())
-        if self.rows >= max(_GATHERED_ROWS, self.count):
+        if self.rows >= max(self.rows_most, self.count):
             self.group()
 
     def group(self) -> None:
@@ -141,7 +145,8 @@ def _aggregate(op: p.Aggregate, scope: Scope) -> BatchRunner | None:
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         with Held(ctx) as held:
-            table = _Table(ctx, [accumulator(cell.aggregation, ctx) for cell in cells], held)
+            most = _GATHERED_ROWS if groups or scope else _FED_ROWS
+            table = _Table(ctx, [accumulator(cell.aggregation, ctx) for cell in cells], held, most)
             if not groups:
                 _every_origin(table, argument, scope)
             for batch in child(ctx, argument):
