@@ -127,7 +127,9 @@ def _times(database: Embedded, text: str, drawn: list[dict[str, Any]]) -> list[f
 
 
 def _image_bytes(database: Embedded) -> int:
-    return database.service.database.graph.bytes
+    held = database.service.database
+    graph = getattr(held, "graph", None)
+    return held.image.bytes + (graph.bytes if graph is not None else 0)
 
 
 def _now() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -36,10 +35,7 @@ class World:
         self.kube = rig.kube
 
     def install(self) -> None:
-        """Images into the nodes, and the operator; `E2E_IMAGES=there`: those that are there."""
-        if os.environ.get("E2E_IMAGES") == "there":
-            self.install_operator()
-            return
+        """Images into the nodes, and the operator."""
         self.rig.load("node/Dockerfile", f"{REPOSITORY}:{TAG}")
         self.rig.load("operator/Dockerfile", f"{REPOSITORY}-operator:{TAG}")
         self.rig.load("e2e/Dockerfile", IMAGE)

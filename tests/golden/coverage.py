@@ -32,8 +32,6 @@ ABSTRACT: Final = frozenset(
     {"Syntax", "Expression", "Clause", "Body", "SetItem", "RemoveItem", "LabelExpression",
      "TypeExpression", "ProjectionEntry"}
 )  # fmt: skip
-#: set after parsing, from how the statement begins
-LATER: Final = frozenset({"Flashback.explain", "FlashbackTransaction.explain"})
 
 
 def main() -> int:
@@ -94,7 +92,7 @@ def wanted_marks() -> set[str]:
         for field in dataclasses.fields(cls):
             if field.compare:
                 out |= set(_field_marks(cls.__name__, field.name, hints[field.name]))
-    return out - LATER
+    return out
 
 
 def _local_names() -> dict[str, Any]:
