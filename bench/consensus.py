@@ -11,13 +11,8 @@ import json
 import time
 
 from everwhen import raft
-from everwhen.limits import (
-    APPEND_BYTES_MAX,
-    INFLIGHT_BYTES_MAX,
-    INFLIGHT_MESSAGES_MAX,
-    UNCOMMITTED_BYTES_MAX,
-)
 from everwhen.raft.storage import MemoryStorage
+from everwhen.runtime.replica.cores import config_of
 
 _MEMBERS = (1, 2, 3)
 _ENTRY = b"x" * 256
@@ -35,22 +30,7 @@ class Group:
         for number in _MEMBERS:
             storage = MemoryStorage()
             storage.apply_snapshot(raft.Snapshot(b"", raft.SnapshotMetadata(state, 2, 1)))
-            config = raft.Config(
-                number,
-                election_tick=10,
-                heartbeat_tick=1,
-                storage=storage,
-                random_below=lambda bound: 0,
-                applied=2,
-                async_storage_writes=True,
-                max_size_per_msg=APPEND_BYTES_MAX,
-                max_committed_size_per_ready=APPEND_BYTES_MAX,
-                max_uncommitted_size=UNCOMMITTED_BYTES_MAX,
-                max_inflight_msgs=INFLIGHT_MESSAGES_MAX,
-                max_inflight_bytes=INFLIGHT_BYTES_MAX,
-                check_quorum=True,
-                pre_vote=True,
-            )
+            config = config_of(number, storage, lambda bound: 0, applied=2)
             self.nodes[number] = (raft.RawNode(config), storage)
         self.nodes[1][0].campaign()
         self.settle()

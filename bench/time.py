@@ -127,9 +127,7 @@ def _times(database: Embedded, text: str, drawn: list[dict[str, Any]]) -> list[f
 
 
 def _image_bytes(database: Embedded) -> int:
-    held = database.service.database
-    graph = getattr(held, "graph", None)
-    return held.image.bytes + (graph.bytes if graph is not None else 0)
+    return database.service.database.graph.bytes
 
 
 def _now() -> int:

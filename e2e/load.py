@@ -10,6 +10,7 @@ says at the end.
 from __future__ import annotations
 
 import json
+import logging
 import random
 import signal
 import sys
@@ -62,6 +63,7 @@ class Load:
         self._lock = threading.Lock()
         self._number = 0
         self.operations = 0
+        self.retries = Retries()
 
     def number(self) -> int:
         """One that nobody had before."""
@@ -75,6 +77,29 @@ class Load:
             self.operations += 1
             self._file.write(json.dumps(line) + "\n")
             self._file.flush()
+
+
+class Retries(logging.Handler):
+    """Why the driver tries transactions again, as it says in its log, each by its thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._mine = threading.local()
+        logging.getLogger("neo4j").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``Handler``."""
+        if record.msg.startswith("Transaction failed and will be retried") and record.args:
+            error = tuple(record.args)[-1]
+            why = error.code if isinstance(error, Neo4jError) else type(error).__name__
+            self.of_this_thread().append(str(why))
+
+    def of_this_thread(self) -> list[str]:
+        """Codes or kinds of errors, since it was last emptied."""
+        if not hasattr(self._mine, "found"):
+            self._mine.found = []
+        found: list[str] = self._mine.found
+        return found
 
 
 class Client(threading.Thread):
@@ -102,6 +127,8 @@ class Client(threading.Thread):
 
     def _one(self, work: Callable[[dict[str, Any]], Any]) -> None:
         line: dict[str, Any] = {"client": self._number, "start": time.time(), "attempts": 0}
+        retries = self._load.retries.of_this_thread()
+        retries.clear()
         try:
             line["result"] = work(line)
             line["outcome"] = "ok"
@@ -114,6 +141,7 @@ class Client(threading.Thread):
                 "error": f"{type(error).__name__}: {error}"[:500],
             }
         line["end"] = time.time()
+        line["retries"] = list(retries)
         self._load.note(line)
 
     def _managed(

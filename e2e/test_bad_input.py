@@ -26,7 +26,12 @@ NEW: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "no build": ({"version": None}, "say which build to run"),
     "no duration": ({"membership": {"replaceAfter": "soon"}}, "should match"),
     "no size": ({"storage": {"size": "a lot"}}, "should match"),
-    "no setting": ({"config": {"restart": {"log": {"level": "loud"}}}}, "Unsupported value"),
+    "kept for no time": ({"history": {"retention": "0d"}}, "retention is a number of"),
+    "no setting": ({"config": {"hot": {"log": {"level": "loud"}}}}, "Unsupported value"),
+    "a hot setting where pods restart": (
+        {"config": {"restart": {"log": {"level": "debug"}}}},
+        ".log.level: field not declared",
+    ),
     "out of bounds": ({"config": {"restart": {"limits": {"queryWorkers": 0}}}}, "greater than"),
     "unknown field": ({"backup": {"to": "s3://there"}}, ".spec.backup: field not declared"),
 }
@@ -44,6 +49,8 @@ TAKEN: Final[dict[str, dict[str, Any]]] = {
     "an image by name": {"version": "nightly"},
     "even by consent": {"replicas": 4, "membership": {"allowEven": True}},
     "asleep": {"replicas": 0},
+    "history of a month": {"history": {"retention": "30d"}},
+    "all of history": {"history": {"retention": "forever"}},
 }
 
 

@@ -19,11 +19,11 @@ def test_rolling_settings(make: Make) -> None:
     graph = make(upgrade={"minReadySeconds": 1})
     graph.load.start()
     leads, started = graph.leader(), time.time()
-    graph.patch(config={"restart": {"log": {"slowQueryS": 2.5}}})
+    graph.patch(config={"restart": {"limits": {"queryWorkers": 3}}})
     graph.until_ready(180)
     ended = time.time()
     assert all(
-        "slow_query_s = 2.5" in graph.kube(
+        "query_workers = 3" in graph.kube(
             "exec", pod["metadata"]["name"], "-n", graph.namespace, "--", "cat",
             "/etc/everwhen/config/everwhen.toml",
         )
@@ -37,6 +37,43 @@ def test_rolling_settings(make: Make) -> None:
     )
     assert history.outcomes["failed"] == history.outcomes["unknown"] == 0
     assert moves == 1
+
+
+def test_hot_settings_restart_nothing(make: Make) -> None:
+    graph = make()
+    before = {pod["metadata"]["uid"] for pod in graph.pods()}
+    graph.patch(config={"hot": {"log": {"slowQueryS": 2.5}}})
+    took = graph.until_ready(180)
+    print(f"\ntaken over by all after {took:.1f} s")
+    for pod in graph.pods():
+        asked = "SHOW SETTINGS YIELD name, value WHERE name = 'log.slow_query_s'"
+        (row,) = graph.ask(pod["metadata"]["name"], asked)
+        assert row["value"] == "2.5"
+    assert {pod["metadata"]["uid"] for pod in graph.pods()} == before
+
+
+def test_history_is_kept_as_asked_for(make: Make) -> None:
+    """Without a restart; and what is not asked for is left to whoever alters the database."""
+
+    def kept() -> float | None:
+        (row,) = graph.ask(graph.leader(), "SHOW RETENTION YIELD entityType, keepSeconds")
+        keep: float | None = row["keepSeconds"]
+        return keep
+
+    graph = make(history={"retention": "30d"})
+    assert kept() == 30 * 86_400
+    before = {pod["metadata"]["uid"] for pod in graph.pods()}
+    started = time.monotonic()
+    graph.patch(history={"retention": "forever"})
+    until(lambda: kept() is None, 30, "nothing is forgotten")
+    print(f"\nanother retention after {time.monotonic() - started:.1f} s")
+    graph.patch(history=None)
+    graph.until_ready()
+    graph.ask(graph.leader(), "ALTER DATABASE neo4j SET RETENTION '2 hours'")
+    graph.patch(membership={"replaceAfter": "16m"})
+    graph.until_ready()
+    assert kept() == 7_200
+    assert {pod["metadata"]["uid"] for pod in graph.pods()} == before
 
 
 @pytest.mark.core

@@ -41,8 +41,10 @@ def test_volume_filled_and_grown(make: Make) -> None:
     """By a quota of the node, as volumes of this rig have no size of their own."""
 
     def sized(mib: int) -> dict[str, object]:
-        disk = {"storage": {"quotaBytes": mib * _MIB}, "headroom": {"diskLowBytes": 64 * _MIB}}
-        return {"restart": disk}
+        return {
+            "restart": {"storage": {"quotaBytes": mib * _MIB}},
+            "hot": {"headroom": {"diskLowBytes": 64 * _MIB}},
+        }
 
     graph = make(config=sized(160), upgrade={"minReadySeconds": 1})
     graph.load.start()

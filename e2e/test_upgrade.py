@@ -15,6 +15,7 @@ from e2e.harness.kubectl import Failed, until
 from e2e.harness.rig import ROOT
 from e2e.harness.world import REPOSITORY, Graph, World
 from everwhen.codec.cluster import FEATURE_LEVEL
+from tests.support.archives import unpack
 
 Make = Callable[..., Graph]
 
@@ -38,7 +39,7 @@ def earlier(world: World, tmp_path: Path) -> str:
         print(f"skipped: {reason}")
         pytest.skip(reason)
     with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
-        archive.extractall(tmp_path, filter="data")
+        unpack(archive, tmp_path)
     world.rig.load("node/Dockerfile", IMAGE, tmp_path)
     return IMAGE
 

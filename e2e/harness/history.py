@@ -17,6 +17,8 @@ from tests.checkers.history import Operation, Outcome, Problem
 POD: Final = "load"
 IMAGE: Final = "localhost/everwhen-load:e2e"
 _HISTORY: Final = "/tmp/history"
+#: another client committed first to what this one had read or written
+_CONFLICT: Final = "Neo.TransientError.Transaction.Outdated"
 _WRITES: Final = frozenset({"write", "append-txn", "transfer", "insert"})
 
 
@@ -26,6 +28,8 @@ class History:
 
     operations: list[Operation]
     attempts: dict[int, int]
+    #: why the driver tried an operation again, in its order
+    retries: dict[int, list[str]]
     end: dict[str, Any]
     outcomes: Counter[str] = field(init=False)
 
@@ -38,9 +42,17 @@ class History:
         times = [start, *sorted(t for t in done if start < t < end), end]
         return max(b - a for a, b in pairwise(times))
 
-    def slowest(self) -> float:
-        """The longest transaction, with all its attempts, seconds."""
-        return max((each.end - each.start for each in self.operations if each.ok), default=0.0)
+    def slowest(self, *, with_conflicts: bool = False) -> float:
+        """The longest transaction, with all its attempts, seconds. Those that another client was
+        in the way of say nothing of the cluster: the driver waits a second before it tries again."""
+        return max(
+            (
+                each.end - each.start
+                for number, each in enumerate(self.operations)
+                if each.ok and (with_conflicts or _CONFLICT not in self.retries[number])
+            ),
+            default=0.0,
+        )
 
     def problems(self) -> list[Problem]:
         """Everything that no correct database could have answered."""
@@ -56,12 +68,17 @@ class History:
     def tell(self, name: str) -> None:
         """Print the figures."""
         failed = Counter(each.error[:120] for each in self.operations if each.error)
+        retried = Counter(why for each in self.retries.values() for why in each)
+        conflicts = retried.pop(_CONFLICT, 0)
         most = max(self.attempts.values(), default=0)
         print(
             f"\n{name}: {self.outcomes['ok']} transactions done, {self.outcomes['failed']} failed, "
             f"{self.outcomes['unknown']} unknown; at most {most} attempts, "
-            f"slowest {self.slowest():.2f} s"
+            f"slowest {self.slowest():.2f} s ({self.slowest(with_conflicts=True):.2f} s with "
+            f"{conflicts} conflicts between clients)"
         )
+        for reason, count in retried.most_common(5):
+            print(f"  {count} x tried again: {reason}")
         for reason, count in failed.most_common(5):
             print(f"  {count} x {reason}")
 
@@ -104,6 +121,7 @@ class LoadPod:
         return History(
             [_operation(line) for line in read],
             {number: line["attempts"] for number, line in enumerate(read)},
+            {number: line["retries"] for number, line in enumerate(read)},
             end,
         )
 

@@ -8,8 +8,11 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -118,6 +121,34 @@ def test_a_stale_operator_is_refused(admin: Administrator) -> None:
     assert admin("status")["operatorEpoch"] == 7
     admin.refused(5, "epoch", "--operator-epoch", "6", "transfer", target)
     admin.refused(5, "epoch", "--operator-epoch", "6", "fence", at=2)
+
+
+def test_how_long_versions_are_kept(admin: Administrator) -> None:
+    """As a whole; what labels and types have of their own stays."""
+    secret = Path(admin.secret_file).read_text().strip()
+    nodes = admin.local.endpoints["nodes"]
+    follower = next(n["http"] for n in nodes if n["name"] != leader(admin))
+
+    def retain(keep: object) -> tuple[int, dict[str, Any]]:
+        body = json.dumps({"keepSeconds": keep, "operatorEpoch": 7}).encode()
+        request = Request(f"{follower}/v1/retention", body, {"X-Everwhen-Secret": secret})
+        try:
+            with urlopen(request, timeout=SECONDS) as answer:
+                return answer.status, json.load(answer)
+        except HTTPError as refused:
+            return refused.code, json.load(refused)
+
+    def everywhere(keep: float | None) -> bool:
+        return all(admin("status", at=at)["retention"] == {"keepSeconds": keep} for at in range(3))
+
+    for keep in (3_600.5, None, 86_400):
+        assert retain(keep)[0] == 200
+        until(partial(everywhere, keep))
+    for wrong, message in ((0, "more than 0"), ("1h", "keepSeconds"), (0.5, "less than 1 s")):
+        code, said = retain(wrong)
+        assert code == 400
+        assert message in said["errors"][0]["message"]
+    assert admin("status")["retention"] == {"keepSeconds": 86_400}
 
 
 def test_levels_fences_and_who_may(admin: Administrator, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,23 +18,19 @@ from tests.engine import (
     Outcome,
     PathValue,
     RelationshipValue,
-    TestProcedure,
     TextValue,
     error_type,
 )
+from tests.engines.remote import CONTROL, Remote
 from tests.support.bolt import BEGIN, COMMIT, ROLLBACK, Bolt, Failed, Lost, Structure
 from tests.support.process import Server
 
-_CONTROL: Final = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK)\s*(\w*)\s*$")
-_SCHEMA: Final = re.compile(r"\b(INDEX|CONSTRAINT)\b", re.IGNORECASE)
 
-
-class OverBolt:
+class OverBolt(Remote):
     """A node of our own in a temporary folder, or the one ``$EVERWHEN_BOLT_PORT`` names."""
 
-    can_register_procedures = False
-
     def __init__(self) -> None:
+        super().__init__()
         self.folder: Path | None = None
         self.server: Server | None = None
         given = os.environ.get("EVERWHEN_BOLT_PORT")
@@ -47,26 +42,8 @@ class OverBolt:
             self.server.start()
             self.port = self.server.bolt_port
         self.client = Bolt(self.port)
-        self.has_schema = True
 
-    def reset(self) -> None:
-        """Everything is deleted; versions go on counting."""
-        self.run("MATCH (n) DETACH DELETE n")
-        if not self.has_schema:
-            return
-        self.has_schema = False
-        for query, drop in (
-            ("SHOW CONSTRAINTS YIELD name", "DROP CONSTRAINT `{}`"),
-            ("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'", "DROP INDEX `{}`"),
-        ):
-            for name, *_ in self.run(query).rows:
-                self.run(drop.format(name))
-
-    def run(
-        self, query: str, parameters: Mapping[str, Neutral] | None = None, at: int | None = None
-    ) -> Outcome:
-        self.has_schema |= _SCHEMA.search(query) is not None
-        text = query if at is None else f"{query.rstrip().rstrip(';')}\nAT VERSION {at}"
+    def ask(self, text: str, parameters: Mapping[str, Neutral] | None) -> Outcome:
         return outcome(lambda: self.client.run(text, parameters))
 
     def version(self) -> int:
@@ -85,9 +62,6 @@ class OverBolt:
         self.server.start()
         self.client = Bolt(self.port)
 
-    def register_procedure(self, procedure: TestProcedure) -> None:
-        raise NotImplementedError("procedures cannot be added over Bolt")
-
     def close(self) -> None:
         self.client.close()
         if self.server is not None and self.folder is not None:
@@ -103,7 +77,7 @@ class BoltSession:
         self.open = False
 
     def run(self, query: str, parameters: Mapping[str, Neutral] | None = None) -> Outcome:
-        control = _CONTROL.match(query)
+        control = CONTROL.match(query)
         if control is None:
             return outcome(lambda: self._statement(query, parameters))
         return outcome(lambda: self._control(control.group(1), control.group(2)))

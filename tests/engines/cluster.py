@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import shutil
 import tempfile
 import threading
@@ -18,14 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.cluster.chaos.group import Group
-from tests.engine import Neutral, Outcome, TestProcedure
+from tests.engine import Neutral, Outcome
 from tests.engines.bolt import outcome
+from tests.engines.remote import CONTROL, Remote
 from tests.support.bolt import BEGIN, COMMIT, RESET, ROLLBACK, Bolt, Failed
 
 MEMBERS: Final = 3
 _SEED: Final = int(os.environ.get("CLUSTER_SEED", "1"))
-_CONTROL: Final = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK)\s*(\w*)\s*$")
-_SCHEMA: Final = re.compile(r"\b(INDEX|CONSTRAINT)\b", re.IGNORECASE)
 
 
 class Bookmarks:
@@ -78,7 +76,7 @@ class Spread:
 
     def run(self, query: str, parameters: Mapping[str, Neutral] | None = None) -> Outcome:
         """A statement, BEGIN, COMMIT or ROLLBACK."""
-        control = _CONTROL.match(query)
+        control = CONTROL.match(query)
         if control is None:
             return outcome(lambda: self._statement(query, parameters))
         return outcome(lambda: self._control(control.group(1), control.group(2)))
@@ -134,19 +132,17 @@ class Spread:
         self._pinned = None
 
 
-class Cluster:
+class Cluster(Remote):
     """See the module."""
 
-    can_register_procedures = False
-
     def __init__(self) -> None:
+        super().__init__()
         self.folder: Path | None = None
         self.group: Group | None = None
         self.ports: list[int] = []
         self.bookmarks = Bookmarks()
         self.chance = random.Random(_SEED)
         self.client = Spread(self.ports, self.bookmarks, self.chance)
-        self.has_schema = True
         given = os.environ.get("CLUSTER_BOLT_PORTS")
         if given:
             self.ports.extend(int(port) for port in given.split(","))
@@ -165,24 +161,7 @@ class Cluster:
             group.add(f"n{number}").start()
         group.until_voters(MEMBERS)
 
-    def reset(self) -> None:
-        """Everything is deleted; versions go on counting."""
-        self.run("MATCH (n) DETACH DELETE n")
-        if not self.has_schema:
-            return
-        self.has_schema = False
-        for query, drop in (
-            ("SHOW CONSTRAINTS YIELD name", "DROP CONSTRAINT `{}`"),
-            ("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'", "DROP INDEX `{}`"),
-        ):
-            for name, *_ in self.run(query).rows:
-                self.run(drop.format(name))
-
-    def run(
-        self, query: str, parameters: Mapping[str, Neutral] | None = None, at: int | None = None
-    ) -> Outcome:
-        self.has_schema |= _SCHEMA.search(query) is not None
-        text = query if at is None else f"{query.rstrip().rstrip(';')}\nAT VERSION {at}"
+    def ask(self, text: str, parameters: Mapping[str, Neutral] | None) -> Outcome:
         return self.client.run(text, parameters)
 
     def version(self) -> int:
@@ -203,9 +182,6 @@ class Cluster:
             self.group.start(name)
         for server in self.group.members.values():
             server.wait_ready()
-
-    def register_procedure(self, procedure: TestProcedure) -> None:
-        raise NotImplementedError("procedures cannot be added over Bolt")
 
     def close(self) -> None:
         self.client.close()

@@ -18,10 +18,10 @@ from tests.engine import (
     Outcome,
     PathValue,
     RelationshipValue,
-    TestProcedure,
     TextValue,
     error_type,
 )
+from tests.engines.remote import CONTROL, Remote
 from tests.support.process import Server
 from tests.support.query_api import Failed, Lost, QueryApi
 
@@ -37,18 +37,15 @@ _KINDS: Final = {
     "Point": "point",
     "Vector": "vector",
 }
-_CONTROL: Final = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK)\s*(\w*)\s*$")
-_SCHEMA: Final = re.compile(r"\b(INDEX|CONSTRAINT)\b", re.IGNORECASE)
 #: seconds that are zero: the door writes them, the TCK leaves them out
 _ZERO_SECONDS: Final = re.compile(r"(\d\d:\d\d):00(?![\d.])")
 
 
-class Http:
+class Http(Remote):
     """A node of our own in a temporary folder, or the one ``$EVERWHEN_URI`` names."""
 
-    can_register_procedures = False
-
     def __init__(self) -> None:
+        super().__init__()
         self.folder: Path | None = None
         self.server: Server | None = None
         uri = os.environ.get("EVERWHEN_URI")
@@ -61,26 +58,8 @@ class Http:
             port = self.server.port
         self.port = port
         self.api = QueryApi(port, typed=True)
-        self.has_schema = True
 
-    def reset(self) -> None:
-        """Everything is deleted; versions go on counting."""
-        self.run("MATCH (n) DETACH DELETE n")
-        if not self.has_schema:
-            return
-        self.has_schema = False
-        for query, drop in (
-            ("SHOW CONSTRAINTS YIELD name", "DROP CONSTRAINT `{}`"),
-            ("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'", "DROP INDEX `{}`"),
-        ):
-            for name, *_ in self.run(query).rows:
-                self.run(drop.format(name))
-
-    def run(
-        self, query: str, parameters: Mapping[str, Neutral] | None = None, at: int | None = None
-    ) -> Outcome:
-        self.has_schema |= _SCHEMA.search(query) is not None
-        text = query if at is None else f"{query.rstrip().rstrip(';')}\nAT VERSION {at}"
+    def ask(self, text: str, parameters: Mapping[str, Neutral] | None) -> Outcome:
         return outcome(lambda: self.api.run(text, typed(parameters), counters=True))
 
     def version(self) -> int:
@@ -98,9 +77,6 @@ class Http:
         self.server.stop()
         self.server.start()
 
-    def register_procedure(self, procedure: TestProcedure) -> None:
-        raise NotImplementedError("procedures cannot be added over HTTP")
-
     def close(self) -> None:
         self.api.close()
         if self.server is not None and self.folder is not None:
@@ -116,7 +92,7 @@ class HttpSession:
         self.transaction: str | None = None
 
     def run(self, query: str, parameters: Mapping[str, Neutral] | None = None) -> Outcome:
-        control = _CONTROL.match(query)
+        control = CONTROL.match(query)
         if control is None:
             return outcome(lambda: self._statement(query, parameters))
         return outcome(lambda: self._control(control.group(1), control.group(2)))

@@ -22,10 +22,10 @@ def test_the_parser_answers_or_refuses() -> None:
     good = corpus()
     for _ in range(ROUNDS):
         text = mutated(chance, good)
-        started = time.monotonic()
+        started = time.thread_time()  # others on the machine take nothing from it
         with contextlib.suppress(ClientError):
             parse(text)
-        assert time.monotonic() - started < 5, text[:200]
+        assert time.thread_time() - started < 5, text[:200]
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -15,6 +15,7 @@ NAMESPACE: Final = "db"
 NAME: Final = "graph"
 KEY: Final = (NAMESPACE, NAME)
 _MADE: Final = "2026-01-01T00:00:00Z"
+_LEVEL: Final = 6
 
 #: called with what is about to be written, or was: raises to fail it there
 Fault = Callable[[str], None]
@@ -166,6 +167,8 @@ class MemoryNodes:
         self.founded = 0
         self.index = 0
         self.epoch = 0
+        #: seconds that versions are kept; None: for ever
+        self.keep: float | None = None
         self._next = 1
 
     async def status(self, address: str, secret: str) -> Mapping[str, Any]:
@@ -173,7 +176,7 @@ class MemoryNodes:
         if address not in self.waiting:
             raise NodeFailed(0, "nobody is there")
         common = {
-            "version": "0.1.0", "diskId": f"disk-{address}", "featureLevelSupported": 1,
+            "version": "0.1.0", "diskId": f"disk-{address}", "featureLevelSupported": _LEVEL,
             "addresses": {"http": f"{address}:7474", "peer": f"{address}:7400"},
         }  # fmt: skip
         node = self.members.get(address)
@@ -182,8 +185,8 @@ class MemoryNodes:
         role = "leader" if node == 1 else "follower" if node in self.voters else "learner"
         members = [
             {
-                "nodeId": number, "name": _pod_at(where), "lag": 0, "healthy": True, "featureLevel": 1,
-                "diskId": f"disk-{where}",
+                "nodeId": number, "name": _pod_at(where), "lag": 0, "healthy": True,
+                "featureLevel": _LEVEL, "diskId": f"disk-{where}",
             }
             for where, number in self.members.items()
         ]  # fmt: skip
@@ -191,7 +194,8 @@ class MemoryNodes:
             **common, "clusterId": self.cluster_id, "nodeId": node, "role": role, "term": 2,
             "leader": {"nodeId": 1}, "lastIndex": self.index, "lastTerm": 2, "ready": True,
             "commitIndex": self.index, "appliedIndex": self.index, "operatorEpoch": self.epoch,
-            "featureLevel": 1, "members": members, "diskUsed": 1, "diskFree": 1 << 40,
+            "featureLevel": _LEVEL, "retention": {"keepSeconds": self.keep}, "members": members,
+            "diskUsed": 1, "diskFree": 1 << 40,
             "config": {"index": self.index, "voters": self.voters, "learners": self.learners},
         }  # fmt: skip
 
@@ -214,6 +218,8 @@ class MemoryNodes:
             if node in self.learners:
                 self.learners.remove(node)
                 self.voters.append(node)
+        elif path == "/v1/retention":
+            self.keep = body["keepSeconds"]
         else:
             raise NodeFailed(404, f"{method} {path}")
         self.index += 1

@@ -3,6 +3,7 @@ and what an observation of it says. No threads, no clock: everything happens whe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,8 @@ from everwhen_operator.model.spec import ClusterSpec
 from tests.operator.model_tasks import Refused, Tasks
 
 NAME: Final = "graph"
+#: the feature level of every build
+LEVEL: Final = 6
 UID: Final = "6a6f7a52-2b6f-4f6a-8d8c-0a0a0a0a0a0a"
 
 
@@ -76,6 +79,7 @@ class Raft:
     config_index: int = 10
     epoch: int = 0
     level: int = 1
+    retention: float = math.inf
 
 
 class Cluster:
@@ -335,6 +339,9 @@ class Cluster:
 
     def _raiselevel(self, action: a.RaiseLevel, seen: Facts) -> None:
         self._raft.level = action.level
+
+    def _setretention(self, action: a.SetRetention, seen: Facts) -> None:
+        self._raft.retention = action.seconds
 
     def _fence(self, action: a.Fence, seen: Facts) -> None:
         pod, claim = self.pods.get(action.ordinal), self.claims.get(action.ordinal)

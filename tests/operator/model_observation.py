@@ -13,7 +13,7 @@ from everwhen_operator.model.facts import (
     SetFact,
 )
 from everwhen_operator.model.tasks import TaskFact
-from tests.operator.model_cluster import NAME, UID, Claim, Cluster, Disk, Pod
+from tests.operator.model_cluster import LEVEL, NAME, UID, Claim, Cluster, Disk, Pod
 from tests.operator.model_tasks import Task
 
 
@@ -99,7 +99,7 @@ def _claim(ordinal: int, claim: Claim) -> ClaimFact:
 def _node(cluster: Cluster, ordinal: int, disk: Disk) -> NodeFact:
     group = cluster.group
     if group is None or not disk.node_id:
-        return NodeFact(ordinal, disk_id=disk.disk_id, feature_level_supported=2)
+        return NodeFact(ordinal, disk_id=disk.disk_id, feature_level_supported=LEVEL)
     ids = [*group.voters, *group.learners]
     led = cluster.leads and disk.node_id in ids
     fenced = disk.node_id in cluster.fenced
@@ -122,13 +122,14 @@ def _node(cluster: Cluster, ordinal: int, disk: Disk) -> NodeFact:
                 lag=group.lag.get(one, 0),
                 healthy=cluster.serves(one),
                 disk_id=group.known[one][1],
-                feature_level=2,
+                feature_level=LEVEL,
             )
             for one in ids
         ),
         operator_epoch=group.epoch,
         feature_level=group.level,
-        feature_level_supported=2,
+        feature_level_supported=LEVEL,
+        retention=group.retention,
         ready=led and not fenced,
         fenced="a task" if fenced else None,
     )

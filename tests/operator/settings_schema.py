@@ -1,4 +1,4 @@
-"""``spec.config.restart`` of the CRD: the settings of a node that a GraphCluster may choose, typed,
+"""``spec.config.hot`` and ``.restart`` of the CRD: the settings of a node that a GraphCluster may choose, typed,
 bounded and explained as ``everwhen config`` does. Generated, so that no setting is forgotten."""
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _NOT: Final = frozenset(
 _GROUPS_NOT: Final = frozenset({"cluster", "tls"})
 
 
-def block() -> str:
-    """The lines between the markers."""
+def block(*, hot: bool) -> str:
+    """The lines between the markers: settings that running nodes take over, or the others."""
     lines = ["                    properties:"]
     group = ""
     for name, item in settings._known().items():
         of, key = name.split(".")
-        if name in _NOT or of in _GROUPS_NOT:
+        if name in _NOT or of in _GROUPS_NOT or item.metadata["hot"] != hot:
             continue
         if of != group:
             group = of

@@ -37,7 +37,10 @@ class World:
         self.api.put({
             "apiVersion": names.API_VERSION, "kind": names.KIND,
             "metadata": {"name": NAME, "generation": 1},
-            "spec": {"version": "0.1.0", "replicas": 3, "storage": {"size": "1Gi"}},
+            "spec": {
+                "version": "0.1.0", "replicas": 3, "storage": {"size": "1Gi"},
+                "history": {"retention": "30d"},
+            },
         })  # fmt: skip
 
     def fail(self, at: int, error: Callable[[], BaseException], *, after: bool) -> None:
@@ -75,6 +78,7 @@ class World:
             "voters": self.nodes.voters,
             "members": self.nodes.members,
             "founded": self.nodes.founded,
+            "kept": self.nodes.keep,
             "secret": sorted(self.api.get("Secret", f"{NAME}-auth")["data"]),
             "set": self.api.get("StatefulSet", NAME)["spec"],
         }
@@ -121,6 +125,22 @@ def test_a_cluster_is_founded_once_and_grows_by_learners() -> None:
     calls = [what for what in CALM.writes if "/v1/" in what and "/api" not in what]
     assert calls[0] == "POST /v1/bootstrap"
     assert calls.count("POST /v1/members") == 2
+    assert calls.count("POST /v1/retention") == 1
+    assert CALM.nodes.keep == 30 * 86_400
+
+
+@pytest.mark.parametrize(("asked", "kept"), [("forever", None), ("1h", 3_600.0), (None, 60.0)])
+def test_what_is_said_of_history_is_so_and_what_is_not_said_is_left(
+    asked: str | None, kept: float | None
+) -> None:
+    """Somebody altered the database meanwhile."""
+    world = undisturbed()
+    made = world.api.get(names.KIND, NAME)
+    world.api.put({**made, "spec": {**made["spec"], "history": {"retention": asked}}})
+    world.nodes.keep = 60.0
+    asyncio.run(operator(world, LOOKS))
+    asyncio.run(operator(world, LOOKS))
+    assert world.nodes.keep == kept
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -15,6 +15,8 @@ import yaml
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHARTS: Final = ROOT / "charts"
 OPERATOR: Final = CHARTS / "everwhen-operator"
+#: what promtool is given to try
+ALERTS: Final = Path(__file__).with_name("alerts.yaml")
 
 
 def _helm() -> str | None:
@@ -102,6 +104,26 @@ def test_it_is_watched_where_that_can_be() -> None:
         assert alert["labels"]["severity"] in ("warning", "critical")
         assert alert["annotations"]["summary"]
         assert alert["annotations"]["description"]
+
+
+def test_alerts_fire_when_they_must_and_not_when_all_is_well() -> None:
+    found = subprocess.run([ROOT / ".ci" / "promtool"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        print(f"skipped: {found.stderr.strip()}")
+        pytest.skip(found.stderr.strip())
+    command = [found.stdout.strip(), "test", "rules", str(ALERTS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_tried_both_ways() -> None:
+    rules = yaml.safe_load((OPERATOR / "files" / "rules.yaml").read_text("utf-8"))
+    names = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    tried: dict[bool, set[str]] = {True: set(), False: set()}
+    for each in yaml.safe_load(ALERTS.read_text("utf-8"))["tests"]:
+        for case in each["alert_rule_test"]:
+            tried["exp_alerts" in case].add(case["alertname"])
+    assert tried == {True: names, False: names}
 
 
 @pytest.mark.parametrize("name", ["rules.yaml", "dashboard.json"])

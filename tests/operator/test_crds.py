@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +17,7 @@ from everwhen_operator.build.settings import snake
 from everwhen_operator.model import actions as a
 from everwhen_operator.model import tasks as t
 from everwhen_operator.model.quantities import seconds
-from everwhen_operator.model.spec import parse_spec
+from everwhen_operator.model.spec import SpecInvalid, parse_spec
 from everwhen_operator.model.tasks import parse_task
 from tests.operator.settings_schema import BEGIN, END, block, camel
 
@@ -34,9 +36,9 @@ def schema(crd: Path = CRD) -> dict[str, Any]:
 
 def test_settings_are_those_of_the_node(golden_rewrite: bool) -> None:
     text = CRD.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    wanted = head + BEGIN + block() + END + tail
+    head, hot, restart = text.split(BEGIN)
+    between, tail = hot.split(END)[1], restart.split(END)[1]
+    wanted = BEGIN.join((head, block(hot=True) + END + between, block(hot=False) + END + tail))
     if golden_rewrite:
         CRD.write_text(wanted, encoding="utf-8")
     assert CRD.read_text(encoding="utf-8") == wanted
@@ -120,6 +122,19 @@ def _defaults(field: dict[str, Any]) -> dict[str, Any]:
 def test_the_sample_is_valid() -> None:
     sample = CRD.parents[1] / "samples" / "graphcluster.yaml"
     parse_spec(yaml.safe_load(sample.read_text(encoding="utf-8"))["spec"])
+
+
+def test_retention_is_read_as_the_schema_lets_it_be_written() -> None:
+    field = schema()["properties"]["spec"]["properties"]["history"]["properties"]["retention"]
+    (rule,) = field["x-kubernetes-validations"]
+    pattern = rule["rule"].removeprefix("self.matches('").removesuffix("')")
+    for text, wanted in (("90s", 90), ("30d", 2_592_000), ("forever", math.inf)):
+        assert re.search(pattern, text)
+        assert parse_spec({"version": "1", "history": {"retention": text}}).retention == wanted
+    for text in ("0d", "1h30m", "1.5h", "12345678d", "for ever", "30 days"):
+        assert re.search(pattern, text) is None
+        with pytest.raises(SpecInvalid, match=r"spec\.history\.retention must be"):
+            parse_spec({"version": "1", "history": {"retention": text}})
 
 
 def test_actions_and_phases_are_those_the_operator_knows() -> None:

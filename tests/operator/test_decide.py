@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, Final
 
@@ -45,6 +46,11 @@ AWAY: Final = but(
     settled(memory=Memory(alive={**ALIVE, 3: NOW - 1_000})),
     nodes={2: None},
     pods={2: pod(2, ready=False)},
+)
+SIX: Final = tuple(member(o, feature_level=6) for o in range(3))
+#: versions are to be kept for an hour
+KEPT: Final = configured(
+    settled(spec=spec(history={"retention": "1h"})), feature_level=6, members=SIX
 )
 ALONE: Final[dict[str, Any]] = {"role": "follower", "leader_id": 0}
 #: only graph-1 is left, with 90 entries
@@ -192,6 +198,17 @@ CASES: Final[dict[str, tuple[Facts, type, str]]] = {
         configured(settled(spec=spec(upgrade={"finalize": "Manual"})),
                    members=tuple(member(o, feature_level=3) for o in range(3))),
         a.Wait, "LevelWaits"),
+    "history of an hour": (
+        configured(KEPT, retention=math.inf), a.SetRetention, "kept for 3600 s"),
+    "history of an hour, and it is so": (configured(KEPT, retention=3_600.0), a.Wait, "Settled"),
+    "history for ever": (
+        configured(settled(spec=spec(history={"retention": "forever"})), feature_level=6,
+                   members=SIX, retention=60.0),
+        a.SetRetention, "kept for ever"),
+    "history is none of its business": (configured(settled(), retention=60.0), a.Wait, "Settled"),
+    "history at a level that forgets nothing": (
+        settled(spec=KEPT.spec), a.Wait, "RetentionWaits spec.history.retention needs feature level 6"),
+    "history with a build that is not told": (KEPT, a.Wait, "RetentionWaits the leader's build"),
     # 11: shrinking
     "fewer are wanted": (settled(5, spec=spec(replicas=3)), a.Demote, "graph-4 is one more"),
     "fewer and newer are wanted, and nobody newer stays": (
@@ -217,6 +234,11 @@ CASES: Final[dict[str, tuple[Facts, type, str]]] = {
             nodes={3: node(3, 4)}),
         a.Wait, "PodsEnding"),
     # 12
+    "a node has not read the settings": (
+        but(settled(settings_hash="b"), nodes={1: node(1, settings_hash="a")}),
+        a.Wait, "SettingsArriving graph-1 will read"),
+    "all nodes that say so have read them": (
+        but(settled(settings_hash="b"), nodes={1: node(1, settings_hash="b")}), a.Wait, "Settled"),
     "all is well": (settled(), a.Wait, "Settled"),
     "one is a cluster too": (settled(1), a.Wait, "Settled"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ leader's pod while others vote; 9, no level that not every member supports.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from typing import Final
@@ -28,7 +29,7 @@ from everwhen_operator.model import actions as a
 from everwhen_operator.model import tasks as t
 from everwhen_operator.model.facts import Facts, Memory
 from everwhen_operator.model.spec import ClusterSpec, parse_spec
-from tests.operator.model_cluster import UID, Cluster
+from tests.operator.model_cluster import LEVEL, UID, Cluster
 from tests.operator.model_observation import observe
 from tests.operator.model_tasks import Refused, Task
 
@@ -109,6 +110,17 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def hibernate(self) -> None:
         self.ask(replicas=0)
+
+    @rule(retention=st.sampled_from([None, "1h", "forever"]))
+    def keep_history(self, retention: str | None) -> None:
+        self.ask(history={"retention": retention})
+
+    @precondition(lambda self: self.cluster.group is not None)
+    @rule(seconds=st.sampled_from([60.0, math.inf]))
+    def alter_database(self, seconds: float) -> None:
+        """By a statement, past the operator."""
+        assert self.cluster.group is not None
+        self.cluster.group.retention = seconds
 
     @rule()
     def enlarge(self) -> None:
@@ -294,8 +306,10 @@ class Machine(RuleBasedStateMachine):
             rest = [one for one in group.voters if one != fenced]
             assert any(map(cluster.may_lead, rest)), "nobody is left to lead"
             assert fenced != group.leader or not cluster.leads, "8: the leader is fenced"
+        if isinstance(what, a.SetRetention) and fresh:
+            assert what.seconds == cluster.spec.retention, "nobody asked for it"
         if isinstance(what, a.RaiseLevel):
-            assert what.level <= 2, "9: a level that not every member supports"
+            assert what.level <= LEVEL, "9: a level that not every member supports"
 
     @invariant()
     def volumes_never_shrink(self) -> None:
@@ -363,6 +377,7 @@ class Machine(RuleBasedStateMachine):
         assert cluster.group is not None
         assert len(cluster.group.voters) == wanted
         assert not cluster.group.learners
+        assert cluster.spec.retention in (None, cluster.group.retention)
         assert all(pod.revision == cluster.revision for pod in cluster.pods.values())
 
 

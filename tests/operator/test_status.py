@@ -25,6 +25,18 @@ def test_a_removed_member_that_still_answers_is_no_member() -> None:
     assert _roles(facts)["graph-3"] == "Removed"
 
 
+def test_it_is_up_to_date_once_all_nodes_have_read_the_settings() -> None:
+    late = f.but(f.settled(settings_hash="b"), nodes={1: f.node(1, settings_hash="a")})
+    for facts, holds, reason in (
+        (late, "False", "SettingsArriving"),
+        (f.settled(), "True", "Reached"),
+    ):
+        status = status_of(facts, decide(facts), {}, epoch=1)
+        found = {each["type"]: each for each in status["conditions"]}
+        assert (found["UpToDate"]["status"], found["UpToDate"]["reason"]) == (holds, reason)
+        assert found["Ready"]["status"] == holds
+
+
 def test_without_a_leader_each_speaks_for_itself() -> None:
     followers = {o: f.node(o, role="follower", leader_id=0) for o in range(3)}
     assert set(_roles(f.but(f.settled(), nodes=followers)).values()) == {"Voter"}

@@ -150,6 +150,7 @@ class NaiveColumns:
         return np.array([self.row_of.get(i, -1) for i in ids.tolist()], np.int32)
 
     def node_values(self, key, rows):
+        rows = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
         ids = self.node_ids(rows).tolist()
         return vector([self.view.node_property(i, key) for i in ids])
 

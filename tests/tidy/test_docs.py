@@ -95,9 +95,11 @@ def _table(name: str, document: str, rows: list[tuple[str, ...]]) -> str:
 
 
 def _settings() -> list[tuple[str, ...]]:
-    listed = Settings().listing()
-    rows = [(f"`{name}`", f"`{value}`" if value else "none", text) for name, value, text in listed]
-    return [("setting", "default", "meaning"), *rows]
+    rows = [
+        (f"`{name}`", f"`{value}`" if value else "none", "yes" if hot else "", text)
+        for name, value, text, hot in Settings().listing()
+    ]
+    return [("setting", "default", "hot", "meaning"), *rows]
 
 
 def _metrics() -> list[tuple[str, ...]]:

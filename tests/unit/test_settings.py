@@ -129,7 +129,7 @@ def test_passwords_and_auth_must_agree(flags, words):
 
 def test_secrets_are_never_shown():
     settings = load(flags={"auth.initial_password": "tops3cret"})
-    assert ("auth.initial_password", "(hidden)") in [(n, v) for n, v, _ in settings.listing()]
+    assert ("auth.initial_password", "(hidden)") in [(n, v) for n, v, _, _ in settings.listing()]
     assert "tops3cret" not in repr(settings) + settings.as_toml() + str([*settings.listing()])
 
 
@@ -152,7 +152,16 @@ def test_any_text_is_settings_or_a_refusal(text, environment):
     assert isinstance(settings, Settings)
 
 
+def test_only_hot_settings_are_taken_over():
+    now = load(flags={"http.port": 1, "log.level": "info"})
+    read = load(flags={"http.port": 2, "log.level": "debug", "vacuum.every_s": 5})
+    taken = now.with_hot(read)
+    assert now.differing(taken) == ["vacuum.every_s", "log.level"]
+    assert taken.differing(read) == ["http.port"]
+    assert (taken.log.level, taken.http.port) == ("debug", 1)
+
+
 def test_every_setting_is_explained():
-    for name, _, text in Settings().listing():
+    for name, _, text, _ in Settings().listing():
         assert text.endswith("."), name
     assert all(dataclasses.fields(group) for group in (Settings().http, Settings().log))

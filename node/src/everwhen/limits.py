@@ -10,6 +10,8 @@ from typing import Final
 # --- numbers ---
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
+#: ids of nodes and relationships that procedures make up begin here; none that is stored gets there
+VIRTUAL_ID_FIRST: Final = 2**62
 
 # --- query text ---
 QUERY_TEXT_CHARS_MAX: Final = 1_000_000
@@ -244,6 +246,8 @@ OPEN_TRANSACTIONS_MAX: Final = 1_000
 
 #: seconds between two looks at the files of certificates
 TLS_LOOK_SECONDS: Final = 5.0
+#: seconds between two looks at the file of settings
+SETTINGS_LOOK_SECONDS: Final = 2.0
 #: seconds between two looks at how many objects the collector set aside, and so many more than
 #: twice as many make it look at all of them again
 COLLECTOR_LOOK_SECONDS: Final = 60.0

@@ -12,7 +12,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from types import UnionType
 from typing import Any, Final, get_args, get_type_hints
 
@@ -61,12 +61,13 @@ class Settings:
     log: LogSettings = LogSettings()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
-    def listing(self) -> Iterator[tuple[str, str, str]]:
-        """Name, value as text (secrets hidden, unset empty) and description of every setting."""
+    def listing(self) -> Iterator[tuple[str, str, str, bool]]:
+        """Name, value as text (secrets hidden, unset empty), description and whether a running
+        node takes it over, of every setting."""
         for name, item, value in self._values():
             hidden = item.metadata["secret"] and value is not None
             shown = "(hidden)" if hidden else "" if value is None else str(value)
-            yield name, shown, item.metadata["text"]
+            yield name, shown, item.metadata["text"], item.metadata["hot"]
 
     def as_toml(self) -> str:
         """A settings file that says the same (secrets left out), every line explained."""
@@ -81,6 +82,20 @@ class Settings:
             lines.append(f"# {item.metadata['text']}")
             lines.append(f"# {key} =" if unset else f"{key} = {as_toml_value(value)}")
         return "\n".join(lines[1:]) + "\n"
+
+    def with_hot(self, other: Settings) -> Settings:
+        """These, with those of ``other`` that a running node takes over."""
+        groups = {}
+        for group, kind in _GROUPS.items():
+            theirs = getattr(other, group)
+            hot = {f.name: getattr(theirs, f.name) for f in fields(kind) if f.metadata["hot"]}
+            groups[group] = replace(getattr(self, group), **hot)
+        return replace(self, **groups)
+
+    def differing(self, other: Settings) -> list[str]:
+        """Names of the settings of which ``other`` says something else."""
+        pairs = zip(self._values(), other._values(), strict=True)
+        return [name for (name, _, mine), (_, _, theirs) in pairs if mine != theirs]
 
     def _values(self) -> Iterator[tuple[str, Field[Any], Any]]:
         for name, item in _known().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +17,14 @@ def _setting(
     low: float | None = None,
     high: float | None = None,
     secret: bool = False,
+    hot: bool = False,
 ) -> Any:
-    """A field with what a person needs to know about it."""
-    about = {"text": text, "low": low, "high": high, "secret": secret}
+    """A field with what a person needs to know about it. ``hot``: a running node takes it over."""
+    about = {"text": text, "low": low, "high": high, "secret": secret, "hot": hot}
     return field(default=default, metadata=about, repr=not secret)
+
+
+_hot = partial(_setting, hot=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +132,7 @@ class AuthSettings:
         "File whose first line is the password of the first user. Without one, a password is "
         "generated and printed once.",
     )
-    password_chars_min: int = _setting(
+    password_chars_min: int = _hot(
         limits.PASSWORD_CHARS_MIN_DEFAULT, "Shortest password taken.", low=1, high=100
     )
     failures_max: int = _setting(
@@ -199,13 +204,13 @@ class LimitSettings:
         low=1,
         high=100_000,
     )
-    transactions_open_max: int = _setting(
+    transactions_open_max: int = _hot(
         limits.OPEN_TRANSACTIONS_MAX,
         "Explicit transactions open at the same time; each holds its writes in memory.",
         low=1,
         high=100_000,
     )
-    statement_timeout_s: float = _setting(
+    statement_timeout_s: float = _hot(
         limits.STATEMENT_TIMEOUT_S_DEFAULT,
         "Longest a statement may run if it does not ask for less; 0 is no bound. Seconds.",
         low=0,
@@ -217,19 +222,19 @@ class LimitSettings:
         low=0.1,
         high=86_400,
     )
-    lock_timeout_s: float = _setting(
+    lock_timeout_s: float = _hot(
         limits.LOCK_TIMEOUT_S_DEFAULT,
         "Longest a PESSIMISTIC transaction waits for a lock. Seconds.",
         low=0.001,
         high=3_600,
     )
-    statement_memory_bytes: int = _setting(
+    statement_memory_bytes: int = _hot(
         limits.STATEMENT_MEMORY_BYTES_MAX,
         "Memory for the rows of one statement; above it the statement fails. Bytes.",
         low=1 << 20,
         high=1 << 40,
     )
-    transaction_memory_bytes: int = _setting(
+    transaction_memory_bytes: int = _hot(
         limits.STATEMENT_MEMORY_BYTES_MAX,
         "Memory for the writes of one transaction before it commits. Bytes.",
         low=1 << 20,
@@ -248,13 +253,13 @@ class LimitSettings:
 class HeadroomSettings:
     """Below these marks growing writes are refused; reads and deletes go on."""
 
-    memory_low_bytes: int = _setting(
+    memory_low_bytes: int = _hot(
         limits.MEMORY_LOW_BYTES_DEFAULT,
         "Memory that must stay free, under the process's own limit if it has one. Bytes.",
         low=0,
         high=1 << 40,
     )
-    disk_low_bytes: int = _setting(
+    disk_low_bytes: int = _hot(
         limits.DISK_LOW_BYTES_DEFAULT,
         "Space that must stay free on the disk of the data folder. Bytes.",
         low=0,
@@ -318,20 +323,20 @@ class StorageSettings:
 class VacuumSettings:
     """How what rules of retention let go is taken away, while this node leads."""
 
-    every_s: float = _setting(
+    every_s: float = _hot(
         limits.VACUUM_EVERY_S_DEFAULT,
         "Between two looks at what has become old enough to be forgotten. Seconds.",
         low=1,
         high=86_400,
     )
-    wait_s: float = _setting(
+    wait_s: float = _hot(
         limits.VACUUM_WAIT_S_DEFAULT,
         "An open transaction keeps what it reads, and a silent member keeps everything, for so "
         "long; then it is forgotten all the same. Seconds.",
         low=1,
         high=30 * 86_400,
     )
-    keys_per_s: float = _setting(
+    keys_per_s: float = _hot(
         limits.VACUUM_KEYS_PER_S_DEFAULT,
         "Keys that vacuum looks at, at most. Keys a second.",
         low=100,
@@ -352,7 +357,7 @@ class ImportSettings:
 class AuditSettings:
     """What is kept of who did what, beyond what every commit says."""
 
-    statement_text: Literal["off", "on"] = _setting(
+    statement_text: Literal["off", "on"] = _hot(
         "off",
         "Whether commits (and lines of audited reads) keep the texts of their statements, not only "
         "their hash. Literals stand in a text; values of parameters do not.",
@@ -381,13 +386,13 @@ class AuditSettings:
 class LogSettings:
     """What is told to whoever runs the node."""
 
-    level: Literal["debug", "info", "warning", "error"] = _setting(
+    level: Literal["debug", "info", "warning", "error"] = _hot(
         "info", "Least important event that is logged."
     )
     format: Literal["auto", "text", "json"] = _setting(
         "auto", "`auto` is text on a terminal and one JSON object a line anywhere else."
     )
-    slow_query_s: float = _setting(
+    slow_query_s: float = _hot(
         limits.SLOW_QUERY_S_DEFAULT,
         "Statements that take longer are logged. Seconds.",
         low=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -141,6 +142,10 @@ class Actor:
     async def _raise_level(self, seen: Observation, action: a.RaiseLevel) -> None:
         await self._change(seen, action, "POST", "/v1/feature-level", {"level": action.level})
 
+    async def _set_retention(self, seen: Observation, action: a.SetRetention) -> None:
+        keep = None if math.isinf(action.seconds) else action.seconds
+        await self._change(seen, action, "POST", "/v1/retention", {"keepSeconds": keep})
+
     async def _fence(self, seen: Observation, action: a.Fence) -> None:
         body = {
             "fenced": action.fenced,
@@ -246,6 +251,7 @@ _DOES: Final[Mapping[type[a.Action], _Does]] = {
     a.RemoveMember: Actor._remove,
     a.Transfer: Actor._transfer,
     a.RaiseLevel: Actor._raise_level,
+    a.SetRetention: Actor._set_retention,
     a.Fence: Actor._fence,
     a.Recover: Actor._recover,
     a.BeginTask: Actor._begin_task,

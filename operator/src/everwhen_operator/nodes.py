@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -149,11 +150,21 @@ def node_fact(ordinal: int, status: Mapping[str, Any]) -> NodeFact:
         ready=bool(status.get("ready")),
         fenced=status.get("fenced"),
         oldest_readable=status.get("oldestReadableTime"),
+        retention=_retention(status.get("retention")),
+        settings_hash=status.get("settingsFileHash"),
         disk_used=int(status.get("diskUsed") or 0),
         disk_free=int(status.get("diskFree") or 0),
         writes_refused=status.get("writesRefused"),
         addresses=dict(status.get("addresses") or {}),
     )
+
+
+def _retention(said: Mapping[str, Any] | None) -> float | None:
+    """Seconds; infinity for ever; None: it does not say."""
+    if said is None:
+        return None
+    keep = said["keepSeconds"]
+    return math.inf if keep is None else float(keep)
 
 
 def _member(each: Mapping[str, Any]) -> MemberFact:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from everwhen_operator import names
 from everwhen_operator.build.objects import Object, Owner
+from everwhen_operator.build.settings import file_hash, settings_file
 from everwhen_operator.build.stateful import image_of, revision_of
 from everwhen_operator.decide.memory import with_memory
 from everwhen_operator.desired import desired, drifted
@@ -189,7 +190,13 @@ def _compare(
     own_password = spec.admin_secret is None
     if not kept.get(names.SECRET_CLUSTER) or (own_password and not kept.get(names.SECRET_PASSWORD)):
         missing = (f"Secret/{names.auth_secret(owner.name)}", *missing)
-    return replace(facts, revision=revision_of(template), drifted=missing), wanted
+    seen = replace(
+        facts,
+        revision=revision_of(template),
+        settings_hash=file_hash(settings_file(spec)),
+        drifted=missing,
+    )
+    return seen, wanted
 
 
 def _from_object(made: Object, name: str, namespace: str, memory: Memory) -> Facts:

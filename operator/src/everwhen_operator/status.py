@@ -164,7 +164,7 @@ def _conditions(
     )
     bad = next((wait for wait in decision.blocked_by if wait.reason in _BAD), None)
     troubled = [f"{p.name}: {p.trouble}" for p in facts.pods.values() if _failing(facts, p.ordinal)]
-    old_pods = [] if spec is None else outdated(facts, spec)
+    behind = _behind(facts, decision)
     full = [
         f"{names.pod(facts.name, o)}: {node.writes_refused}"
         for o, node in facts.nodes.items()
@@ -187,14 +187,22 @@ def _conditions(
         ("QuorumHealthy", not isinstance(group, Wait), quorum),
         (
             "UpToDate",
-            not old_pods and bool(facts.pods),
-            ("PodsOutdated", ", ".join(p.name for p in old_pods)) if old_pods else ("Reached", ""),
+            behind is None and bool(facts.pods),
+            behind or ("Reached", ""),
         ),
         ("StorageOK", not full, ("WritesRefused", "; ".join(full)) if full else ("Enough", "")),
         ("Paused", paused, why if paused else ("Active", "")),
     ]
     before = {each["type"]: each for each in old.get("conditions") or []}
     return [_condition(facts, before, *row) for row in rows]
+
+
+def _behind(facts: Facts, decision: Decision) -> tuple[str, str] | None:
+    """How pods differ from what is asked for."""
+    if facts.spec is not None and (old := outdated(facts, facts.spec)):
+        return "PodsOutdated", ", ".join(pod.name for pod in old)
+    arriving = (wait for wait in decision.blocked_by if wait.reason == "SettingsArriving")
+    return next(((wait.reason, wait.message) for wait in arriving), None)
 
 
 def _failing(facts: Facts, ordinal: int) -> bool:

@@ -24,6 +24,9 @@ class StillContext:
     def uuid(self) -> str:
         return "00000000-0000-4000-8000-000000000000"
 
+    def restore_point(self, name: str) -> int | None:
+        return None
+
 
 CONTEXT = StillContext()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,9 @@ from everwhen.model.elements import Detached, Node, Path, Relationship
 from everwhen.model.temporal_parse import parse_date
 from everwhen.model.vector import Vector
 from tests.unit.functions.calls import call
+
+if TYPE_CHECKING:
+    from everwhen.model.graph import GraphView
 
 NOTHING = Detached((), {})
 NODE = Node(1, Detached(("A", "B"), {"x": 1}))
@@ -245,7 +249,13 @@ def test_elements(name, value, expected):
 
 
 def test_ends_are_read_where_the_relationship_is():
-    assert call("startNode", KNOWS).view is KNOWS.view
+    view = cast("GraphView", object())  # it is only handed on
+    assert call("startNode", Relationship(7, "KNOWS", 1, 2, view)).view is view
+
+
+def test_of_ends_that_a_procedure_made_up_only_the_id_is_known():
+    end = call("endNode", KNOWS)
+    assert (end.id, end.labels, dict(end.properties)) == (2, (), {})
 
 
 @pytest.mark.parametrize(

@@ -117,11 +117,11 @@ def test_an_open_snapshot_holds_the_horizon_back_until_it_has_been_open_too_long
     kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
     kept.clock.ahead = 2 * DAY
     # the clock is ahead, the snapshot's age with it
-    kept.vacuuming._options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
+    kept.vacuuming.options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
     kept.vacuum()
     assert kept.oldest == 3
     assert session.run("MATCH (c:City) RETURN c.v").rows == [[2]]
-    kept.vacuuming._options = VacuumOptions(wait_s=3_600.0, keys_per_s=0.0)
+    kept.vacuuming.options = VacuumOptions(wait_s=3_600.0, keys_per_s=0.0)
     kept.vacuum()
     assert kept.oldest == 5
     with pytest.raises(SnapshotExpired, match="the oldest readable version is 5") as expired:
@@ -179,3 +179,19 @@ def test_what_was_deleted_long_ago_is_erased_from_its_past(kept: Kept) -> None:
     (line,) = kept.run("SHOW ERASURES YIELD nodes, nodeIds, by, state")
     assert line[:3] == [1, [0], "neo4j"]
     assert [row[0] for row in kept.run("CALL audit.verify()")] == ["erased", "verified"]
+
+
+def test_what_is_kept_in_memory_does_not_tell_of_what_was_erased(kept: Kept) -> None:
+    """Not even before the erasure is done: that waits for readers."""
+    kept.run("UNWIND range(1, 100) AS i CREATE (:P {i: i})")
+    kept.run("MATCH (p:P {i: 7}) DELETE p")
+    state = kept.db.service.database.state
+    assert state.graph is not None
+    before = state.graph.view(1, 1_000_000)
+    assert before is not None
+    assert len(before.labelled("P")) == 100
+    kept.run("MATCH (p:P {i: 7}) AT VERSION 1 ERASE p")
+    assert state.erased.next_open() is not None
+    after = state.graph.view(1, 1_000_000)
+    assert after is None or len(after.labelled("P")) == 99
+    assert kept.run("MATCH (p:P) RETURN count(p) AT VERSION 1") == [[99]]

@@ -1,4 +1,8 @@
-"""Everything of the record that names one node or relationship, found and taken away."""
+"""Everything of the record that names one node or relationship, found and taken away.
+
+A row of a segment cannot go at once, so tombstones of the row's own version stand over it, at which
+no reader sees it, until no directory that anybody reads by has it: :meth:`Things.uncover`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from everwhen.apply.segments import retired_refs
 from everwhen.apply.work import Work
 from everwhen.codec import journal, parse
 from everwhen.codec.keys import (
     SUB_LABELS,
+    TOMBSTONE,
     VERSION_MAX,
     Kind,
     adjacency_prefix,
     after,
+    at_version,
     in_stem,
     index_stem,
     journal_key,
@@ -34,10 +41,21 @@ from everwhen.codec.records import (
 from everwhen.index.maintenance import entry
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.images import (
+    NodeImage,
+    NodeRow,
+    RelationshipImage,
+    RelationshipRow,
+    node_image,
+    relationship_image,
+)
+from everwhen.mvcc.tokens import Tokens
 from everwhen.mvcc.visible import Lifetimes, Span
 
 if TYPE_CHECKING:
     from everwhen.apply.erasing import Position
+
+Image = NodeImage | RelationshipImage
 
 #: keys that one journal record or piece of one counts for in a step's limit
 _RECORD: Final = 8
@@ -72,6 +90,8 @@ class Things:
         self._work = work
         self._erasure = erasure
         self._left = limit
+        retired = work.vacuum.retired
+        self._segments = work.segments.extended(retired_refs(work)) if retired else work.segments
         self.keys = 0
         self.bytes = 0
 
@@ -82,12 +102,15 @@ class Things:
 
     def _at(self, version: int) -> Entities:
         work = self._work
-        return Entities(work.record, work.tokens, work.segments, work.state.cache, version)
+        return Entities(work.record, work.tokens, self._segments, work.state.cache, version)
 
-    def _placed(self, kind: EntityKind, identity: int) -> int | None:
-        """The version of the segment that has its creation."""
-        row = self._at(VERSION_MAX).row(kind, identity)
-        return None if row is None else row.version
+    def _row(self, kind: EntityKind, identity: int) -> NodeRow | RelationshipRow | None:
+        """Its place in the segment that has its creation, or had it: somebody may read that."""
+        return self._at(VERSION_MAX).row(kind, identity)
+
+    def _image(self, kind: EntityKind, identity: int, version: int) -> Image | None:
+        view = self._at(version)
+        return view.node(identity) if kind is EntityKind.NODE else view.relationship(identity)
 
     def find(self, kind: EntityKind, identity: int) -> Found:
         """Its lifetimes and names."""
@@ -111,24 +134,21 @@ class Things:
             start, end = node_stem(identity, SUB_LABELS), node_stem(identity, SUB_LABELS + 1)
             for _, value in work.layer.scan(start, end):
                 names.update(tokens.labels.names[token] for token in decode_labels(value))
-        row = self._placed(kind, identity)
+        row = self._row(kind, identity)
         if row is not None:
-            names.update(self._row_names(kind, identity, row))
-        return Found(tuple(heads), row, frozenset(names))
+            names.update(self._names(_pictured(tokens, row)))
+        return Found(tuple(heads), None if row is None else row.version, frozenset(names))
+
+    def _names(self, image: Image) -> tuple[str, ...]:
+        if isinstance(image, NodeImage):
+            return image.labels
+        return (self._work.tokens.types.names[image.ends[0]],)
 
     def _run_heads(self, stem: bytes) -> Iterator[tuple[int, bytes]]:
         for run in self._work.runs:
             found = self._work.record.at(stem, run.version)
             if found is not None and found[0] == run.version:
                 yield found
-
-    def _row_names(self, kind: EntityKind, identity: int, row: int) -> tuple[str, ...]:
-        view = self._at(row)
-        if kind is EntityKind.NODE:
-            node = view.node(identity)
-            return () if node is None else node.labels
-        image = view.relationship(identity)
-        return () if image is None else (self._work.tokens.types.names[image.ends[0]],)
 
     # --- taking away ---
 
@@ -146,22 +166,20 @@ class Things:
                 position.key = key
                 yield parse.decode_adjacency(key).relationship
             outgoing = kind is Kind.OUT
-            for ref in self._work.segments.at_node(node, outgoing, VERSION_MAX, None):
+            for ref in self._segments.at_node(node, outgoing, VERSION_MAX, None):
                 segment = self._work.state.cache.relationship(ref)
                 yield from (one for _, one in segment.neighbours(node, outgoing))
 
     def take_away(self, kind: EntityKind, identity: int, position: Position) -> bool:
         """All that names it; False: the step is full, and goes on at ``position``."""
         layer = self._work.layer
-        if kind is EntityKind.NODE:
-            prefix = node_prefix(identity)
-        else:
-            prefix = relationship_prefix(identity)
+        prefix, head = _places(kind, identity)
+        row = self._row(kind, identity)
+        placed = None if row is None else row.version
         if position.stage < KEYS:
-            row = self._placed(kind, identity)
             if row is not None:
-                self._point_at(kind, identity, row)
-                if not self._commit(kind, identity, row, position):
+                self._cover(kind, identity, row)
+                if not self._commit(kind, identity, row.version, position):
                     return False
             position.stage = KEYS
         start = position.key + b"\x00" if position.key and not position.piece else prefix
@@ -175,43 +193,55 @@ class Things:
             if not position.piece:
                 self.keys += 1
                 self.bytes += len(key) + len(value)
-                self._point_at(kind, identity, version)
+                image = self._image(kind, identity, version)
+                self._point_at(kind, identity, image, placed)
             position.key = key
             if not self._commit(kind, identity, version, position):
                 return False
         layer.delete_range(prefix, after(prefix))
+        if placed is not None:
+            layer.put(at_version(head, placed), TOMBSTONE)
         return True
 
-    def _point_at(self, kind: EntityKind, identity: int, version: int) -> None:
-        """What was written for the thing at a version, besides its own keys."""
-        view, tokens = self._at(version), self._work.tokens
-        image: Any
-        if kind is EntityKind.NODE:
-            image = node = view.node(identity)
-            if node is None:
-                return
-            names = set(node.labels)
-            for token in node.label_tokens:
-                self._drop(label_stem(token, identity))
-        else:
-            image = relationship = view.relationship(identity)
-            if relationship is None:
-                return
-            type_, start, end = relationship.ends
-            names = {tokens.types.names[type_]}
-            self._drop(out_stem(start, type_, end, identity))
-            self._drop(in_stem(end, type_, start, identity))
+    def uncover(self, kind: EntityKind, identity: int) -> None:
+        """Take away what stands over a thing's row, which nobody reads any more."""
+        self._left -= 1
+        row = self._row(kind, identity)
+        if row is not None:
+            self._left -= _RECORD
+            prefix, _ = _places(kind, identity)
+            self._work.layer.delete_range(prefix, after(prefix))
+            self._point_at(kind, identity, _pictured(self._work.tokens, row), None)
+
+    def _cover(self, kind: EntityKind, identity: int, row: NodeRow | RelationshipRow) -> None:
+        """Tombstones in the place of what was written for a row, besides the thing's own keys."""
+        image = _pictured(self._work.tokens, row)
+        self._point_at(kind, identity, image, row.version)
+        for stem in _pointers(identity, image):
+            self._work.layer.put(at_version(stem, row.version), TOMBSTONE)
+
+    def _point_at(
+        self, kind: EntityKind, identity: int, image: Image | None, covered: int | None
+    ) -> None:
+        """Take away what was written for the thing as it was once, besides its own keys; not the
+        tombstones over its row, which is of the version ``covered``."""
+        if image is None:
+            return
+        for stem in _pointers(identity, image):
+            self._drop(stem, covered)
+        names = self._names(image)
         for index in self._work.catalog.indexes.values():
             if index.entity == kind.value and index.label in names:
                 value = entry(index, image.get, new=False)
                 if value is not None:
                     self._drop(index_stem(index.id, value, identity))
 
-    def _drop(self, stem: bytes) -> None:
-        """All versions of a stem."""
+    def _drop(self, stem: bytes, covered: int | None = None) -> None:
+        """All versions of a stem, except a tombstone of the version ``covered``."""
         layer = self._work.layer
-        for key, _ in layer.scan(stem, stem + b"\xff" * 9):
-            if len(key) == len(stem) + 8:
+        cover = b"" if covered is None else at_version(stem, covered)
+        for key, value in layer.scan(stem, stem + b"\xff" * 9):
+            if len(key) == len(stem) + 8 and (value or key != cover):
                 layer.delete(key)
                 self.keys += 1
                 self.bytes += len(key)
@@ -266,3 +296,29 @@ _OF_NODES: Final = (
     journal.LabelsChanged,
     journal.NodeChanged,
 )
+
+
+def _places(kind: EntityKind, identity: int) -> tuple[bytes, bytes]:
+    """What a thing's own keys begin with, and those of its heads."""
+    if kind is EntityKind.NODE:
+        return node_prefix(identity), node_stem(identity)
+    return relationship_prefix(identity), relationship_stem(identity)
+
+
+def _pictured(tokens: Tokens, row: NodeRow | RelationshipRow) -> Image:
+    """A thing as its row has it, whatever keys say."""
+    image: Image | None
+    if isinstance(row, NodeRow):
+        image = node_image(tokens, (), row)
+    else:
+        image = relationship_image(tokens, (), row)
+    assert image is not None
+    return image
+
+
+def _pointers(identity: int, image: Image) -> list[bytes]:
+    """Stems of labels, or of adjacency."""
+    if isinstance(image, NodeImage):
+        return [label_stem(token, identity) for token in image.label_tokens]
+    type_, start, end = image.ends
+    return [out_stem(start, type_, end, identity), in_stem(end, type_, start, identity)]

@@ -3,6 +3,9 @@
 The command is a commit of its own without changes, so that the journal says for ever who asked for
 it, when, and which ids. Bounded steps then take away everything that names those ids; a node's
 relationships of all times go with it. Commits keep their headers and with them the chain.
+
+Rows of segments go last, so tombstones stand over them first, and are taken away when nobody reads
+by the directory of before any more.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ DONE: Final = 0
 ENTITIES: Final = 1
 SEGMENTS: Final = 2
 SETTLING: Final = WAITING
+UNCOVERING: Final = 4
 
 
 class Position(msgspec.Struct, array_like=True):
@@ -84,6 +88,7 @@ class Erasures:
                 )
             if not command.force:
                 check_kept(work.retention, kind, identity, found)
+        self._commits.stagings.meet_erasure(command.nodes, command.relationships)
         version = work.version + 1
         record = journal.seal(
             version=version,
@@ -129,13 +134,11 @@ class Erasures:
             return self._entities(erasure, command.limit)
         if erasure.phase == SEGMENTS:
             return self._segments(erasure)
-        if work.vacuum.retired:
-            return c.Vacuumed(0, 0, True)  # somebody may still read by them
-        work.state.forget_erased()
-        work.put_retention(replace(work.retention, erased_upto=work.version))
-        # this entry's own index: it is noted as applied only after it is done
-        self._put(replace(erasure, phase=DONE, log_index=work.applied_index + 1))
-        return c.Vacuumed(0, 0, False)
+        if erasure.phase == SETTLING:
+            if any(one.index > command.settled for one in work.vacuum.retired):
+                return c.Vacuumed(0, 0, True)  # somebody may still read by them
+            erasure = replace(erasure, phase=UNCOVERING, place=0)
+        return self._uncover(erasure, command.limit)
 
     def _entities(self, erasure: Erasure, limit: int) -> c.Vacuumed:
         things = Things(self._work, erasure.number, limit)
@@ -146,11 +149,7 @@ class Erasures:
         while not things.full:
             if place >= len(erasure.nodes) + len(relationships):
                 break
-            if place < len(erasure.nodes):
-                kind, identity = EntityKind.NODE, erasure.nodes[place]
-            else:
-                kind = EntityKind.RELATIONSHIP
-                identity = relationships[place - len(erasure.nodes)]
+            kind, identity = _thing(erasure.nodes, relationships, place)
             if position.stage == NEIGHBOURS and kind is EntityKind.NODE:
                 for one in things.relationships_of(identity, position):
                     if one not in known:
@@ -215,8 +214,34 @@ class Erasures:
                 smaller = replaced(work, ref, rows)
                 self._say(ref, smaller.id, erasure.number)
                 return c.Vacuumed(len(rows), ref.entry.bytes - smaller.size, True)
+        # nothing is left that can be read, except by what is kept in memory
+        work.state.forget_erased()
+        work.put_retention(replace(work.retention, erased_upto=work.version))
         self._put(replace(erasure, phase=SETTLING))
         return c.Vacuumed(0, 0, True)
+
+    def _uncover(self, erasure: Erasure, limit: int) -> c.Vacuumed:
+        """Nobody reads a row any more: what stands over them goes."""
+        work = self._work
+        things = Things(work, erasure.number, limit)
+        nodes, relationships, place = erasure.nodes, erasure.relationships, erasure.place
+        last = len(nodes) + len(relationships) if work.vacuum.retired else place
+        while place < last and not things.full:
+            things.uncover(*_thing(nodes, relationships, place))
+            place += 1
+        erasure = replace(erasure, place=place, keys=erasure.keys + things.keys)
+        if place >= last:
+            # this entry's own index: it is noted as applied only after it is done
+            erasure = replace(erasure, phase=DONE, log_index=work.applied_index + 1)
+        self._put(erasure)
+        return c.Vacuumed(things.keys, things.bytes, bool(erasure.phase))
+
+
+def _thing(nodes: list[int], relationships: list[int], place: int) -> tuple[EntityKind, int]:
+    """The one at a place in both lists."""
+    if place < len(nodes):
+        return EntityKind.NODE, nodes[place]
+    return EntityKind.RELATIONSHIP, relationships[place - len(nodes)]
 
 
 def things_of(

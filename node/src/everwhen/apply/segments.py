@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from everwhen.apply.work import Work
 from everwhen.codec.keys import segment_key, segref_key
-from everwhen.codec.records import encode_segment_entry
+from everwhen.codec.records import decode_segment_entry, encode_segment_entry
 from everwhen.codec.retention import Retired
 from everwhen.codec.segment_taking import taken
 from everwhen.codec.segments import NodeSegment, encode_segment, pieces
@@ -72,3 +72,11 @@ def _retire(work: Work, ref: SegmentRef) -> None:
     index = work.applied_index + 1
     retired = Retired(ref.id, ref.version, index, encode_segment_entry(ref.entry))
     work.put_vacuum(replace(work.vacuum, retired=(*work.vacuum.retired, retired)))
+
+
+def retired_refs(work: Work) -> list[SegmentRef]:
+    """Segments that were replaced, and that somebody may read still."""
+    return [
+        SegmentRef(one.segment, one.version, decode_segment_entry(one.entry))
+        for one in work.vacuum.retired
+    ]

@@ -192,6 +192,13 @@ class Stagings:
 
     # --- meetings ---
 
+    def meet_erasure(self, nodes: Iterable[int], relationships: Iterable[int]) -> None:
+        """Things that are not there are erased: doom every staging that would bring one back."""
+        prefixes = [*map(node_prefix, nodes), *map(relationship_prefix, relationships)]
+        for staging in self._open.values():
+            if any(self._any(staging.transaction, prefix) for prefix in prefixes):
+                staging.doom(self._work.layer, "what it brings back was erased meanwhile")
+
     def meet_commit(self, attempt: Attempt, merges: list[bytes]) -> None:
         """A small transaction commits: doom every staging it meets."""
         for staging in self._open.values():

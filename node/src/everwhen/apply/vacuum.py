@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from everwhen.apply.segments import replaced
+from everwhen.apply.segments import replaced, retired_refs
 from everwhen.apply.sweep import Sweep
 from everwhen.apply.work import Work
 from everwhen.codec import journal
@@ -27,11 +27,10 @@ from everwhen.codec.keys import (
     piece_key,
     segment_prefix,
 )
-from everwhen.codec.records import decode_segment_entry, decode_version
+from everwhen.codec.records import decode_version
 from everwhen.codec.retention import META_DEAD, Retired, dead_name
 from everwhen.limits import SEGMENT_DEAD_PERCENT
 from everwhen.mvcc.horizons import Horizons
-from everwhen.mvcc.segments import SegmentRef
 from everwhen.txn import commands as c
 
 #: kinds in the order of a round; a phase is the place in it, from 1 on
@@ -113,7 +112,7 @@ class Vacuums:
         if kind is Kind.TIME:
             return self._times(position, limit)
         work = self._work
-        sweep = Sweep(work, self._horizons, work.retention.pinned, self._retired_refs())
+        sweep = Sweep(work, self._horizons, work.retention.pinned, retired_refs(work))
         next_position = sweep.run(kind, position, limit)
         for segment, ids in sorted(sweep.dead.items()):
             work.layer.put(
@@ -241,15 +240,12 @@ class Vacuums:
         smaller = replaced(work, ref, dead)
         return len(dead), ref.entry.bytes - smaller.size, b"\x01"
 
-    def _retired_refs(self) -> list[SegmentRef]:
-        return [
-            SegmentRef(one.segment, one.version, decode_segment_entry(one.entry))
-            for one in self._work.vacuum.retired
-        ]
-
     def let_go(self, settled: int) -> None:
-        """Segments that were replaced before the entry ``settled`` are read by nobody."""
+        """Segments that were replaced before the entry ``settled`` are read by nobody; not even
+        by an erasure, which looks up there what it takes away."""
         work = self._work
+        if work.state.erased.next_open() is not None:
+            return
         left: list[Retired] = []
         for one in work.vacuum.retired:
             if one.index <= settled:

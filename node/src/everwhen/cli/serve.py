@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from everwhen.errors import SettingsInvalid
+from everwhen.server.hot import SettingsFile
 from everwhen.server.logging import configure
 from everwhen.server.run import serve
 from everwhen.settings import Settings, load
@@ -42,11 +43,24 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Defaults < file < environment < flags.
+def settings_of(options: argparse.Namespace) -> tuple[Settings, SettingsFile | None]:
+    """Defaults < file < environment < flags; and the file, if there is one.
 
     :raises SettingsInvalid: names the setting and where it came from.
     """
+    flags = _flags(options)
+    name = options.config or os.environ.get("EVERWHEN_CONFIG")
+    if not name:
+        return load(environment=os.environ, flags=flags), None
+
+    def read(text: str) -> Settings:
+        return load(file=(name, text), environment=os.environ, flags=flags)
+
+    file = SettingsFile(Path(name), read)
+    return read(file.text), file
+
+
+def _flags(options: argparse.Namespace) -> dict[str, object]:
     flags: dict[str, object] = {}
     if options.data_dir is not None:
         flags["node.data_dir"] = options.data_dir
@@ -75,22 +89,12 @@ def settings_of(options: argparse.Namespace) -> Settings:
         if not separator:
             raise SettingsInvalid(f"--set needs GROUP.NAME=VALUE, got {item!r}")
         flags[name] = value
-    return load(file=_file(options.config), environment=os.environ, flags=flags)
-
-
-def _file(flag: str | None) -> tuple[str, str] | None:
-    name = flag or os.environ.get("EVERWHEN_CONFIG")
-    if not name:
-        return None
-    try:
-        return name, Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsInvalid(f"cannot read {name}: {error.strerror}") from error
+    return flags
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop; 1 if the node broke."""
-    settings = settings_of(options)
+    settings, file = settings_of(options)
     configure(settings.log.level, settings.log.format)
     print(settings.as_toml(), file=sys.stderr)
-    return serve(settings)
+    return serve(settings, file)

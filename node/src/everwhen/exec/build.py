@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from everwhen.exec.context import ExecutionContext, OperatorProfile, Profile, Row, Runner
+from everwhen.exec.context import ExecutionContext, OperatorProfile, Row, Runner
 from everwhen.query import physical as p
 
 Builder = Callable[[Any], Runner]
@@ -63,20 +63,10 @@ def _profiled(operator: p.Operator, run: Runner) -> Runner:
     def counted(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
         if ctx.profile is None:
             return run(ctx, argument)
-        return _count(ctx.profile, ctx.profile.of(key), run(ctx, argument))
+        return ctx.profile.measure(key, run(ctx, argument), _count)
 
     return counted
 
 
-def _count(whole: Profile, profile: OperatorProfile, rows: Iterator[Row]) -> Iterator[Row]:
-    """Passes rows on, counting them and the time spent below (inclusive of children)."""
-    clock = whole.nanoseconds
-    while True:
-        started = clock()
-        row = next(rows, None)
-        profile.nanoseconds += clock() - started
-        profile.pulls += 1
-        if row is None:
-            return
-        profile.rows += 1
-        yield row
+def _count(profile: OperatorProfile, _: Row) -> None:
+    profile.rows += 1

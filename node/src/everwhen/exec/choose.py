@@ -50,7 +50,7 @@ _SEARCH: Final = 10_000
 #: the module whose import loads numba
 _KERNELS: Final = "everwhen.kernels.expand"
 #: rows of a batch
-BATCH_ROWS: Final = 32_768
+BATCH_ROWS: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,17 @@ def _worth(root: p.Operator) -> int:
     rows = total = max(1.0, spine[-1].estimate)
     for op, child in zip(spine[-2::-1], spine[:0:-1], strict=True):
         rows = max(1.0, rows * op.estimate / child.estimate if child.estimate else op.estimate)
-        total += rows + (_SEARCH if isinstance(op, p.ShortestPath) else 0)
+        total += rows + _beyond(op)
     known = {id(op) for op in spine}
     inner = [op for op in walk(root) if isinstance(op, p.Operator) and id(op) not in known]
-    return int(total + sum(op.estimate for op in inner))
+    return int(total + sum(op.estimate + _beyond(op) for op in inner))
+
+
+def _beyond(op: p.Operator) -> float:
+    """What an operator looks at and makes no rows of."""
+    if isinstance(op, p.ShortestPath):
+        return _SEARCH
+    return op.counted if isinstance(op, p.NodeCount) else 0
 
 
 def _top(root: p.Operator) -> p.Operator | None:
@@ -209,9 +216,7 @@ class _Part:
             return
         slots = [slot for _, slot in self.top.columns]
         for batch in batches:
-            for some in batch.unfolded(self.batch_rows):
-                ctx.check()
-                yield from _results(some, slots, ctx)
+            yield from _results(batch.unfolded(), slots, ctx)
 
 
 def _argument(ctx: BatchContext, row: Row) -> Batch:

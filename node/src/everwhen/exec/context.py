@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from everwhen.errors import QueryArgumentError
-from everwhen.exec.memory import MemoryAccount
-from everwhen.limits import ROWS_PER_CHECK
+from everwhen.errors import MemoryLimitExceeded, QueryArgumentError
+from everwhen.limits import ROWS_PER_CHECK, STATEMENT_MEMORY_BYTES_MAX
 from everwhen.model.audit import Audit
 from everwhen.model.elements import Node, Relationship
 from everwhen.model.graph import GraphView, GraphWriter, RangeView
 from everwhen.model.moments import micros_text
 
 Row = list[Any]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -48,6 +48,34 @@ class Counters:
     def as_dict(self) -> dict[str, int]:
         """Field name -> count, in the order of the fields."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+class MemoryAccount:
+    """Bytes a statement holds, roughly; above the limit it ends with a clear error."""
+
+    __slots__ = ("limit", "peak", "used")
+
+    def __init__(self, limit: int = STATEMENT_MEMORY_BYTES_MAX) -> None:
+        self.limit = limit
+        self.used = 0
+        self.peak = 0
+
+    def take(self, count: int) -> None:
+        """Account for ``count`` more bytes.
+
+        :raises MemoryLimitExceeded: above the limit.
+        """
+        self.used += count
+        if self.used > self.peak:
+            self.peak = self.used
+            if self.used > self.limit:
+                raise MemoryLimitExceeded(
+                    f"the statement holds more than {self.limit:,} bytes of intermediate rows",
+                    hint="narrow the pattern, add LIMIT, or use CALL { } IN TRANSACTIONS",
+                )
+
+    def give_back(self, count: int) -> None:
+        self.used -= count
 
 
 class Environment(Protocol):
@@ -96,7 +124,7 @@ class Environment(Protocol):
 class Administration(Protocol):
     """Facts about the server that SHOW and ``dbms.*`` list."""
 
-    def settings(self) -> Sequence[tuple[str, str, str]]: ...
+    def settings(self) -> Sequence[tuple[str, str, str, bool]]: ...
 
     def transactions(self) -> Sequence[Mapping[str, Any]]: ...
 
@@ -157,6 +185,13 @@ class ExecutionContext:
     def uuid(self) -> str:
         return self.environment.uuid()
 
+    def restore_point(self, name: str) -> int | None:
+        for point in self.environment.administration().restore_points():
+            if point["name"] == name:
+                version: int = point["version"]
+                return version
+        return None
+
     # --- time travel ---
 
     def view_at(self, kind: str, moment: int) -> GraphView:
@@ -215,7 +250,6 @@ class OperatorProfile:
     """What PROFILE measured of one operator."""
 
     rows: int = 0
-    pulls: int = 0
     nanoseconds: int = 0
     #: over batches: how many were given, and about how many bytes they had
     batches: int = 0
@@ -236,6 +270,21 @@ class Profile:
         if found is None:
             found = self.operators[operator] = OperatorProfile()
         return found
+
+    def measure(
+        self, operator: int, given: Iterator[T], count: Callable[[OperatorProfile, T], None]
+    ) -> Iterator[T]:
+        """Passes on what an operator gives, measuring the time it takes (inclusive of operators
+        below); ``count`` adds what a single thing counts for."""
+        found, clock = self.of(operator), self.nanoseconds
+        while True:
+            started = clock()
+            item = next(given, None)
+            found.nanoseconds += clock() - started
+            if item is None:
+                return
+            count(found, item)
+            yield item
 
 
 #: An expression ready to run.

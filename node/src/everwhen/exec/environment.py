@@ -12,9 +12,7 @@ from everwhen.query.environment import FunctionSignature, StaticEnvironment, Tab
 
 def _functions() -> dict[str, FunctionSignature]:
     found = {
-        name: FunctionSignature(
-            name, f.min_args, f.max_args, False, f.name, volatile=not f.deterministic
-        )
+        name: FunctionSignature(name, f.min_args, f.max_args, False, f.name)
         for name, f in FUNCTIONS.items()
     }
     for name, aggregate in AGGREGATES.items():

@@ -166,8 +166,9 @@ class GraphColumns(Protocol):
     def node_rows_of(self, ids: Ids) -> Rows:
         """Rows of node ids, -1 for what is not there at this version."""
 
-    def node_values(self, key: str, rows: Rows) -> Vector:
-        """One property; raises nothing for keys that no node has: all null."""
+    def node_values(self, key: str, rows: Rows | slice) -> Vector:
+        """One property, of consecutive rows (a slice with both ends) without copying; raises
+        nothing for keys that no node has: all null."""
 
     def types(self) -> Sequence[str]:
         """Types that any relationship in memory has, ascending."""

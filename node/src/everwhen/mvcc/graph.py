@@ -23,7 +23,7 @@ from everwhen.model.graph import (
     RangeView,
     Span,
 )
-from everwhen.mvcc import membership, times
+from everwhen.mvcc import times
 from everwhen.mvcc.changes import ChangeReader, reader_of
 from everwhen.mvcc.difference import differences
 from everwhen.mvcc.entities import Entities
@@ -199,7 +199,7 @@ class GraphSnapshot(Indexed):
         if token is None:
             return
         view = self.view
-        ids = membership.labelled(self, token)
+        ids = self._entities.labelled(token)
         while True:
             batch = list(islice(ids, _BATCH))
             before = self._loads
@@ -213,7 +213,11 @@ class GraphSnapshot(Indexed):
 
     def count_nodes(self, label: str | None, tick: Callable[[], None]) -> int:
         self._need_labels(None if label is None else [label])
-        return membership.count(self, label, tick)
+        count = 0
+        for _ in self._entities.node_ids() if label is None else self.nodes_with_label(label):
+            tick()
+            count += 1
+        return count
 
     def _labelled_ahead(self, ids: Iterator[int]) -> Iterator[Node]:
         """The rest of a label scan whose nodes are being looked into: fetched in ranges."""

@@ -11,7 +11,7 @@ shared and written in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -108,21 +108,6 @@ class Counters:
         return counters
 
 
-class NodeColumns(Protocol):
-    """Ids of nodes by label kept in memory; None wherever the record must be asked."""
-
-    def count(
-        self, label: int | None, version: int, nodes: Callable[[int], Iterator[int]]
-    ) -> int | None:
-        """How many there are; ``nodes`` reads their ids at a version from the record."""
-
-    def ids(self, label: int | None, version: int) -> npt.NDArray[np.int64] | None:
-        """All of them, ascending."""
-
-    def forget(self) -> None:
-        """Something was erased: read it anew."""
-
-
 class VectorColumns(Protocol):
     """What vector indexes hold in memory."""
 
@@ -185,8 +170,17 @@ class TextColumns(Protocol):
 class RecordState:
     """The record's state in memory; see the module."""
 
-    __slots__ = ("cache", "columns", "counters", "current", "erased", "graph", "store", "texts", "tokens",
-                 "vectors")  # fmt: skip
+    __slots__ = (
+        "cache",
+        "counters",
+        "current",
+        "erased",
+        "graph",
+        "store",
+        "texts",
+        "tokens",
+        "vectors",
+    )
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -195,7 +189,6 @@ class RecordState:
         self.cache = SegmentCache(store)
         self.erased = Erased()
         #: what a database keeps beside the record; nothing for tools that only read it
-        self.columns: NodeColumns | None = None
         self.vectors: VectorColumns | None = None
         self.texts: TextColumns | None = None
         self.graph: GraphColumnsImage | None = None
@@ -230,7 +223,7 @@ class RecordState:
 
     def forget_erased(self) -> None:
         """What is kept in memory beside the record is read anew. Apply only."""
-        for beside in (self.columns, self.vectors, self.graph, self.texts):
+        for beside in (self.vectors, self.graph, self.texts):
             if beside is not None:
                 beside.forget()
 

@@ -15,8 +15,7 @@ from typing import Protocol
 class FunctionSignature:
     """A function as a call site sees it. ``maximum`` None: any number of arguments.
 
-    ``name`` is the canonical (lower case, dotted) one; ``display`` is shown in suggestions;
-    ``volatile``: equal arguments may give another result at each call.
+    ``name`` is the canonical (lower case, dotted) one; ``display`` is shown in suggestions.
     """
 
     name: str
@@ -24,7 +23,6 @@ class FunctionSignature:
     maximum: int | None
     aggregate: bool = False
     display: str = ""
-    volatile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

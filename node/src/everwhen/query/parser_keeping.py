@@ -83,8 +83,11 @@ class KeepingParser(FlashbackParser):
     # --- ERASE ---
 
     def erase_ahead(self) -> int | None:
-        """Where the ERASE of this statement stands, if it ends with one."""
-        depth = 0
+        """Where the ERASE of this statement stands, if it ends with one.
+
+        :raises QuerySyntaxError: it comes after a RETURN.
+        """
+        depth, returned = 0, False
         for at in range(self.i, len(self.kinds)):
             kind = self.kinds[at]
             if kind in _ENDS:
@@ -93,7 +96,18 @@ class KeepingParser(FlashbackParser):
                 depth += 1
             elif kind in _CLOSERS:
                 depth -= 1
-            elif kind == "ERASE" and not depth and at > self.i and self._names_only(at + 1):
+            elif depth or at == self.i:
+                continue
+            elif kind == "RETURN" and self.kinds[at - 1] not in (".", ":"):
+                returned = True
+            elif kind == "ERASE" and self._names_only(at + 1):
+                if returned:
+                    raise self.fail_at(
+                        at,
+                        "ERASE ends the statement, in place of RETURN",
+                        hint="MATCH … ERASE n",
+                        detail="InvalidClauseComposition",
+                    )
                 return at
         return None
 

@@ -30,6 +30,8 @@ class NodeCount(Unary):
     slots: tuple[int, ...]
     label: str | None
     view: int | None = None
+    #: how many there may be, as far as the planner knows
+    counted: float = 0.0
 
 
 @dataclass(slots=True)

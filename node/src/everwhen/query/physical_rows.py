@@ -55,12 +55,10 @@ class SortKey:
 
 @dataclass(slots=True)
 class Sort(Unary):
-    """Stable sort by openCypher's total order; ``limit`` (Top): only so many are needed, behind
-    ``skip`` others."""
+    """Stable sort by openCypher's total order; ``limit`` (Top): only so many are needed."""
 
     keys: tuple[SortKey, ...]
     limit: Expression | None = None
-    skip: Expression | None = None
 
 
 @dataclass(slots=True)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What does not change while the process runs. ``settings``: name, value, description,
-    secrets already hidden."""
+    """What does not change while the process runs, but for settings that it takes over.
+    ``settings``: name, value (secrets already hidden), description, whether it is such a one."""
 
     version: str
     node_id: str
@@ -31,7 +31,7 @@ class ServerFacts:
     address: str
     cluster_id: str
     started_micros: int = 0
-    settings: tuple[tuple[str, str, str], ...] = field(default_factory=tuple)
+    settings: tuple[tuple[str, str, str, bool], ...] = field(default_factory=tuple)
 
 
 class TransactionAdministration:
@@ -41,7 +41,7 @@ class TransactionAdministration:
         self._database = database
         self._transaction = transaction
 
-    def settings(self) -> Sequence[tuple[str, str, str]]:
+    def settings(self) -> Sequence[tuple[str, str, str, bool]]:
         return self._database.facts.settings
 
     def components(self) -> Sequence[tuple[str, list[str], str]]:

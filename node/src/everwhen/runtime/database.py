@@ -14,7 +14,6 @@ from typing import Any
 
 from everwhen.codec.cluster import LEVEL_AUDIT
 from everwhen.columns.graph.image import GraphImage
-from everwhen.columns.image import Image
 from everwhen.columns.texts import Texts
 from everwhen.columns.vectors import Vectors
 from everwhen.errors import EverwhenError, TooManyRequests
@@ -101,7 +100,6 @@ class Database:
     ) -> None:
         options = options or DatabaseOptions()
         self.state = state
-        self.image = state.columns = Image(state, options.image_memory)
         self.graph = state.graph = GraphImage(
             state, options.image_memory, beside=lambda: self._beside(self.graph.bytes)
         )
@@ -117,14 +115,8 @@ class Database:
         self.facts = facts
         self.ids = IdAllocator(backend)
         self.procedures: dict[str, ProcedureDefinition] = {}
-        self.default_timeout = options.default_timeout
-        self.lock_timeout = options.lock_timeout
-        self.statement_memory = options.statement_memory
-        self.transaction_memory = options.transaction_memory
         self.import_folder = options.import_folder
-        self.password_chars_min = options.password_chars_min
-        self._keep_texts = options.keep_texts
-        self._open_max = options.open_transactions_max
+        self.follow(options)
         self._execution = Execution(options.execution, options.batch_rows)
         self._observer = observer
         self._registry = _Registry()
@@ -138,12 +130,21 @@ class Database:
         #: what drives vacuum here, once the node runs
         self.vacuuming: Vacuuming | None = None
 
+    def follow(self, options: DatabaseOptions) -> None:
+        """Take over what may change while the node runs."""
+        self.default_timeout = options.default_timeout
+        self.lock_timeout = options.lock_timeout
+        self.statement_memory = options.statement_memory
+        self.transaction_memory = options.transaction_memory
+        self.password_chars_min = options.password_chars_min
+        self._keep_texts = options.keep_texts
+        self._open_max = options.open_transactions_max
+
     # --- the record ---
 
     def _beside(self, own: int) -> int:
         """Bytes of everything that shares the memory of columns, but for one's own."""
-        whole = self.image.bytes + self.graph.bytes + self.vectors.bytes + self.texts.bytes
-        return whole - own
+        return self.graph.bytes + self.vectors.bytes + self.texts.bytes - own
 
     @property
     def version(self) -> int:

@@ -21,6 +21,7 @@ from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.ports import Clock, Random
 from everwhen.runtime.administration import ServerFacts
+from everwhen.runtime.allocator import keep_freed_blocks
 from everwhen.runtime.assembly import Parts, single, wire
 from everwhen.runtime.background import IDLE_SECONDS, Upkeep
 from everwhen.runtime.cursor import Summary
@@ -140,6 +141,7 @@ class Embedded:
         options: DatabaseOptions | None = None,
         query_threads: int = 4,
     ) -> None:
+        keep_freed_blocks()
         self._loop = LoopThread()
         self._threads = SystemThreads(
             {"query": query_threads, "log": 1, "apply": 1, "background": 1}

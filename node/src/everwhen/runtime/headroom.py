@@ -21,7 +21,7 @@ class Headroom:
     def __init__(
         self, marks: Marks, disk_free: Callable[[], int], memory_free: Callable[[], int]
     ) -> None:
-        self._marks = marks
+        self.marks = marks
         self._disk_free = disk_free
         self._memory_free = memory_free
         self._refusal: str | None = None
@@ -33,15 +33,15 @@ class Headroom:
         self.disk_free = self._disk_free()
         self.memory_free = self._memory_free()
         refusal = None
-        if self.disk_free < self._marks.disk_free_min:
+        if self.disk_free < self.marks.disk_free_min:
             refusal = (
                 f"the disk has {self.disk_free:,} bytes free, below the low mark of "
-                f"{self._marks.disk_free_min:,}: writes that add data are refused"
+                f"{self.marks.disk_free_min:,}: writes that add data are refused"
             )
-        elif self.memory_free < self._marks.memory_free_min:
+        elif self.memory_free < self.marks.memory_free_min:
             refusal = (
                 f"{self.memory_free:,} bytes of memory are free, below the low mark of "
-                f"{self._marks.memory_free_min:,}: writes that add data are refused"
+                f"{self.marks.memory_free_min:,}: writes that add data are refused"
             )
         self._refusal = refusal
         return refusal

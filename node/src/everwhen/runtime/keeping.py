@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from everwhen.apply.erasing import DONE, SETTLING, check_kept, things_of
+from everwhen.apply.erasing import DONE, SETTLING, UNCOVERING, check_kept, things_of
 from everwhen.apply.work import Work
 from everwhen.codec.cluster import LEVEL_RETENTION, check_level
 from everwhen.codec.retention import FOR_EVER, Erasure
@@ -211,7 +211,7 @@ class KeepingRunner:
         backend = database.backend
         while True:
             found = [one for one in database.state.erased.all.values() if one.version == version]
-            if found and found[0].phase in (SETTLING, DONE):
+            if found and found[0].phase in (SETTLING, UNCOVERING, DONE):
                 return found[0]
             if database.state.current.runs:
                 backend.propose(c.FoldStep(c.FORMAT, FOLD_KEYS_PER_STEP))

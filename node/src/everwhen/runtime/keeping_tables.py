@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from everwhen.apply.erasing import DONE, ENTITIES, SEGMENTS, SETTLING, UNCOVERING
 from everwhen.apply.vacuum import PHASES
 from everwhen.codec.retention import FOR_EVER, Entity
 from everwhen.model.moments import micros_text
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-_STATES: Final = {0: "done", 1: "erasing", 2: "erasing", 3: "waiting for readers"}
+_STATES: Final = {
+    DONE: "done",
+    ENTITIES: "erasing",
+    SEGMENTS: "erasing",
+    SETTLING: "waiting for readers",
+    UNCOVERING: "waiting for readers",
+}
 
 
 def keep_text(keep: int) -> str:
@@ -27,6 +34,11 @@ def keep_text(keep: int) -> str:
         if not rest:
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return f"{keep / 1e6:g} seconds"
+
+
+def keep_seconds(keep: int) -> float | None:
+    """How long a rule keeps versions; None: for ever."""
+    return None if keep == FOR_EVER else keep / 1e6
 
 
 def retention_rows(state: RecordState) -> Sequence[Row]:
@@ -42,7 +54,7 @@ def retention_rows(state: RecordState) -> Sequence[Row]:
                 "entityType": entity or "DATABASE",
                 "labelOrType": name or None,
                 "keep": keep_text(keep),
-                "keepSeconds": None if keep == FOR_EVER else keep / 1e6,
+                "keepSeconds": keep_seconds(keep),
                 "oldestVersion": horizon.version,
                 "oldestTime": micros_text(horizon.time) if horizon.version else None,
             }

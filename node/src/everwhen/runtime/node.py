@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from everwhen import raft
@@ -57,7 +57,8 @@ class NodeOptions:
     idle_transaction_seconds: float
     queries_max: int
     queries_waiting_max: int
-    settings: tuple[tuple[str, str, str], ...] = ()
+    #: name, value, description, whether ``follow`` takes it over
+    settings: tuple[tuple[str, str, str, bool], ...] = ()
     segment_bytes: int = LOG_SEGMENT_BYTES
     trailing_entries: int = LOG_TRAILING_ENTRIES
     held_log_bytes: int = LOG_HELD_BYTES
@@ -197,6 +198,15 @@ class Node:
             *_vacuuming(directory, parts, member, options, ports),
         )
         return cls(directory, parts, member, background, headroom, ports.threads)
+
+    def follow(self, options: NodeOptions) -> None:
+        """Take over what may change while it runs: bounds of statements, marks, how vacuum goes."""
+        database = self.parts.database
+        database.follow(options.database)
+        database.facts = replace(database.facts, settings=options.settings)
+        self.headroom.marks = options.marks
+        if database.vacuuming is not None:
+            database.vacuuming.options = options.vacuum
 
     async def run(self, ready: asyncio.Event, stop: asyncio.Event) -> bool:
         """Serve until ``stop`` is set: then what is pending is answered. True if it ended because

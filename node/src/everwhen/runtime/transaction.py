@@ -17,8 +17,7 @@ from everwhen.errors import (
     Fault,
     TransactionStateError,
 )
-from everwhen.exec.context import ExecutionContext, Profile
-from everwhen.exec.memory import MemoryAccount
+from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
 from everwhen.model.graph import GraphView
 from everwhen.query import syntax
 from everwhen.query.compile import Compiled
@@ -230,12 +229,13 @@ class OpenTransaction:
 
     def _start(self, prepared: PreparedQuery, parameters: Mapping[str, Any]) -> Cursor:
         database, plan = self._database, prepared.plan
+        now = database.clock.now_micros()
         ctx = ExecutionContext(
             view=self.view,
             writer=None if self.read_only else self._writable(),
             parameters=parameters,
             environment=ServerEnvironment(database, self),
-            now_statement=database.clock.now_micros(),
+            now_statement=now,
             now_transaction=self.started_micros,
             memory=MemoryAccount(database.statement_memory),
             procedures=database.procedures,

@@ -59,8 +59,9 @@ class Vacuuming:
         self._consensus = consensus
         self._pins = pins
         self._clock = clock
-        self._options = options or VacuumOptions()
-        self._due = clock.monotonic() + self._options.every_s
+        #: may change at any time
+        self.options = options or VacuumOptions()
+        self._due = clock.monotonic() + self.options.every_s
         self._wanted = False
         #: horizons are looked at
         self._looking = False
@@ -110,7 +111,7 @@ class Vacuuming:
         """This node does not lead (any more)."""
         self._raised = None
         self._wanted = False
-        self._due = self._clock.monotonic() + self._options.every_s
+        self._due = self._clock.monotonic() + self.options.every_s
 
     async def step(self) -> bool:
         """One step; True if another one may follow at once."""
@@ -130,7 +131,7 @@ class Vacuuming:
             return await self._vacuum(now, begin=False)
         if not self._wanted and now < self._due:
             return False
-        self._due = now + self._options.every_s
+        self._due = now + self.options.every_s
         wanted, self._wanted, self._looking = self._wanted, False, True
         try:
             moved = await self._raise(now)
@@ -208,13 +209,13 @@ class Vacuuming:
             for report in self._reports.values()
             if report is not None
             for pin in report.pins
-            if pin.age <= self._options.wait_s and pin.version not in pinned
+            if pin.age <= self.options.wait_s and pin.version not in pinned
         ]
 
     def _settled(self, now: float) -> int | None:
         """No member reads by a state older than this entry; None: wait."""
         late = [
-            member for member, since in self._silent.items() if now - since <= self._options.wait_s
+            member for member, since in self._silent.items() if now - since <= self.options.wait_s
         ]
         if late:
             self.waiting = f"members {late} do not answer"
@@ -231,7 +232,7 @@ class Vacuuming:
                 return None
             settled = min(settled, report.applied)
             for pin in report.pins:
-                if pin.age > self._options.wait_s:
+                if pin.age > self.options.wait_s:
                     continue
                 if pin.index < raised and pin.version < highest and pin.version not in pinned:
                     self.waiting = f"member {member} has a snapshot of version {pin.version} open"
@@ -266,8 +267,8 @@ class Vacuuming:
         return isinstance(reply, c.Vacuumed) and reply.more
 
     def _pause(self, now: float) -> None:
-        if self._options.keys_per_s > 0:
-            self._next_step = now + VACUUM_KEYS_PER_STEP / self._options.keys_per_s
+        if self.options.keys_per_s > 0:
+            self._next_step = now + VACUUM_KEYS_PER_STEP / self.options.keys_per_s
 
     async def _propose(self, command: c.Command) -> c.Reply:
         return decode_reply(await self._consensus.propose(c.encode(command)))

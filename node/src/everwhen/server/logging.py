@@ -25,7 +25,6 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     """Sets up logging for this process; ``level`` and ``form`` as in the settings."""
     stream = stream or sys.stderr
     as_text = form == "text" or (form == "auto" and stream.isatty())
-    number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -50,7 +49,7 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     RECENT.setFormatter(formatter_of(as_lines))
     root.handlers[:] = [handler, RECENT]
-    root.setLevel(number)
+    set_level(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -61,6 +60,11 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(level: str) -> None:
+    """What is logged from now on; ``level`` as in the settings."""
+    logging.getLogger().setLevel(logging.getLevelNamesMapping()[level.upper()])
 
 
 def logger(part: str) -> structlog.stdlib.BoundLogger:

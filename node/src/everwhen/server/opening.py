@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from uuid import uuid4
@@ -29,10 +30,12 @@ from everwhen.storage.meta import Meta
 from everwhen.storage.rocks import RocksStore
 
 
-class _Observer:
+class StatementObserver:
     """Counts statements, logs slow ones, and notes reads where they are audited."""
 
-    def __init__(self, metrics: Metrics, slow_seconds: float, reads: ReadAudit | None) -> None:
+    def __init__(
+        self, metrics: Metrics, slow_seconds: Callable[[], float], reads: ReadAudit | None
+    ) -> None:
         self._metrics = metrics
         self._reads = reads
         self._slow_seconds = slow_seconds
@@ -46,7 +49,7 @@ class _Observer:
         error: EverwhenError | None,
     ) -> None:
         seconds = (ctx.environment.now_micros() - ctx.now_statement) / 1e6
-        slow = seconds >= self._slow_seconds
+        slow = seconds >= self._slow_seconds()
         outcome = "ok" if error is None else error.code.split(".")[1]
         self._metrics.statement(outcome, max(seconds, 0.0), slow=slow)
         if self._reads is not None:
@@ -73,7 +76,8 @@ def addresses(settings: Settings) -> dict[str, str]:
     }
 
 
-def _node_options(settings: Settings) -> NodeOptions:
+def node_options(settings: Settings) -> NodeOptions:
+    """What the settings tell a node."""
     bounds = settings.limits
     return NodeOptions(
         data_dir=Path(settings.node.data_dir),
@@ -147,8 +151,7 @@ def open_node(
     secret: str,
     tls: Tls,
     threads: SystemThreads,
-    metrics: Metrics,
-    reads: ReadAudit | None,
+    observer: StatementObserver,
 ) -> Node:
     """Open the node over the real ports. Blocking."""
     log = logger("node")
@@ -184,8 +187,7 @@ def open_node(
         transport,
         notice,
     )
-    observer = _Observer(metrics, settings.log.slow_query_s, reads)
-    return Node.open(_node_options(settings), ports, report, observer)
+    return Node.open(node_options(settings), ports, report, observer)
 
 
 def tell_opened(node: Node) -> None:

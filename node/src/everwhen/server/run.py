@@ -13,6 +13,7 @@ from aiohttp import web
 
 from everwhen.errors import Fault, SettingsInvalid
 from everwhen.limits import SWITCH_INTERVAL_SECONDS
+from everwhen.runtime.allocator import keep_freed_blocks
 from everwhen.runtime.node import Node
 from everwhen.runtime.system import SystemThreads
 from everwhen.server import collector, discovery
@@ -20,14 +21,22 @@ from everwhen.server.auth.first import FirstUser, authenticator, first_password
 from everwhen.server.auth.port import Authenticator
 from everwhen.server.bolt.conversation import Server
 from everwhen.server.bolt.listener import BoltOptions, Listener
+from everwhen.server.hot import HotSettings, SettingsFile
 from everwhen.server.http.app import Door, HttpOptions, build_app
 from everwhen.server.http.front import FrontSite
 from everwhen.server.http.quick import answering, full
 from everwhen.server.http.transactions import Registry
 from everwhen.server.leaving import Leaving
-from everwhen.server.logging import logger
+from everwhen.server.logging import logger, set_level
 from everwhen.server.metrics import Metrics
-from everwhen.server.opening import Identified, identify_node, open_node, tell_opened
+from everwhen.server.opening import (
+    Identified,
+    StatementObserver,
+    identify_node,
+    node_options,
+    open_node,
+    tell_opened,
+)
 from everwhen.server.read_audit import open_read_audit
 from everwhen.server.routing import Routing
 from everwhen.server.secrets import audit_key_of, cluster_secret
@@ -45,14 +54,15 @@ _RUNNER: Final[Mapping[str, Any]] = {
 }
 
 
-def serve(settings: Settings) -> int:
-    """Runs until SIGTERM or SIGINT; the exit code."""
+def serve(settings: Settings, file: SettingsFile | None = None) -> int:
+    """Runs until SIGTERM or SIGINT; the exit code. ``file``: where settings came from, to be read
+    again when it changes."""
     # threads that hold the interpreter lock keep the fsync thread from answering; see
     # research/raft.md decision 9
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     log = logger("node")
     try:
-        return asyncio.run(_serve(settings))
+        return asyncio.run(_serve(HotSettings(settings, file)))
     except Fault as error:
         log.critical("node_failed", error=type(error).__name__, message=str(error))
         return 1
@@ -64,8 +74,8 @@ def serve(settings: Settings) -> int:
         return 1
 
 
-async def _serve(settings: Settings) -> int:
-    log = logger("node")
+async def _serve(hot: HotSettings) -> int:
+    log, settings = logger("node"), hot.settings
     password = first_password(settings)
     secret = cluster_secret(settings)
     audit_key = audit_key_of(settings)
@@ -77,6 +87,7 @@ async def _serve(settings: Settings) -> int:
         {"query": settings.limits.query_workers, "log": 1, "apply": 1, "background": 2, "auth": 2}
     )
     reads = open_read_audit(settings, metrics.reads_audited, metrics.reads_lost)
+    observer = StatementObserver(metrics, lambda: hot.settings.log.slow_query_s, reads)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -87,16 +98,12 @@ async def _serve(settings: Settings) -> int:
         asked = identified is Identified.ADMITTED and settings.cluster.join is not None
         again = True
         while again:
-            node = await asyncio.to_thread(
-                open_node, settings, secret, tls, threads, metrics, reads
-            )
+            node = await asyncio.to_thread(open_node, hot.settings, secret, tls, threads, observer)
             node.member.promote_when_ready = asked
             try:
                 first = FirstUser(settings, password, node, threads)
                 keeper = authenticator(settings, node, threads, metrics)
-                again = await _run(
-                    settings, node, metrics, keeper, first, secret, audit_key, tls, stop
-                )
+                again = await _run(hot, node, metrics, keeper, first, secret, audit_key, tls, stop)
             finally:
                 await asyncio.to_thread(node.close)
     finally:
@@ -108,7 +115,7 @@ async def _serve(settings: Settings) -> int:
 
 
 async def _run(
-    settings: Settings,
+    hot: HotSettings,
     node: Node,
     metrics: Metrics,
     keeper: Authenticator,
@@ -120,6 +127,7 @@ async def _run(
 ) -> bool:
     """Serve until ``stop``; True if the node must be opened again."""
     tell_opened(node)
+    settings = hot.settings
     ready = asyncio.Event()
     fault: list[Fault] = []
 
@@ -140,6 +148,7 @@ async def _run(
         Registry(settings.limits.transaction_idle_s),
         secret,
         audit_key,
+        hot,
     )
     runner = web.AppRunner(build_app(door), **_RUNNER)
     await runner.setup()
@@ -151,7 +160,7 @@ async def _run(
             ended = asyncio.Event()
             running = group.create_task(node.run(ready, ended))
             seeing_off = group.create_task(leaving.when(stop, ended))
-            looking = group.create_task(_look_after(metrics, tls))
+            looking = group.create_task(_look_after(metrics, tls, hot, node))
             doors = group.create_task(_open_doors(group, site, runner, bolt, ready, first))
             try:
                 again = await running
@@ -189,6 +198,7 @@ async def _open_doors(
     await bolt.start(group)
     log.info("bolt_listening", port=bolt.port)
     collector.set_aside()
+    keep_freed_blocks()
     await collector.look_again()
 
 
@@ -266,12 +276,21 @@ def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
     }
 
 
-async def _look_after(metrics: Metrics, tls: Tls) -> None:
+async def _look_after(metrics: Metrics, tls: Tls, hot: HotSettings, node: Node) -> None:
     """What goes on beside the doors, until cancelled."""
-    log = logger("tls")
+    about_tls, about_settings = logger("tls"), logger("settings")
+
+    def follow(settings: Settings) -> None:
+        node.follow(node_options(settings))
+        set_level(settings.log.level)
+
+    def told(event: str, fields: dict[str, object]) -> None:
+        about_settings.warning(event, **fields)
+
     async with asyncio.TaskGroup() as group:
         group.create_task(_watch_lag(metrics))
-        group.create_task(tls.keep_fresh(lambda event, fields: log.info(event, **fields)))
+        group.create_task(tls.keep_fresh(lambda event, fields: about_tls.info(event, **fields)))
+        group.create_task(hot.keep_fresh(follow, told))
 
 
 async def _watch_lag(metrics: Metrics) -> None:

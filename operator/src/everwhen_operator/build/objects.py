@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from everwhen_operator import names
-from everwhen_operator.build.settings import settings_toml
+from everwhen_operator.build.settings import settings_file
 from everwhen_operator.model.spec import ClusterSpec
 
 Object = dict[str, Any]
@@ -102,7 +102,7 @@ def config_map(owner: Owner, spec: ClusterSpec) -> Object:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": owner.metadata(names.config_map(owner.name)),
-        "data": {"everwhen.toml": settings_toml(spec.config)},
+        "data": {"everwhen.toml": settings_file(spec)},
     }
 
 

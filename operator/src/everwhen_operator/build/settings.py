@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Final
 
 from everwhen_operator import names
+from everwhen_operator.model.spec import ClusterSpec
 
 #: what the operator says itself; a spec does not override it
 _OWN: Final[Mapping[str, Mapping[str, object]]] = {
@@ -29,16 +32,22 @@ def snake(name: str) -> str:
     return _HUMP.sub(lambda found: "_" + found[1].lower(), name)
 
 
-def settings_toml(config: Mapping[str, Any]) -> str:
-    """``spec.config`` (groups of keys, or ``group.key``) and what the operator adds, as TOML."""
+def settings_file(spec: ClusterSpec) -> str:
+    """What pods read when they start, and again when it changes."""
+    return settings_toml(spec.restart, spec.hot)
+
+
+def file_hash(text: str) -> str:
+    """As nodes tell it of the file that they took over."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def settings_toml(*maps: Mapping[str, Any]) -> str:
+    """Maps of ``spec.config`` (groups of keys) and what the operator adds, as TOML."""
     groups: dict[str, dict[str, object]] = {}
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                groups.setdefault(snake(name), {})[snake(key)] = inner
-        elif "." in name:
-            group, _, key = name.partition(".")
-            groups.setdefault(snake(group), {})[snake(key)] = value
+    for name, value in chain.from_iterable(each.items() for each in maps):
+        for key, inner in value.items():
+            groups.setdefault(snake(name), {})[snake(key)] = inner
     for group, own in _OWN.items():
         groups.setdefault(group, {}).update(own)
     lines: list[str] = []

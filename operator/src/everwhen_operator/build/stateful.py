@@ -159,7 +159,7 @@ def pod_template(
     owner: Owner, spec: ClusterSpec, image: str, restarted_at: str | None = None
 ) -> Object:
     """The template with its own hash as a label: pods that carry another are not up to date."""
-    annotations = {"everwhen.io/config": digest(settings_toml(spec.config))}
+    annotations = {"everwhen.io/config": digest(settings_toml(spec.restart))}
     if restarted_at:
         annotations[names.ANNOTATION_RESTARTED_AT] = restarted_at
     made: Object = {

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from everwhen_operator.decide import birth, cures, membership, recovery, roll, tasks
+from everwhen_operator.decide import (
+    birth,
+    cures,
+    history,
+    membership,
+    recovery,
+    roll,
+    settings,
+    tasks,
+)
 from everwhen_operator.decide.group import Group, group_of
 from everwhen_operator.model.actions import Action, Decision, Wait
 from everwhen_operator.model.facts import Facts
@@ -40,12 +49,14 @@ WITH_QUORUM: Final[tuple[GroupRule, ...]] = (
     membership.free_lost_machines,
     membership.discard_left_over,
     membership.grow,
+    history.keep,
     tasks.change,
     roll.roll,
     roll.finalize,
     membership.shrink,
     membership.retire_pods,
     tasks.restart,
+    settings.arrive,
 )
 SETTLED: Final = Wait("Settled", "everything is as asked for")
 

@@ -157,6 +157,13 @@ class RaiseLevel(NodeAction):
 
 
 @dataclass(frozen=True, slots=True)
+class SetRetention(NodeAction):
+    """Keep versions for so many seconds; infinity: for ever."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fence(Action):
     """Take a node out of service, or back."""
 

@@ -90,6 +90,10 @@ class NodeFact:
     ready: bool = False
     fenced: str | None = None
     oldest_readable: str | None = None
+    #: seconds that versions are kept, infinity for ever; None: an earlier build, which does not say
+    retention: float | None = None
+    #: SHA-256 of the settings file as last taken over; None: an earlier build, which does not say
+    settings_hash: str | None = None
     disk_used: int = 0
     disk_free: int = 0
     writes_refused: str | None = None
@@ -142,6 +146,8 @@ class Facts:
     seed_disk: str = ""
     #: hash of what pods shall be made from
     revision: str = ""
+    #: SHA-256 of the settings file that pods shall read
+    settings_hash: str = ""
     #: objects that are not as they should be
     drifted: tuple[str, ...] = ()
     set: SetFact | None = None

@@ -3,6 +3,8 @@ so that an object that slipped past it is named in a condition and nothing is do
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -10,6 +12,8 @@ from typing import Any, Final, Literal
 from everwhen_operator.model.quantities import amount, seconds
 
 REPLICAS_MAX: Final = 9
+FOREVER: Final = "forever"
+_RETENTION: Final = re.compile(r"[1-9][0-9]{0,6}[smhd]")
 Json = Mapping[str, Any]
 _EMPTY: Final[Json] = {}
 
@@ -59,8 +63,11 @@ class ClusterSpec:
     upgrade: Upgrade = Upgrade()
     membership: Membership = Membership()
     storage: Storage = Storage()
-    history_retention: float | None = None
-    config: Json = field(default_factory=dict)
+    #: seconds that versions are kept, infinity for ever; None: whoever asks the database says it
+    retention: float | None = None
+    #: settings by group; a change of ``restart`` rolls the pods, running nodes take ``hot`` over
+    restart: Json = field(default_factory=dict)
+    hot: Json = field(default_factory=dict)
     resources: Json = field(default_factory=dict)
     scheduling: Json = field(default_factory=dict)
     network: Json = field(default_factory=dict)
@@ -95,6 +102,14 @@ class _Reader:
 
     def json(self, name: str) -> Json:
         return self._object(self._value.get(name), f"{self._path}.{name}")
+
+    def groups(self, name: str) -> Json:
+        """Objects by name."""
+        found = self.json(name)
+        for key, value in found.items():
+            if not isinstance(value, Mapping):
+                self.problems.append(f"{self._path}.{name}.{key} must be an object")
+        return found
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         value = self._value.get(name)
@@ -160,8 +175,9 @@ def parse_spec(value: object) -> ClusterSpec:
         upgrade=_upgrade(reader.child("upgrade")),
         membership=membership,
         storage=_storage(reader.child("storage")),
-        history_retention=reader.child("history").duration("retention", 0) or None,
-        config={**config.json("restart"), **config.json("hot")},
+        retention=_retention(reader.child("history")),
+        restart=config.groups("restart"),
+        hot=config.groups("hot"),
         resources=reader.json("resources"),
         scheduling=reader.json("scheduling"),
         network=reader.json("network"),
@@ -177,6 +193,20 @@ def parse_spec(value: object) -> ClusterSpec:
     if reader.problems:
         raise SpecInvalid("; ".join(reader.problems))
     return spec
+
+
+def _retention(reader: _Reader) -> float | None:
+    text = reader.text("retention")
+    if text is None:
+        return None
+    if text == FOREVER:
+        return math.inf
+    if _RETENTION.fullmatch(text) is None:
+        reader.problems.append(
+            "spec.history.retention must be a number of s, m, h or d, as 30d, or forever"
+        )
+        return None
+    return seconds(text)
 
 
 def _upgrade(reader: _Reader) -> Upgrade:

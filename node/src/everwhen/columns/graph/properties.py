@@ -150,9 +150,13 @@ class Property:
     def __len__(self) -> int:
         return len(self.base)
 
-    def take(self, rows: Rows, version: int, size: int) -> Vector:
+    def take(self, rows: Rows | slice, version: int, size: int) -> Vector:
         """Its values at a version; ``size``: how many rows there are."""
         base, patch = self.base, self._patch(version)
+        if isinstance(rows, slice):
+            if patch is None and base.tags is None and rows.stop <= len(base):
+                return self._run(rows)
+            rows = np.arange(rows.start, rows.stop, dtype=np.int32)
         if patch is not None:
             at, places = patch.hits(rows, size)
             if len(at):
@@ -163,6 +167,12 @@ class Property:
             nothing = np.zeros(len(rows), np.bool_)
             return self.coder.typed(NULL_TAG, nothing, nothing)
         return self.coder.typed(base.tag, *base.typed(rows))
+
+    def _run(self, rows: slice) -> Vector:
+        """Values of the base as they stand there."""
+        base = self.base
+        valid = None if base.valid is None else base.valid[rows]
+        return self.coder.typed(base.tag, base.data[rows], valid)
 
     def _patched(self, rows: Rows, at: Array, tags: Tags, payloads: Payloads) -> Vector:
         base, tag = self.base, self.base.tag

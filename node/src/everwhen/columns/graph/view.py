@@ -67,10 +67,12 @@ class ColumnsView:
             rows[~mask[rows]] = -1  # the last row stands in for -1, and stays -1
         return rows
 
-    def node_values(self, key: str, rows: Rows) -> Vector:
+    def node_values(self, key: str, rows: Rows | slice) -> Vector:
         token = self._tokens.keys.find(key)
         held = None if token is None else self._content.properties.get(token)
-        return nulls(len(rows)) if held is None else held.take(rows, self._offset, self._rows)
+        if held is not None:
+            return held.take(rows, self._offset, self._rows)
+        return nulls(rows.stop - rows.start if isinstance(rows, slice) else len(rows))
 
     def types(self) -> Sequence[str]:
         names = self._tokens.types.names

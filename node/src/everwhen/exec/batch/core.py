@@ -12,8 +12,7 @@ Rules that all batch operators keep:
 
 **Weights.** ``Batch.weights`` says how many equal rows each row stands for (None: one each). An
 operator that only counts what nobody looks at (the far end of an Expand, say) multiplies weights
-instead of making rows. Who cannot use weights calls ``unfolded()``; an operator whose expressions
-come to something else each time takes its rows ``one_by_one``.
+instead of making rows. Who cannot use weights calls ``unfolded()``.
 
 **Origins.** An inner plan (Optional, Apply, a subquery expression) is run once for a whole batch of
 argument rows: ``Argument`` gives the batch itself, with the number of each row in a hidden column
@@ -24,7 +23,7 @@ within each origin: ``scope`` names the origin slots around them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,12 +38,11 @@ from everwhen.errors import (
     QuerySyntaxError,
     QueryTypeError,
 )
-from everwhen.exec.context import ExecutionContext, OperatorProfile, Profile
+from everwhen.exec.context import ExecutionContext, OperatorProfile
 from everwhen.model.columns import GraphColumns, Mask, Vector
 from everwhen.model.elements import ElementReader
 from everwhen.model.graph import GraphView
 from everwhen.query import physical as p
-from everwhen.query.traverse import volatile
 
 Weights = npt.NDArray[np.int64]
 Scope = tuple[int, ...]
@@ -84,16 +82,12 @@ class Batch:
         """The same rows with some columns added or replaced."""
         return Batch(self.length, {**self.columns, **columns}, self.weights)
 
-    def unfolded(self, most: int) -> Iterator[Batch]:
-        """Each row as often as its weight says, so many rows at a time (all, without weights)."""
+    def unfolded(self) -> Batch:
+        """Each row as often as its weight says. The caller bounds it."""
         if self.weights is None:
-            yield self
-            return
-        folded, ends = Batch(self.length, self.columns), np.cumsum(self.weights)
-        total = int(ends[-1]) if self.length else 0
-        for start in range(0, total, most):
-            places = np.arange(start, min(start + most, total))
-            yield folded.take(np.searchsorted(ends, places, "right"))
+            return self
+        folded = Batch(self.length, self.columns)
+        return folded.take(np.repeat(np.arange(self.length), self.weights))
 
 
 @dataclass(slots=True)
@@ -161,18 +155,6 @@ def build_batch(operator: p.Operator, scope: Scope = ()) -> BatchRunner | None:
     return None if run is None else profiled(operator, run)
 
 
-def one_by_one(run: BatchRunner, expressions: Iterable[Any]) -> BatchRunner:
-    """A runner without weights, if one of the expressions put to its rows is volatile."""
-    if not any(volatile(expression) for expression in expressions):
-        return run
-
-    def unfolded(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        for batch in run(ctx, argument):
-            yield from batch.unfolded(ctx.batch_rows)
-
-    return unfolded
-
-
 def profiled(operator: p.Operator, run: BatchRunner) -> BatchRunner:
     """The runner of an operator, measured where a profile is asked for."""
     key = id(operator)
@@ -181,27 +163,17 @@ def profiled(operator: p.Operator, run: BatchRunner) -> BatchRunner:
         profile = ctx.rows.profile
         if profile is None:
             return run(ctx, argument)
-        return _count(profile, profile.of(key), run(ctx, argument))
+        return profile.measure(key, run(ctx, argument), _count)
 
     return counted
 
 
-def _count(whole: Profile, profile: OperatorProfile, batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Passes batches on, counting the rows they stand for, their bytes and the time below."""
+def _count(profile: OperatorProfile, batch: Batch) -> None:
     from everwhen.exec.batch.vectors import batch_bytes
 
-    clock = whole.nanoseconds
-    while True:
-        started = clock()
-        batch = next(batches, None)
-        profile.nanoseconds += clock() - started
-        profile.pulls += 1
-        if batch is None:
-            return
-        profile.rows += batch.length if batch.weights is None else int(batch.weights.sum())
-        profile.batches += 1
-        profile.bytes += batch_bytes(batch)
-        yield batch
+    profile.rows += batch.length if batch.weights is None else int(batch.weights.sum())
+    profile.batches += 1
+    profile.bytes += batch_bytes(batch)
 
 
 def origin_slot(scope: Scope) -> int:

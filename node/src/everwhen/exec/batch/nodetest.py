@@ -13,8 +13,9 @@ import numpy as np
 
 from everwhen.exec.batch.core import OF_VALUES, Batch, BatchContext, Weights
 from everwhen.exec.batch.elements import node_vector
-from everwhen.exec.batch.expressions.core import repeatable
+from everwhen.exec.batch.expressions.totality import is_total
 from everwhen.exec.batch.steps import ALL, EVERY
+from everwhen.exec.functions import FUNCTIONS
 from everwhen.model.columns import GraphColumns, Mask, Rows
 from everwhen.query import bound as b
 from everwhen.query.traverse import conjuncts, slots_of, walk
@@ -71,29 +72,15 @@ def own_conditions(
     tests: list[b.Expression] = []
     left: list[b.Expression] = []
     for condition in conjuncts(predicate):
-        own = slots_of(condition) == {slot} and repeatable(condition)
-        (tests if own and (not left or _total(condition)) else left).append(condition)
+        own = slots_of(condition) == {slot} and _repeatable(condition)
+        (tests if own and (not left or is_total(condition)) else left).append(condition)
     return tests, left
 
 
-def _total(expression: b.Expression) -> bool:
-    """Whether it has a value for every node: labels, properties compared with constants."""
-    if isinstance(expression, b.HasLabels):
-        return type(expression.subject) is b.Slot and not any(
-            isinstance(part, b.LabelDynamic) for part in walk(expression)
-        )
-    if isinstance(expression, b.IsNull):
-        return _plain(expression.operand)
-    if isinstance(expression, b.Binary):
-        plain = _plain(expression.left) and _plain(expression.right)
-        return expression.operator in _COMPARISONS and plain
-    return False
-
-
-def _plain(expression: b.Expression) -> bool:
-    if isinstance(expression, b.Property):
-        return type(expression.subject) is b.Slot
-    return isinstance(expression, (b.Literal, b.Parameter))
-
-
-_COMPARISONS: Final = frozenset(("=", "<>", "<", "<=", ">", ">="))
+def _repeatable(expression: b.Expression) -> bool:
+    for part in walk(expression):
+        if isinstance(part, b.Subquery):
+            return False
+        if isinstance(part, b.FunctionCall) and not FUNCTIONS[part.name].deterministic:
+            return False
+    return True

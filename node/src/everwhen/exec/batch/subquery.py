@@ -77,8 +77,7 @@ def _collect(run: BatchRunner, slot: int, collected: int) -> VectorEvaluator:
             lists[row] = []
         if batch.length:
             for found in run(ctx, numbered(batch, slot)):
-                for some in found.unfolded(ctx.batch_rows):
-                    _append(lists, some, slot, collected, ctx)
+                _append(lists, found.unfolded(), slot, collected, ctx)
         return Vector(ANY, lists)
 
     return evaluate

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from everwhen.exec.batch.core import Batch, BatchContext
 from everwhen.exec.batch.texts import LocalTexts, recoded
-from everwhen.exec.sizes import value_bytes
 from everwhen.model.columns import (
     ANY,
     BOOLEAN,
@@ -20,7 +19,9 @@ from everwhen.model.columns import (
     NULL,
     RELATIONSHIP,
     STRING,
+    GraphColumns,
     Mask,
+    Rows,
     Vector,
 )
 
@@ -52,6 +53,25 @@ class Constant(Vector):
     def take(self, indexes: npt.NDArray[Any]) -> Vector:
         length = int(indexes.sum()) if indexes.dtype == np.bool_ else len(indexes)
         return Constant(self, self.value, length) if len(self.data) else super().take(indexes)
+
+
+class Run(Vector):
+    """Nodes whose rows follow each other, so that their properties need not be gathered."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, data: Rows, graph: GraphColumns) -> None:
+        super().__init__(NODE, data, None, None, graph)
+        first = int(data[0])
+        self.rows = slice(first, first + len(data))
+
+
+def nodes_of(rows: Rows, graph: GraphColumns) -> Vector:
+    """Nodes by row, known as a run if they are one."""
+    if not len(rows) or int(rows[-1]) - int(rows[0]) != len(rows) - 1:
+        return Vector(NODE, rows, None, None, graph)
+    consecutive = bool((rows[1:] > rows[:-1]).all())
+    return Run(rows, graph) if consecutive else Vector(NODE, rows, None, None, graph)
 
 
 def nulls(length: int) -> Vector:
@@ -176,35 +196,16 @@ def weights_of(batch: Batch) -> npt.NDArray[np.int64]:
 
 
 def batch_bytes(batch: Batch) -> int:
-    """About how many bytes a batch takes."""
+    """About how many bytes a batch takes; what objects refer to is guessed."""
     total = 0 if batch.weights is None else batch.weights.nbytes
     for vector in batch.columns.values():
         total += vector_bytes(vector)
     return total
 
 
-#: values looked at to guess how large all of a vector are
-_LOOKED_AT: Final = 16
-
-
 def vector_bytes(vector: Vector) -> int:
-    """About how many bytes a vector takes, with its part of texts that the query made itself."""
+    """About how many bytes a vector takes."""
     if isinstance(vector, Constant):
         return 64
-    length, texts = len(vector.data), vector.texts
-    total = length * (vector.data.itemsize + (vector.valid is not None))
-    if vector.kind == ANY:
-        total += _values_bytes(vector.data)
-    elif isinstance(texts, LocalTexts) and len(texts):
-        total += texts.bytes * min(length, len(texts)) // len(texts)
-    return total
-
-
-def _values_bytes(values: npt.NDArray[Any]) -> int:
-    """Guessed from some of them; what seems to be one value everywhere is counted once."""
-    some = values[:: max(1, -(-len(values) // _LOOKED_AT))].tolist()
-    different = {id(value): value for value in some}
-    found = sum(map(value_bytes, different.values()))
-    if len(different) < 2:
-        return found
-    return found * len(values) // len(some)
+    each = 64 if vector.kind == ANY else vector.data.itemsize
+    return len(vector.data) * (each + (vector.valid is not None))

@@ -29,3 +29,6 @@ class FunctionContext(Protocol):
 
     def uuid(self) -> str:
         """A random UUID as text."""
+
+    def restore_point(self, name: str) -> int | None:
+        """The version that a restore point keeps; None if there is none of that name."""

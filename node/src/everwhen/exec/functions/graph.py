@@ -10,9 +10,10 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import Any, Final, cast
 
+from everwhen.errors import QueryArgumentError
 from everwhen.exec.functions.context import FunctionContext
 from everwhen.exec.functions.definition import Registry, register, wrong_type
-from everwhen.model.elements import Node, Path, Relationship
+from everwhen.model.elements import Detached, Node, Path, Relationship
 from everwhen.model.graph import EntityKind, GraphView, Span
 from everwhen.model.temporal import DateTime
 
@@ -50,6 +51,8 @@ def _span(ctx: FunctionContext, name: str, value: Any) -> Span | None:
     """The version that an element has where it was bound; None while it is not committed."""
     if type(value) is not Node and type(value) is not Relationship:
         raise wrong_type(name, "a node or relationship", value)
+    if isinstance(value.view, Detached):  # made by a procedure, not read
+        return None
     kind = EntityKind.NODE if type(value) is Node else EntityKind.RELATIONSHIP
     bound = cast("GraphView", value.view)
     # when it ended is known to the statement, not to the past it was read in
@@ -97,6 +100,23 @@ def _version(ctx: FunctionContext, value: Any) -> int | None:
     return None if span is None else span.since
 
 
+@register(
+    FUNCTIONS,
+    "Scalar",
+    "restorePoint(name :: STRING) :: INTEGER",
+    "The version that a restore point keeps: `AT VERSION restorePoint('before the import')`.",
+)
+def _restore_point(ctx: FunctionContext, value: Any) -> int:
+    if not isinstance(value, str):
+        raise wrong_type("restorePoint", "the name of a restore point", value)
+    version = ctx.restore_point(value)
+    if version is None:
+        raise QueryArgumentError(
+            f"there is no restore point `{value}`", hint="SHOW RESTORE POINTS lists them"
+        )
+    return version
+
+
 @register(FUNCTIONS, "List", "labels(input :: NODE) :: LIST<STRING>", "The labels of a node.")
 def _labels(ctx: FunctionContext, value: Any) -> list[str]:
     if type(value) is Node:
@@ -141,6 +161,12 @@ def _keys(ctx: FunctionContext, value: Any) -> list[str]:
     raise wrong_type("keys", "a node, a relationship or a map", value)
 
 
+def _bound_with(relationship: Relationship, node_id: int) -> Node:
+    """An end of it. Of what a procedure made up, only the id is known."""
+    view = relationship.view
+    return Node(node_id, Detached((), {}) if isinstance(view, Detached) else view)
+
+
 @register(
     FUNCTIONS,
     "Scalar",
@@ -149,7 +175,7 @@ def _keys(ctx: FunctionContext, value: Any) -> list[str]:
 )
 def _start_node(ctx: FunctionContext, value: Any) -> Node:
     if type(value) is Relationship:
-        return Node(value.start, value.view)
+        return _bound_with(value, value.start)
     raise wrong_type("startNode", "a relationship", value)
 
 
@@ -161,7 +187,7 @@ def _start_node(ctx: FunctionContext, value: Any) -> Node:
 )
 def _end_node(ctx: FunctionContext, value: Any) -> Node:
     if type(value) is Relationship:
-        return Node(value.end, value.view)
+        return _bound_with(value, value.end)
     raise wrong_type("endNode", "a relationship", value)
 
 

@@ -14,6 +14,7 @@ from everwhen.errors import ProcedureCallFailed
 from everwhen.exec.apoc_kinds import kind_of
 from everwhen.exec.context import ExecutionContext
 from everwhen.exec.procedures.definition import ProcedureDefinition, ProcedureField
+from everwhen.limits import VIRTUAL_ID_FIRST
 from everwhen.model import values as v
 from everwhen.model.elements import Detached, Node, Relationship
 from everwhen.model.graph import Direction, GraphView
@@ -141,12 +142,12 @@ def _data(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> R
 
 def _graph(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
     """A virtual node of each label, with the exact number of nodes, and a virtual relationship of
-    each (label, type, label); virtual elements have negative ids."""
+    each (label, type, label); their ids are such that nothing stored ever gets."""
     sample = _take(ctx, view, arguments[0] or {})
     nodes: dict[str, Node] = {}
     for number, label in enumerate(sample.labels, start=1):
         about = {"name": label, "count": view.node_count(label)}
-        nodes[label] = Node(-number, Detached((label,), about))
+        nodes[label] = Node(VIRTUAL_ID_FIRST + number, Detached((label,), about))
     links: list[Relationship] = []
     for label, seen in sample.labels.items():
         for kind in sorted(seen.links):
@@ -154,7 +155,9 @@ def _graph(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> 
             for other in sorted(others & nodes.keys()):
                 about = {"type": kind, "count": view.relationship_count(kind), "out": count}
                 ends = nodes[label].id, nodes[other].id
-                links.append(Relationship(-len(links) - 1, kind, *ends, Detached((), about)))
+                links.append(
+                    Relationship(VIRTUAL_ID_FIRST + len(links), kind, *ends, Detached((), about))
+                )
     yield (list(nodes.values()), links)
 
 

@@ -16,6 +16,7 @@ from everwhen.exec.procedures.difference import DIFFERENCE
 from everwhen.exec.procedures.fulltext import FULLTEXT
 from everwhen.exec.procedures.history import HISTORY
 from everwhen.exec.procedures.vectors import VECTORS
+from everwhen.limits import VIRTUAL_ID_FIRST
 from everwhen.model import values as v
 from everwhen.model.elements import Detached, Node, Relationship
 from everwhen.model.graph import GraphView
@@ -65,15 +66,15 @@ def _current_user(ctx: ExecutionContext, view: GraphView, arguments: Sequence[An
 
 def _list_config(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
     search = arguments[0].lower()
-    for name, value, description in ctx.environment.administration().settings():
+    for name, value, description, hot in ctx.environment.administration().settings():
         if search in name.lower():
-            yield (name, description, value, False)
+            yield (name, description, value, hot)
 
 
 def _client_config(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
-    for name, value, description in ctx.environment.administration().settings():
+    for name, value, description, hot in ctx.environment.administration().settings():
         if name.startswith("client."):
-            yield (name, description, value, False)
+            yield (name, description, value, hot)
 
 
 def _await_indexes(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
@@ -131,11 +132,11 @@ def _relationship_type_properties(
 
 def _visualization(ctx: ExecutionContext, view: GraphView, arguments: Sequence[Any]) -> Rows:
     """One virtual node per label, one virtual relationship per (label, type, label) sampled.
-    Virtual elements have negative ids, as in Neo4j."""
+    Virtual elements have ids that nothing stored ever gets."""
     nodes: dict[str, Node] = {}
     for number, label in enumerate(view.label_names(), start=1):
         copy = Detached((label,), {"name": label, "indexes": [], "constraints": []})
-        nodes[label] = Node(-number, copy)
+        nodes[label] = Node(VIRTUAL_ID_FIRST + number, copy)
     links: dict[tuple[str, str, str], Relationship] = {}
     for name in view.relationship_type_names():
         for relationship in islice(view.relationships([name]), SCHEMA_SAMPLE):
@@ -145,7 +146,7 @@ def _visualization(ctx: ExecutionContext, view: GraphView, arguments: Sequence[A
                     key = (start, name, end)
                     if key not in links and start in nodes and end in nodes:
                         links[key] = Relationship(
-                            -len(links) - 1,
+                            VIRTUAL_ID_FIRST + len(links),
                             name,
                             nodes[start].id,
                             nodes[end].id,

@@ -241,14 +241,14 @@ def _terminate(ctx: ExecutionContext, names: Sequence[str]) -> TableRows:
 
 
 def _settings(ctx: ExecutionContext, detail: str) -> TableRows:
-    for name, value, description in ctx.environment.administration().settings():
+    for name, value, description, hot in ctx.environment.administration().settings():
         yield {
             "name": name,
             "value": value,
-            "isDynamic": False,
+            "isDynamic": hot,
             "defaultValue": None,
             "description": description,
-            "startupValue": value,
+            "startupValue": None if hot else value,
             "isExplicitlySet": None,
             "validValues": None,
             "isDeprecated": False,

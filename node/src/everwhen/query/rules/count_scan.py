@@ -21,7 +21,9 @@ def count_scan(op: p.Operator) -> p.Operator:
         return op
     slots = tuple(slot for slot, _ in op.aggregations)
     label = scan.label if isinstance(scan, p.LabelScan) else None
-    return p.NodeCount(scan.child, slots, label, scan.view, estimate=op.estimate)
+    return p.NodeCount(
+        scan.child, slots, label, scan.view, counted=scan.estimate, estimate=op.estimate
+    )
 
 
 def _counts_rows(item: b.Aggregation, slot: int) -> bool:

@@ -21,6 +21,8 @@ from everwhen.txn.replies import decode_reply
 #: a promotion waits for its learner; a demotion for its entries
 _ORDER_SECONDS = 30.0
 _LEADER_SECONDS = 5.0
+#: who set what is ordered by somebody who knows the cluster's secret
+_ADMINISTRATOR = "administrator"
 
 
 class Verb(IntEnum):
@@ -33,11 +35,12 @@ class Verb(IntEnum):
     TRANSFER = 5
     RAISE_LEVEL = 6
     VACUUM = 7
+    RETAIN = 8
 
 
 class Order(msgspec.Struct, array_like=True):
     """An order as it travels. ``node``: whom it is about; of a join whom to replace, of a level
-    the level."""
+    the level, of a retention the µs (0: for ever)."""
 
     verb: Verb
     node: int = 0
@@ -116,9 +119,12 @@ class Admin:
             )
         if order.verb is Verb.RAISE_LEVEL:
             await membership.check(precondition)
-            command = c.RaiseFeatureLevel(c.FORMAT, order.node)
-            decode_reply(await self._consensus.propose(c.encode(command)))
+            await self._propose(c.RaiseFeatureLevel(c.FORMAT, order.node))
             return order.node
+        if order.verb is Verb.RETAIN:
+            await membership.check(precondition)
+            await self._propose(c.SetRetention(c.FORMAT, "", "", order.node, _ADMINISTRATOR))
+            return 0
         if order.verb is Verb.VACUUM:
             await membership.check(precondition)
             self.vacuum()
@@ -131,3 +137,7 @@ class Admin:
         }
         await verbs[order.verb](order.node, precondition)
         return order.node
+
+    async def _propose(self, command: c.Command) -> None:
+        """Have it replicated; raises what it is refused with."""
+        decode_reply(await self._consensus.propose(c.encode(command)))

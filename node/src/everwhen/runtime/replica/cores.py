@@ -19,6 +19,7 @@ from everwhen.limits import (
 )
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Random
+from everwhen.raft.storage import Storage
 from everwhen.runtime.replica.log_view import LogView, certainly_committed
 from everwhen.storage.directory import DataDirectory
 
@@ -39,12 +40,19 @@ def core_of(
         configuration=configuration_of(state.current.cluster, meta.node_id),
         snapshot=snapshot,
     )
-    config = raft.Config(
-        meta.node_id,
+    return view, raft.RawNode(config_of(meta.node_id, view, random.below, applied))
+
+
+def config_of(
+    node_id: int, storage: Storage, random_below: Callable[[int], int], applied: int
+) -> raft.Config:
+    """What every member's core is told; ``applied`` is the index it begins behind."""
+    return raft.Config(
+        node_id,
         ELECTION_TICKS,
         HEARTBEAT_TICKS,
-        view,
-        random.below,
+        storage,
+        random_below,
         applied=applied,
         async_storage_writes=True,
         max_size_per_msg=APPEND_BYTES_MAX,
@@ -58,7 +66,6 @@ def core_of(
         pre_vote=True,
         step_down_on_removal=True,
     )
-    return view, raft.RawNode(config)
 
 
 def configuration_of(cluster: Cluster, node_id: int) -> Configuration:

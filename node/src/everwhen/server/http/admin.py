@@ -10,6 +10,7 @@ from everwhen.codec.cluster import FEATURE_LEVEL
 from everwhen.limits import DIAGNOSED_DIGESTS_MAX
 from everwhen.model.moments import micros_text
 from everwhen.mvcc.graph import GraphSnapshot
+from everwhen.runtime.keeping_tables import keep_seconds
 from everwhen.runtime.node import Node
 from everwhen.server.http import cluster, door_of
 from everwhen.server.http.answers import json_response
@@ -85,6 +86,8 @@ def status_of(request: web.Request) -> dict[str, Any]:
         "appliedTime": micros_text(head.time) if head.version else None,
         "closedTime": micros_text(head.closed_time) if head.closed_time else None,
         "oldestReadableTime": micros_text(head.oldest_time) if head.version else None,
+        # the database's own rule; those of labels and types are in GET /v1/vacuum
+        "retention": {"keepSeconds": keep_seconds(state.retention.keep)},
         "config": cluster.config_of(request),
         "members": cluster.members_of(request),
         "recoveryToken": node.member.consent.token(),
@@ -96,6 +99,7 @@ def status_of(request: web.Request) -> dict[str, Any]:
             "relationships": view.relationship_count(),
         },
         "digest": head.digest.hex(),
+        "settingsFileHash": None if door.hot is None else door.hot.digest,
         "configHash": cluster.config_hash(facts.settings),
         # the record answers until then
         "imageLoaded": parts.database.graph.ready,

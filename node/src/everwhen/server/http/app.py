@@ -18,6 +18,7 @@ from everwhen.errors import (
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
 from everwhen.server.auth.port import Authenticator
+from everwhen.server.hot import HotSettings
 from everwhen.server.http import admin, audit, bulk, changes, cluster, query, transactions
 from everwhen.server.http.answers import error_response
 from everwhen.server.http.identity import caller_of, knows_secret, need_own_password
@@ -52,6 +53,8 @@ class Door:
     secret: str = ""
     #: signs exported heads of the audit; None: they are not signed
     audit_key: bytes | None = None
+    #: the settings, which follow their file
+    hot: HotSettings | None = None
     requests_open: int = 0
     #: the node is about to stop: connections end with their next answer
     leaving: bool = False

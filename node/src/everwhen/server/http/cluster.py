@@ -15,7 +15,9 @@ import msgspec
 from aiohttp import web
 
 from everwhen.codec.cluster import FEATURE_LEVEL, Member
+from everwhen.codec.retention import FOR_EVER
 from everwhen.errors import MembershipRefused, PreconditionFailed, RequestInvalid
+from everwhen.limits import INT_MAX
 from everwhen.model.moments import micros_text
 from everwhen.runtime.keeping_tables import (
     erasure_rows,
@@ -66,6 +68,10 @@ class _Recover(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel
 
 class _Vacuum(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     dry_run: bool = False
+
+
+class _Retention(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    keep_seconds: float | None
 
 
 class _Level(_Checked, forbid_unknown_fields=True, kw_only=True, rename="camel"):
@@ -200,6 +206,20 @@ def _vacuum_of(request: web.Request) -> dict[str, Any]:
     }
 
 
+async def retain(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/retention``: how long the database keeps versions (null: for ever); labels and
+    types with a rule of their own follow that."""
+    body = await _body(request, _Retention)
+    seconds = body.keep_seconds
+    micros = FOR_EVER
+    if seconds is not None:
+        if not 0 < seconds <= INT_MAX / 1e6:
+            raise RequestInvalid("keepSeconds is more than 0, or null to keep versions for ever")
+        micros = round(seconds * 1e6)
+    await _carry_out(request, admin.Verb.RETAIN, body, node=micros)
+    return json_response(_vacuum_of(request))
+
+
 async def vacuum_state(request: web.Request) -> web.StreamResponse:
     """``GET /v1/vacuum``: rules, restore points, the round under way, erasures."""
     return json_response(_vacuum_of(request))
@@ -276,17 +296,17 @@ async def config(request: web.Request) -> web.StreamResponse:
     return json_response(
         {
             "configHash": config_hash(settings),
-            "settings": {name: value for name, value, _ in settings},
+            "settings": {name: value for name, value, _, _ in settings},
         }
     )
 
 
-def config_hash(settings: Iterable[tuple[str, str, str]]) -> str:
+def config_hash(settings: Iterable[tuple[str, str, str, bool]]) -> str:
     """The same on all nodes that are set up alike: over every setting but those that say who a
     node is and where it is reached."""
     lines = [
         f"{name}={value}\n"
-        for name, value, _ in settings
+        for name, value, _, _ in settings
         if not name.startswith("node.") and name.rpartition(".")[2] not in _OWN_SETTINGS
     ]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
@@ -335,6 +355,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/leader", transfer),
         web.post("/v1/feature-level", raise_level),
         web.post("/v1/snapshot", snapshot),
+        web.post("/v1/retention", retain),
         web.get("/v1/vacuum", vacuum_state),
         web.post("/v1/vacuum", vacuum),
         web.post("/v1/fence", fence),

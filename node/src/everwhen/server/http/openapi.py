@@ -115,6 +115,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _change("POST", "/v1/leader", "Hand leadership to a voter", "Transfer"),
     _change("POST", "/v1/feature-level", "Use what every member supports", "Level"),
     _change("POST", "/v1/snapshot", "Copy this node's record now", "Checked", "Snapshot"),
+    _change("POST", "/v1/retention", "How long the database keeps versions", "Retention", "Vacuum"),
     Operation("GET", "/v1/vacuum", "What is kept, and how far vacuum is", "Vacuum", errors=(401,)),
     _change("POST", "/v1/vacuum", "Vacuum now, or say what it would take away", "VacuumNow",
             "Vacuum"),

@@ -43,6 +43,10 @@ _REQUEST_ID: Final[Schema] = _object(
     client=_text("names who asks; 1 to 200 characters", minLength=1, maxLength=200),
     sequence={"type": "integer", "minimum": 0},
 )
+_KEEP_SECONDS: Final[Schema] = {
+    "type": ["number", "null"],
+    "description": "how long versions are kept; null: for ever",
+}
 _METADATA: Final[Schema] = {
     "type": "object",
     "description": "kept with the commit, for the audit record",
@@ -209,11 +213,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
             appliedTime={"type": ["string", "null"]},
             closedTime={"type": ["string", "null"]},
             oldestReadableTime={"type": ["string", "null"]},
+            retention=ref("Keep"),
             members=_list(ref("Member")),
             counts=_NUMBERS,
             digest=_text(),
             config=ref("Configuration"),
             configHash=_text("the same on nodes that are set up alike"),
+            settingsFileHash={
+                "type": ["string", "null"],
+                "description": "SHA-256 of the settings file as last taken over",
+            },
             imageLoaded={**_BOOLEAN, "description": "what queries read from is in place"},
             operatorEpoch=_integer("highest one seen"),
             featureLevel=_integer(),
@@ -289,6 +298,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
         lastIndex=_integer("where the log ended; what others had after it is lost"),
         historyId=_text("of the bookmarks from now on"),
     ),
+    "Keep": _object("keepSeconds", keepSeconds=_KEEP_SECONDS),
+    "Retention": {
+        **_object("keepSeconds", keepSeconds=_KEEP_SECONDS, **_CHECKED),
+        "additionalProperties": False,
+    },
     "VacuumNow": {
         **_object("", dryRun=_BOOLEAN, **_CHECKED),
         "additionalProperties": False,

@@ -49,6 +49,8 @@ class Extreme:
         if argument is None or argument.kind == NULL:
             self.best = joined([self.best, nulls(count - before)], self.ctx)
             return
+        if count == 1:
+            argument, groups = self._alone(argument, groups)
         values = joined([self.best, argument], self.ctx)
         values, groups, _ = without_nulls(values, np.concatenate([np.arange(before), groups]), None)
         if not len(groups):
@@ -63,6 +65,14 @@ class Extreme:
         place = _least(order, groups, count)
         filled = np.flatnonzero(place >= 0)
         self.best = spread([(filled, values.take(place[filled]))], count, self.ctx)
+
+    def _alone(self, values: Vector, groups: Numbers) -> tuple[Vector, Numbers]:
+        """Of one group, the row that may be its extreme."""
+        values, groups, _ = without_nulls(values, groups, None)
+        if not len(groups):
+            return values, groups
+        first = np.array([self._first(values)])
+        return values.take(first), groups[first]
 
     def _first(self, values: Vector) -> int:
         """Where the first of the extremes is."""

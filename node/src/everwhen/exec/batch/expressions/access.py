@@ -10,7 +10,7 @@ import everwhen.model.values as v
 from everwhen.exec.batch.core import Batch, BatchContext, Scope, VectorEvaluator
 from everwhen.exec.batch.expressions.core import compile_vector, elementwise, vectorizes
 from everwhen.exec.batch.values import by_table, constant
-from everwhen.exec.batch.vectors import column, nulls, spread
+from everwhen.exec.batch.vectors import Run, column, nulls, spread
 from everwhen.model.columns import NODE, NULL, RELATIONSHIP, Vector
 from everwhen.query import bound as b
 
@@ -55,7 +55,7 @@ def property_of(subject: Vector, key: str, ctx: BatchContext) -> Vector:
     graph = subject.graph
     assert graph is not None
     if kind == NODE:
-        return graph.node_values(key, subject.data)
+        return graph.node_values(key, subject.rows if isinstance(subject, Run) else subject.data)
     parts = [
         (places, table.values(key, rows)) for places, table, rows in by_table(graph, subject.data)
     ]

@@ -1,12 +1,14 @@
 """Three-valued logic, tests for null, and choices: what is evaluated on some of the rows only.
 
 The row path evaluates an operand only where those before it have not decided. So does this: a
-later operand sees the undecided rows, and cannot fail for others.
+later operand sees the undecided rows, and cannot fail for others; one that cannot fail at all is
+put to all rows, unless few are left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +23,9 @@ from everwhen.exec.batch.expressions.core import (
     slots_read,
     vectorizes,
 )
-from everwhen.exec.batch.vectors import spread, valid_of
-from everwhen.model.columns import BOOLEAN, NULL, Mask, Vector
+from everwhen.exec.batch.expressions.totality import is_total
+from everwhen.exec.batch.vectors import column, spread, valid_of
+from everwhen.model.columns import BOOLEAN, NODE, NULL, RELATIONSHIP, Mask, Vector
 from everwhen.query import bound as b
 
 MaskEvaluator = Callable[[Batch, BatchContext], Mask]
@@ -30,6 +33,10 @@ MaskEvaluator = Callable[[Batch, BatchContext], Mask]
 Truth = tuple[Mask, Mask | None]
 TruthEvaluator = Callable[[Batch, BatchContext], Truth]
 Places = npt.NDArray[np.int64]
+
+_ELEMENTS: Final = frozenset({NODE, RELATIONSHIP, NULL})
+#: of so many rows one undecided: fewer are looked at by themselves
+_FEW_LEFT: Final = 8
 
 
 def compile_mask(expression: b.Expression, scope: Scope = ()) -> MaskEvaluator:
@@ -51,34 +58,47 @@ def _truth(expression: b.Expression, scope: Scope) -> TruthEvaluator:
     return lambda batch, ctx: booleans(evaluate(batch, ctx), ctx)
 
 
+class _Operand(NamedTuple):
+    """One side of AND or OR."""
+
+    evaluate: TruthEvaluator
+    slots: list[int] | None
+    #: cannot fail where its slots hold elements
+    total: bool
+
+    def of_all(self, batch: Batch, undecided: int) -> bool:
+        """Whether to put it to all rows where only some are undecided."""
+        if not self.total or undecided * _FEW_LEFT < batch.length:
+            return False
+        return all(column(batch, slot).kind in _ELEMENTS for slot in self.slots or ())
+
+
 def _junction(operands: Sequence[b.Expression], decisive: bool, scope: Scope) -> TruthEvaluator:
     """AND (decisive is False) and OR (decisive is True)."""
-    compiled = [(_truth(operand, scope), slots_read(operand)) for operand in operands]
+    compiled = [_Operand(_truth(x, scope), slots_read(x), is_total(x)) for x in operands]
 
     def run(batch: Batch, ctx: BatchContext) -> Truth:
-        decided = np.zeros(batch.length, np.bool_)
+        open_, left = np.ones(batch.length, np.bool_), batch.length
         known: Mask | None = None
-        places: Places | None = None  # the undecided; None: all
-        for evaluate, slots in compiled:
-            some = batch if places is None else narrowed(batch, slots, places)
-            true, sure = evaluate(some, ctx)
-            if decisive:
-                decides = true
-            else:
-                decides = ~true if sure is None else sure & ~true
+        for operand in compiled:
+            whole = left == batch.length or operand.of_all(batch, left)
+            places = None if whole else np.flatnonzero(open_)
+            some = batch if places is None else narrowed(batch, operand.slots, places)
+            here = slice(None) if places is None else places
+            true, sure = operand.evaluate(some, ctx)
             if sure is not None and not sure.all():
                 known = np.ones(batch.length, np.bool_) if known is None else known
-                known[slice(None) if places is None else places] &= sure
-            decided[slice(None) if places is None else places] = decides
-            here = np.flatnonzero(~decides)
-            places = here if places is None else places[here]
-            if not len(places):
+                known[here] &= sure
+            if decisive:
+                open_[here] &= ~true
+            else:
+                open_[here] &= true if sure is None else true | ~sure
+            left = int(np.count_nonzero(open_))
+            if not left:
                 break
-        if known is not None:
-            known |= decided
         if decisive:
-            return decided, known
-        return ~decided if known is None else known & ~decided, known
+            return ~open_, None if known is None else known | ~open_
+        return (open_, None) if known is None else (open_ & known, known | ~open_)
 
     return run
 

@@ -24,21 +24,22 @@ from everwhen.exec.batch.core import (
     Weights,
     batch_builds,
     build_batch,
-    one_by_one,
 )
 from everwhen.exec.batch.expressions import compile_vector, is_constant
+from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.ordering import number
 from everwhen.exec.batch.values import pieces
 from everwhen.exec.batch.vectors import column, joined, vector_bytes
 from everwhen.exec.context import Evaluator
 from everwhen.exec.expressions import compile_expression
-from everwhen.exec.memory import Held
 from everwhen.model.columns import Vector
 from everwhen.query import bound as b
 from everwhen.query import physical as p
 
-#: rows gathered before they are grouped
+#: rows gathered before they are told apart
 _GATHERED_ROWS: Final = 262_144
+#: the same where there is one group only
+_FED_ROWS: Final = 4_096
 
 
 @dataclass(slots=True)
@@ -73,6 +74,8 @@ class _Table:
     ctx: BatchContext
     accumulators: list[Accumulator]
     held: Held
+    #: rows gathered before they are grouped
+    rows_most: int
     count: int = 0
     keys: list[Vector] = field(default_factory=list)
     waiting: list[_Gathered] = field(default_factory=list)
@@ -82,7 +85,7 @@ class _Table:
         self.waiting.append(batch)
         self.rows += batch.length
         self.held.add(batch.size())
-        if self.rows >= max(_GATHERED_ROWS, self.count):
+        if self.rows >= max(self.rows_most, self.count):
             self.group()
 
     def group(self) -> None:
@@ -129,7 +132,6 @@ def _aggregate(op: p.Aggregate, scope: Scope) -> BatchRunner | None:
     extra = [item for _, aggregation in op.aggregations for item in aggregation.extra]
     if child is None or not all(map(is_constant, extra)):
         return None
-    child = one_by_one(child, [item for _, item in (*op.groups, *op.aggregations)])
     groups = [(slot, compile_vector(expression, scope)) for slot, expression in op.groups]
     cells = [
         _Cell(
@@ -142,8 +144,9 @@ def _aggregate(op: p.Aggregate, scope: Scope) -> BatchRunner | None:
     ]
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        with Held(ctx.rows.memory) as held:
-            table = _Table(ctx, [accumulator(cell.aggregation, ctx) for cell in cells], held)
+        with Held(ctx) as held:
+            most = _GATHERED_ROWS if groups or scope else _FED_ROWS
+            table = _Table(ctx, [accumulator(cell.aggregation, ctx) for cell in cells], held, most)
             if not groups:
                 _every_origin(table, argument, scope)
             for batch in child(ctx, argument):

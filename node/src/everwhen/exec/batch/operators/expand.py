@@ -57,7 +57,7 @@ from everwhen.model.columns import (
 from everwhen.model.graph import Direction
 from everwhen.query import bound as b
 from everwhen.query import physical as p
-from everwhen.query.traverse import conjunction, slots_of, volatile
+from everwhen.query.traverse import conjunction, slots_of
 
 
 @batch_builds(p.Expand)
@@ -80,10 +80,13 @@ def _running(op: p.Expand, step: _Expand | _Bound, scope: Scope) -> BatchRunner 
         if gathered is not None:
             return gathered
 
-    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+    def made(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):
             ctx.check()
             yield from step.of(batch, ctx)
+
+    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        return once(made(ctx, argument), step.need, scope, ctx)
 
     return run
 
@@ -113,7 +116,10 @@ def _folding(op: p.Expand, need: Need | None, scope: Scope) -> BatchRunner | Non
             return None
         test = NodeTest(before.target, compile_mask(conjunction(tests), scope))
     run = _running(before, _Folded(before, need_of(scope, top), test), scope)
-    return None if run is None else profiled(top, run)
+    if run is None:
+        return None
+    run = profiled(before, run)
+    return run if top is before else profiled(top, run)
 
 
 def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Expression]] | None:
@@ -127,10 +133,9 @@ def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Exp
         return None
     read = frozenset[int]().union(*(slots_of(condition) for condition in left))
     mask = NodeTest(expand.target, compile_mask(conjunction(tests), scope))
-    bag = need.bag or any(map(volatile, left))
-    step = _Expand(expand, Need(need.slots | read, bag), mask)
+    step = _Expand(expand, Need(need.slots | read, need.bag), mask)
     run = _running(expand, step, scope)
-    return None if run is None else (run, left)
+    return None if run is None else (profiled(expand, run), left)
 
 
 class _Expand:
@@ -202,7 +207,7 @@ class _Expand:
             columns[self.op.relationship] = relationship_vector(walked.references, graph)
         if self.op.target in self.made:
             columns[self.op.target] = node_vector(walked.others, graph)
-        return once(left.take(walked.positions).with_columns(columns), self.need)
+        return left.take(walked.positions).with_columns(columns)
 
 
 class _Folded(_Expand):
@@ -260,7 +265,7 @@ def multiplied(batch: Batch, counts: Positions, need: Need | None) -> Iterator[B
     if not batch.length:
         return
     if need is not None and not need.bag:
-        yield once(Batch(batch.length, batch.columns), need)
+        yield Batch(batch.length, batch.columns)
         return
     weights = counts if batch.weights is None else batch.weights * counts
     yield Batch(batch.length, batch.columns, weights)

@@ -21,16 +21,17 @@ from everwhen.exec.batch.core import (
     BatchRunner,
     Scope,
     build_batch,
+    profiled,
 )
 from everwhen.exec.batch.distinct import once
 from everwhen.exec.batch.elements import ends_of, kept, known_references, node_vector, nodes_in
-from everwhen.exec.batch.expressions import compile_mask
+from everwhen.exec.batch.filtering import filtered
 from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.steps import Step, steps_of
 from everwhen.model.columns import REFERENCE_BITS, GraphColumns, References, Rows
 from everwhen.model.graph import Direction
 from everwhen.query import physical as p
-from everwhen.query.traverse import slots_of, volatile
+from everwhen.query.traverse import slots_of
 
 #: lists that lead from the anchor at most
 _LISTS = 2
@@ -47,8 +48,7 @@ def closing(op: p.Expand, scope: Scope) -> BatchRunner | None:
     need = need_of(scope, op)
     if need is None or not isinstance(hop, p.Expand) or not _closes(op, hop, need):
         return None
-    asked = [each.predicate for each in filters]
-    if any(hop.relationship in slots_of(one) or volatile(one) for one in asked):
+    if any(hop.relationship in slots_of(each.predicate) for each in filters):
         return None
     child = build_batch(hop.child, scope)
     if child is None:
@@ -56,15 +56,18 @@ def closing(op: p.Expand, scope: Scope) -> BatchRunner | None:
     read = frozenset[int]().union(*(slots_of(each.predicate) for each in filters))
     kept_until = Need(need.slots | read, need.bag)
     close = _Close(op, hop, kept_until, need)
-    masks = [compile_mask(each.predicate, scope) for each in reversed(filters)]
+
+    def met(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        for batch in child(ctx, argument):
+            yield from close.of(batch, ctx)
+
+    closed = profiled(hop, met)
+    for each in reversed(filters):
+        closed = profiled(each, filtered(closed, each.predicate, scope))
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        for batch in child(ctx, argument):
-            for found in close.of(batch, ctx):
-                for mask in masks:
-                    found = found.take(np.flatnonzero(mask(found, ctx)))
-                if found.length:
-                    yield once(kept(found, need), need)
+        found = (kept(batch, need) for batch in closed(ctx, argument))
+        return once(found, need, scope, ctx)
 
     return run
 
@@ -139,6 +142,8 @@ class _Close:
                 yield Batch(made.length, columns, weights)
         if total is not None:
             some = np.flatnonzero(total)
+            if not len(some):
+                return
             made = left.take(some)
             weights = total[some] if made.weights is None else made.weights * total[some]
             yield Batch(made.length, made.columns, weights)

@@ -14,9 +14,9 @@ from everwhen.exec.batch.core import (
     Scope,
     batch_builds,
     build_batch,
-    one_by_one,
 )
-from everwhen.exec.batch.expressions import compile_mask, compile_vector
+from everwhen.exec.batch.expressions import compile_vector
+from everwhen.exec.batch.filtering import filtered
 from everwhen.exec.batch.operators.expand import filtered_expand
 from everwhen.exec.batch.vectors import column, weights_of
 from everwhen.exec.expressions import compile_expression
@@ -42,19 +42,7 @@ def _filter(op: p.Filter, scope: Scope) -> BatchRunner | None:
         if found is None:
             return None
         child = found
-    predicate = compile_mask(condition, scope)
-    child = one_by_one(child, [condition])
-
-    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        for batch in child(ctx, argument):
-            ctx.check()
-            kept = np.flatnonzero(predicate(batch, ctx))
-            if len(kept) == batch.length:
-                yield batch
-            elif len(kept):
-                yield batch.take(kept)
-
-    return run
+    return filtered(child, condition, scope)
 
 
 @batch_builds(p.Project)
@@ -63,7 +51,6 @@ def _project(op: p.Project, scope: Scope) -> BatchRunner | None:
     if child is None:
         return None
     items = [(slot, compile_vector(expression, scope)) for slot, expression in op.items]
-    child = one_by_one(child, [expression for _, expression in op.items])
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):

@@ -21,6 +21,7 @@ from everwhen.exec.batch.core import (
 from everwhen.exec.batch.elements import Positions, Used, kept, node_vector, relationship_vector
 from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.values import pieces, rows_of
+from everwhen.exec.batch.vectors import nodes_of
 from everwhen.exec.expressions import compile_expression
 from everwhen.exec.operators.scan import index_ids, literal_ids
 from everwhen.model.columns import INT, REFERENCE_BITS, GraphColumns, References, Rows, Vector
@@ -73,11 +74,22 @@ def _node_scan(op: Any, scope: Scope, nodes: Callable[[GraphColumns], Rows]) -> 
             if need is not None and slot not in need.slots:
                 yield from _times(left, len(rows))
                 continue
-            for positions, things in crossed(left.length, len(rows), ctx):
-                column = node_vector(rows[things], graph)
-                yield left.take(positions).with_columns({slot: column})
+            for made, some in _each(left, rows, ctx):
+                yield made.with_columns({slot: nodes_of(some, graph)})
 
     return run
+
+
+def _each(left: Batch, rows: Rows, ctx: BatchContext) -> Iterator[tuple[Batch, Rows]]:
+    """Each row of a batch with each node, in pieces; of one row as the nodes stand."""
+    if left.length != 1:
+        for positions, things in crossed(left.length, len(rows), ctx):
+            yield left.take(positions), rows[things]
+        return
+    for start in range(0, len(rows), ctx.batch_rows):
+        ctx.check()
+        some = rows[start : start + ctx.batch_rows]
+        yield left.take(np.zeros(len(some), np.int64)), some
 
 
 def _times(batch: Batch, count: int) -> Iterator[Batch]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +16,16 @@ from everwhen.exec.batch.core import (
     Scope,
     batch_builds,
     build_batch,
-    one_by_one,
 )
 from everwhen.exec.batch.elements import kept
 from everwhen.exec.batch.expressions import compile_vector
 from everwhen.exec.batch.keys import stable_order
+from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.needs import need_of
+from everwhen.exec.batch.operators.rows import counter
 from everwhen.exec.batch.ordering import ranks
 from everwhen.exec.batch.values import pieces
 from everwhen.exec.batch.vectors import Constant, batch_bytes, joined_batches, valid_of
-from everwhen.exec.memory import Held
-from everwhen.exec.operators.relational import rows_wanted
 from everwhen.model.columns import BOOLEAN, FLOAT, INT, STRING, Mask, Texts, Vector
 from everwhen.query import physical as p
 
@@ -46,20 +46,19 @@ def _sort(op: p.Sort, scope: Scope) -> BatchRunner | None:
         (_KEY_SLOT - at, compile_vector(key.expression, scope), key.descending)
         for at, key in enumerate(op.keys)
     ]
-    child = one_by_one(child, [key.expression for key in op.keys])
     order = [(slot, descending) for slot, _, descending in keys]
     need = need_of(scope, op)
-    wanted = rows_wanted(op)
+    limit = None if op.limit is None else counter(op.limit, "LIMIT")
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        most: int | None = wanted([None] * ctx.width, ctx.rows)
+        most = None if limit is None else limit(ctx)
         waiting, rows = list[Batch](), 0
         bound: _Bound | None = None
-        with Held(ctx.rows.memory) as held:
+        with Held(ctx) as held:
             for batch in child(ctx, argument):
                 keyed = batch.with_columns({slot: key(batch, ctx) for slot, key, _ in keys})
                 if bound is not None:
-                    keyed = bound.below(keyed, ctx)
+                    keyed = bound.below(keyed)
                 waiting.append(keyed := kept(keyed, need))
                 held.add(batch_bytes(keyed))
                 rows += keyed.length
@@ -67,7 +66,7 @@ def _sort(op: p.Sort, scope: Scope) -> BatchRunner | None:
                     first = _first(joined_batches(waiting, ctx), order, scope, most, ctx)
                     waiting, rows = [first], first.length
                     held.become(batch_bytes(first))
-                    bound = _bound(first, *order[0], ctx)
+                    bound = _bound(first, *order[0])
             if waiting:
                 ctx.check()
                 found = _first(joined_batches(waiting, ctx), order, scope, most, ctx)
@@ -88,12 +87,12 @@ class _Bound(NamedTuple):
     slot: int
     descending: bool
     kind: str
-    rank: int
-    #: of strings: ranks are good while there are no more texts
+    last: int | float
+    #: of strings, whose ranks are compared: they are good while there are no more texts
     texts: Texts | None
     size: int
 
-    def below(self, batch: Batch, ctx: BatchContext) -> Batch:
+    def below(self, batch: Batch) -> Batch:
         """The rows that may still be among the first."""
         vector = batch.columns[self.slot]
         if vector.kind != self.kind or vector.texts is not self.texts:
@@ -102,28 +101,29 @@ class _Bound(NamedTuple):
             return batch
         if self.texts is not None and len(self.texts) != self.size:
             return batch
-        rank = _shared(vector, ctx)
-        kept_rows = np.flatnonzero(rank >= self.rank if self.descending else rank <= self.rank)
+        values = _comparable(vector)
+        # NaN is neither, and stays
+        behind = values < self.last if self.descending else values > self.last
+        kept_rows = np.flatnonzero(~behind)
         return batch if len(kept_rows) == batch.length else batch.take(kept_rows)
 
 
-def _shared(vector: Vector, ctx: BatchContext) -> Numbers:
-    """Ranks that mean the same in every batch."""
-    if vector.texts is None:
-        return ranks(vector, ctx)
-    found: Numbers = vector.texts.ranks()[vector.data].astype(np.int64)
-    return found
+def _comparable(vector: Vector) -> npt.NDArray[Any]:
+    """What compares in every batch as the values do."""
+    return vector.data if vector.texts is None else vector.texts.ranks()[vector.data]
 
 
-def _bound(batch: Batch, slot: int, descending: bool, ctx: BatchContext) -> _Bound | None:
+def _bound(batch: Batch, slot: int, descending: bool) -> _Bound | None:
     vector = batch.columns[slot]
     usable = vector.kind in _RANKED and not isinstance(vector, Constant)
     if not batch.length or not usable or _nulls(vector) is not None:
         return None
     if vector.texts is not None and len(vector.texts) > 4 * _GATHERED_ROWS:
         return None  # ranking so many texts may cost more than it saves
-    rank = _shared(vector, ctx)
-    last = int(rank.min() if descending else rank.max())
+    values = _comparable(vector)
+    last = (values.min() if descending else values.max()).item()
+    if math.isnan(last):
+        return None
     texts = vector.texts
     return _Bound(slot, descending, vector.kind, last, texts, 0 if texts is None else len(texts))
 

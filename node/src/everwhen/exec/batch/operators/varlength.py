@@ -38,7 +38,6 @@ from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.reach import reached_from
 from everwhen.exec.batch.steps import Step, Walked, counted, steps_of, walk, walk_between
 from everwhen.exec.batch.walks import Walks, lists_of
-from everwhen.exec.memory import Held
 from everwhen.model.columns import GraphColumns, Mask, Rows, Vector
 from everwhen.model.graph import Direction
 from everwhen.query import physical as p
@@ -67,11 +66,14 @@ def _var_expand(op: p.VarExpand, scope: Scope) -> BatchRunner | None:
         return None
     expand = _VarExpand(op, need_of(scope, op), scope)
 
-    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+    def made(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):
             ctx.check()
             if batch.length:
                 yield from expand.of(batch, ctx)
+
+    def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        return once(made(ctx, argument), expand.need, scope, ctx)
 
     return run
 
@@ -126,7 +128,7 @@ class _VarExpand:
         if self.target:
             made = made.with_columns({self.op.target: node_vector(level.nodes, graph)})
         if not self.lists:
-            yield once(made, self.need)
+            yield made
             return
         walks = level.walks[:, ::-1] if self.op.reverse_list else level.walks
         size = max(1, OBJECTS_AT_ONCE // (level.length + 1))
@@ -170,21 +172,20 @@ class _Search:
         if op.maximum == 0 or not len(start.positions):
             return
         stack = [self._longer(start)]
-        sizes = [0]
-        with Held(self.ctx.rows.memory) as held:
-            while stack:
-                self.ctx.check()
-                level = next(stack[-1], None)
-                if level is None:
-                    stack.pop()
-                    held.add(-sizes.pop())
-                    continue
-                if level.length >= op.minimum:
-                    yield level
-                if level.weights is None and (op.maximum is None or level.length < op.maximum):
-                    sizes.append(level.walks.nbytes + 16 * len(level.positions))
-                    held.add(sizes[-1])
-                    stack.append(self._longer(level))
+        held = [0]
+        while stack:
+            level = next(stack[-1], None)
+            if level is None:
+                stack.pop()
+                self.ctx.rows.memory.give_back(held.pop())
+                continue
+            if level.length >= op.minimum:
+                yield level
+            if level.weights is None and (op.maximum is None or level.length < op.maximum):
+                size = level.walks.nbytes + 16 * len(level.positions)
+                self.ctx.rows.memory.take(size)
+                stack.append(self._longer(level))
+                held.append(size)
 
     def _longer(self, level: Level) -> Iterator[Level]:
         """Every walk of a level, one step on."""
