@@ -274,6 +274,16 @@ READS: Final = (
         schedules=True,
     ),
     _one(
+        "believes_questions_of_earlier_terms", "P51", _LEADER + "_is_confirmed",
+        "if request.log_term != raft.term:", "if not request.log_term:",
+        _MORE + "p51_who_asks_in_the_present_term_confirms_its_own_read",
+    ),
+    _one(
+        "believes_whoever_asks", "P51", _LEADER + "_is_confirmed",
+        "is VoteResult.WON", "is not VoteResult.LOST",
+        _MORE + "p51_who_asks_in_the_present_term_confirms_its_own_read",
+    ),
+    _one(
         "takes_proposals_without_end", "P57", "everwhen.raft.replication:_increase_uncommitted",
         "total > raft.config.max_uncommitted_size", "False",
         _RULES + "p57_what_is_uncommitted_is_bounded_and_a_dropped_change_is_not_pending",

@@ -48,6 +48,7 @@ class Simulation(Invariants):
         self.slow_disk = self.random.choice((0.05, 0.15, 0.3))
         self.pre_vote = self.random.random() < 0.6
         self.check_quorum = self.random.random() < 0.6
+        self.askers_confirm = self.random.random() < 0.6
         voters = self.random.choice((1, 2, 3, 3, 5, 5))
         self.steps = 0
         state = raft.ConfState(list(range(1, voters + 1)))
@@ -77,6 +78,7 @@ class Simulation(Invariants):
             max_uncommitted_size=1 << 10,
             check_quorum=self.check_quorum,
             pre_vote=self.pre_vote,
+            askers_confirm=self.askers_confirm,
             step_down_on_removal=True,
         )
         machine.process = Process(raft.RawNode(config))
@@ -230,7 +232,7 @@ class Simulation(Invariants):
     def propose(self, machine: Machine, process: Process) -> None:
         raw, chance = process.raw, self.random.random()
         try:
-            if chance < 0.80:
+            if chance < 0.70:
                 self.proposals += 1
                 raw.propose([b"%d" % self.proposals] * self.random.choice((1, 1, 3)))
             elif chance < 0.90:

@@ -228,6 +228,43 @@ def test_p51_no_read_before_a_quorum_has_confirmed_the_leader():
     assert not raw.raft.read_states
 
 
+@pytest.mark.parametrize(
+    ("voters", "asker", "term", "confirmed"),
+    [
+        ((1, 2, 3), 2, 0, True),
+        ((1, 2, 3), 2, -1, False),
+        ((1, 2, 3), 4, 0, False),
+        ((1, 2, 3, 4, 5), 2, 0, False),
+    ],
+)
+def test_p51_who_asks_in_the_present_term_confirms_its_own_read(
+    voters: tuple[int, ...], asker: int, term: int, confirmed: bool
+):
+    raw = node([], voters=voters)
+    lead(raw, *voters[1:])
+    settle(raw)
+    for member in voters[1:]:
+        acked(raw, 3, by=member)
+    raw.read_index(b"earlier")
+    question = [Entry(data=b"r")]
+    raw.step(Message(MessageType.READ_INDEX, 1, asker, log_term=raw.term + term, entries=question))
+    answers = [m.type for m in settle(raw) if m.to == asker]
+    assert (MessageType.READ_INDEX_RESP in answers) is confirmed
+    # what was asked before it may have begun later than it was sent
+    assert not raw.raft.read_states
+
+
+def test_p51_a_follower_says_in_which_term_it_asks():
+    follower = node(log(1), term=2)
+    follower.raft.config.askers_confirm = True
+    follower.step(Message(MessageType.HEARTBEAT, 1, 2, 2))
+    settle(follower)
+    follower.read_index(b"r")
+    follower.step(Message(MessageType.READ_INDEX, 1, 3, log_term=1, entries=[Entry(data=b"s")]))
+    asked = [m for m in settle(follower) if m.type is MessageType.READ_INDEX]
+    assert [(m.from_, m.log_term) for m in asked] == [(1, 2), (3, 1)]
+
+
 def test_p57_reads_that_wait_are_bounded():
     raw = node([])
     lead(raw)

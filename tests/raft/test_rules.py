@@ -71,12 +71,13 @@ def acknowledge(raw: raft.RawNode, message: Message) -> list[Message]:
     return released
 
 
-def lead(raw: raft.RawNode) -> None:
-    """Win an election with the vote of node 2."""
+def lead(raw: raft.RawNode, *voters: int) -> None:
+    """Win an election with the votes of others; of node 2 alone if none are named."""
     raw.campaign()
     _, (write,) = work(raw)
     persist(raw, write)
-    raw.step(Message(MessageType.VOTE_RESP, 1, 2, raw.term))
+    for voter in voters or (2,):
+        raw.step(Message(MessageType.VOTE_RESP, 1, voter, raw.term))
     assert raw.leader == 1
 
 

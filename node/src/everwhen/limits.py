@@ -283,6 +283,8 @@ SNAPSHOT_PIECE_BYTES: Final = 1 << 20
 TICK_SECONDS: Final = 0.1
 HEARTBEAT_TICKS: Final = 1
 ELECTION_TICKS: Final = 10
+#: news of a commit wait so long for entries that go to the same member
+COMMIT_NEWS_SECONDS: Final = 0.003
 #: a follower that lost the connection to its leader stands for election after 50 to 150 ms
 LEADER_LOST_SECONDS: Final = (0.05, 0.15)
 #: so long a node waits for a leader to appear before it takes consent to go on without a majority

@@ -101,6 +101,8 @@ class Config:
     check_quorum: bool = False
     pre_vote: bool = False
     read_only: ReadOnlyOption = ReadOnlyOption.SAFE
+    #: a read that a follower passes on confirms the leader by itself where both are a quorum
+    askers_confirm: bool = False
     disable_proposal_forwarding: bool = False
     disable_conf_change_validation: bool = False
     step_down_on_removal: bool = False

@@ -49,6 +49,9 @@ def step(raft: Raft, message: Message) -> None:
         _pass_on(raft, message)
     elif kind in (_TRANSFER_LEADER, _READ_INDEX):
         if raft.lead != NO_NODE:
+            if kind is _READ_INDEX and message.from_ == NO_NODE and raft.config.askers_confirm:
+                # of its own reads it says in which term it follows: see leader._is_confirmed
+                message.log_term = raft.term
             _pass_on(raft, message)
     elif kind is _FORGET_LEADER:
         # a lease may be in use that the leader relies on

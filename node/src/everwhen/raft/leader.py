@@ -9,6 +9,7 @@ from everwhen.limits import READS_PENDING_MAX
 from everwhen.raft import replication
 from everwhen.raft.confchange import ConfChangeV2
 from everwhen.raft.progress import Progress, ProgressState
+from everwhen.raft.quorum import VoteResult
 from everwhen.raft.read_only import ReadOnlyOption
 from everwhen.raft.types import (
     NO_NODE,
@@ -222,10 +223,20 @@ def _begin_read(raft: Raft, message: Message) -> None:
     reads, voters = raft.read_only, raft.tracker.config.voters
     # alone it decides if the one voter is this node: one that was removed leads on for a while
     alone = raft.tracker.is_singleton and raft.id in voters.incoming
-    if alone or reads.option is ReadOnlyOption.LEASE_BASED:
+    if alone or reads.option is ReadOnlyOption.LEASE_BASED or _is_confirmed(raft, message):
         _answer_read(raft, message, raft.log.committed)
     elif not reads.is_full:
         replication.bcast_heartbeat(raft, reads.add(raft.log.committed, message, raft.id))
+
+
+def _is_confirmed(raft: Raft, request: Message) -> bool:
+    """Whether who asks and this leader are a quorum of the present term. The asker followed in that
+    term after the read began, so nobody was elected in a later term before it: the question is worth
+    an answer to a heartbeat (thesis, 6.4), but for this read alone (P50)."""
+    if request.log_term != raft.term:
+        return False
+    votes = {raft.id: True, request.from_: True}
+    return raft.tracker.config.voters.vote_result(votes) is VoteResult.WON
 
 
 def _answer_read(raft: Raft, request: Message, index: int) -> None:

@@ -105,6 +105,7 @@ class Leadership:
 
         def told(refused: NoRoom | EverwhenError | None) -> None:
             if refused is None:
+                self._replica.awaited_by(ticket.node)
                 self._accepted[ticket] = None
                 if len(self._accepted) > _TICKETS_MAX:
                     del self._accepted[next(iter(self._accepted))]

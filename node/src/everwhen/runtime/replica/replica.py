@@ -27,6 +27,7 @@ from everwhen.limits import (
     TICK_SECONDS,
 )
 from everwhen.ports import Random, Threads
+from everwhen.runtime.replica.commit_news import CommitNews
 from everwhen.runtime.replica.log_view import LogView, to_stored
 from everwhen.runtime.replica.persist import Persister, RecentSyncs, Write
 from everwhen.runtime.replica.proposals import Proposals
@@ -75,6 +76,7 @@ class Replica:
         self._syncs = RecentSyncs()
         self._applier = applier
         self._transport = transport
+        self._news = CommitNews(self._send_now)
         self._random = random
         self._threads = threads
         self._on_applied = on_applied
@@ -126,6 +128,10 @@ class Replica:
         """
         self.core.propose(payloads)
         self._pump()
+
+    def awaited_by(self, node: int) -> None:
+        """Another node waits for what was appended last: tell it soon that it is committed."""
+        self._news.awaited(node, self.core.last_index)
 
     def pump_soon(self) -> None:
         """Handle what the core has ready, after what is happening now."""
@@ -195,6 +201,12 @@ class Replica:
             self._send(message)
 
     def _send(self, message: raft.Message) -> None:
+        if message.type is raft.MessageType.READ_INDEX_RESP:
+            self._news.release(message.to)
+        if message.type is not raft.MessageType.APP or self._news.passes(message):
+            self._send_now(message)
+
+    def _send_now(self, message: raft.Message) -> None:
         frame = encode_frame(Kind.CONSENSUS, 0, Verb.NONE, raft.encode_message(message))
         bulk = message.type is raft.MessageType.APP and bool(message.entries)
         if not self._transport.send(message.to, frame, urgent=not bulk) and bulk:
@@ -247,7 +259,7 @@ class Replica:
         """Make writes durable: in a thread, except where the change of threads would take longer
         than a quick disk does and nobody else waits for the event loop."""
         loop = asyncio.get_running_loop()
-        if len(self.proposals) == 1 and self._syncs.quick and self._persister.is_short(writes):
+        if len(self.proposals) <= 1 and self._syncs.quick and self._persister.is_short(writes):
             started = loop.time()
             self._persister.persist(writes)
             self._syncs.took(loop.time() - started)
