@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             etcd.start()
             for name in _MEMBERS:
-                join(group, name)
+                group.join(name)
             measure(report, group, etcd, options.seconds, options.points)
             if options.edges:
                 load_edges(report, group, options.edges)
@@ -72,13 +72,6 @@ def main(arguments: list[str] | None = None) -> int:
             for server in group.members.values():
                 server.kill()
     return report.end()
-
-
-def join(group: Group, name: str) -> None:
-    server = group.add(name)
-    server.start(wait=len(group.members) == 1)
-    group.until_voters(len(group.members))
-    server.wait_ready()
 
 
 def leading(group: Group) -> int:

@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure(report: Report, group: Group, kills: int, planned: int) -> None:
     for name in ("n1", "n2", "n3"):
-        join(group, name)
+        group.join(name)
     seen = Seen()
     clients: list[threading.Thread] = [
         OverHttp(seen, server, name) for name, server in group.members.items()
@@ -166,13 +166,6 @@ def measure(report: Report, group: Group, kills: int, planned: int) -> None:
     for client in clients:
         client.join(60)
     lost_writes(report, group, seen)
-
-
-def join(group: Group, name: str) -> None:
-    server = group.add(name)
-    server.start(wait=len(group.members) == 1)
-    group.until_voters(len(group.members))
-    server.wait_ready()
 
 
 def leader_kills(report: Report, group: Group, seen: Seen, kills: int) -> None:
@@ -214,7 +207,7 @@ def planned_changes(report: Report, group: Group, seen: Seen, times: int) -> Non
     }
     for name, change in changes.items():
         planned_change(report, group, seen, name, change, times)
-    planned_change(report, group, seen, "join", lambda: join(group, "n4"), 1)
+    planned_change(report, group, seen, "join", lambda: group.join("n4"), 1)
     planned_change(report, group, seen, "leave", lambda: leave(group, "n4"), 1)
 
 

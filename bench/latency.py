@@ -1,9 +1,10 @@
 """``python -m bench.latency``: what others feel while something large goes on.
 
 1. While a transaction of a million changes commits, other writers keep writing: their p99.
-2. While the TCK (over HTTP) and an import run on the same node, the event loop answers: the lag
-   is measured from outside, by a request for ``/livez`` every few milliseconds (an upper bound:
-   it holds the machine's own scheduling too), and read from the node's own histogram.
+2. While the TCK (over HTTP) and an import run on the same node, or on a group of ``--members``,
+   the event loop of every member answers: the lag is measured from outside, by a request for
+   ``/livez`` every few milliseconds (an upper bound: it holds the machine's own scheduling too),
+   and read from the node's own histogram.
 3. Readers while a writer holds a large open transaction: they never wait.
 """
 
@@ -22,6 +23,7 @@ from typing import Final
 
 from bench.common import ROOT, Report, quantile, scratch
 from bench.imports import synthetic
+from tests.cluster.chaos.group import Group
 from tests.support.process import Server, program
 from tests.support.query_api import Failed, QueryApi
 
@@ -33,17 +35,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.latency", description=__doc__)
     parser.add_argument("--changes", type=int, default=CHANGES)
     parser.add_argument("--skip-lag", action="store_true")
+    parser.add_argument("--skip-large", action="store_true")
+    parser.add_argument("--members", type=int, default=1, help="of the group whose loops are read")
     options = parser.parse_args(arguments)
     report = Report()
     with scratch("latency") as folder:
-        server = Server(folder / "data")
-        server.start()
-        try:
-            large_commit(report, server, options.changes)
-        finally:
-            server.stop()
+        if not options.skip_large:
+            server = Server(folder / "data")
+            server.start()
+            try:
+                large_commit(report, server, options.changes)
+            finally:
+                server.stop()
         if not options.skip_lag:
-            lag(report, folder)
+            lag(report, folder, options.members)
     return report.end()
 
 
@@ -125,45 +130,58 @@ def probe(port: int, told: Event, results: multiprocessing.Queue[list[float]]) -
     results.put(seen)
 
 
-def lag(report: Report, folder: Path) -> None:
-    """The TCK and an import on one node, and the probe."""
+def lag(report: Report, folder: Path, members: int) -> None:
+    """The TCK and an import, each on the next member in turn, and a probe of every member."""
     nodes, edges = synthetic(folder, 200_000, 4_000_000)
-    server = Server(folder / "data-lag")
-    server.start()
+    group = Group(folder, None)
     context = multiprocessing.get_context("spawn")
     told = context.Event()
-    results: multiprocessing.Queue[list[float]] = context.Queue()
-    prober = context.Process(target=probe, args=(server.port, told, results), daemon=True)
+    seen: dict[str, list[float]] = {}
     try:
-        prober.start()
-        uri = f"http://127.0.0.1:{server.port}"
+        for number in range(1, members + 1):
+            group.join(f"n{number}")
+        servers = list(group.members.values())
+        probes: list[tuple[Server, multiprocessing.Queue[list[float]]]] = []
+        for server in servers:
+            results: multiprocessing.Queue[list[float]] = context.Queue()
+            given = (server.port, told, results)
+            context.Process(target=probe, args=given, daemon=True).start()
+            probes.append((server, results))
         importing = subprocess.Popen(
-            [*program(), "import", "--uri", uri, "--nodes", f"{nodes}:Person",
+            [*program(), "import", "--uri", uri(servers[0]), "--nodes", f"{nodes}:Person",
              "--edges", f"{edges}:KNOWS"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         suites: list[str] = []
-        while not suites or importing.poll() is None:
-            suites.append(suite(uri))
+        while len(suites) < members or importing.poll() is None:
+            suites.append(suite(uri(servers[len(suites) % members])))
         output, _ = importing.communicate()
         told.set()
-        seen = results.get(timeout=60)
-        own = own_histogram(server)
+        seen = {server.name: results.get(timeout=60) for server, results in probes}
+        own = {server.name: own_histogram(server) for server in servers}
+        leader = group.leader()
     finally:
-        server.stop()
+        told.set()
+        for server in group.members.values():
+            server.kill()
     failed = importing.returncode != 0
-    report.add(
-        "event_loop_p999_from_outside", "ms", quantile(seen, 0.999), bar=50.0, at_most=True,
-        p99_ms=quantile(seen, 0.99), longest_ms=max(seen), probes=len(seen), own=own,
-        tck=suites,
-        reason=output.decode()[-400:] if failed else None,
-    )  # fmt: skip
+    for name, times in seen.items():
+        report.add(
+            f"event_loop_p999_{name}_of_{members}", "ms", quantile(times, 0.999), bar=50.0,
+            at_most=True, p99_ms=quantile(times, 0.99), longest_ms=max(times), probes=len(times),
+            role="leader" if name == leader else "follower", own=own[name], tck=suites,
+            reason=output.decode()[-400:] if failed else None,
+        )  # fmt: skip
 
 
-def suite(uri: str) -> str:
+def uri(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}"
+
+
+def suite(address: str) -> str:
     """The cases of the TCK that any graph will do for; the closing line."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.tck.run", "--door", "http", "--uri", uri,
+        [sys.executable, "-m", "tests.tck.run", "--door", "http", "--uri", address,
          "--variant", "anywhere", "--filter", "expressions"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip

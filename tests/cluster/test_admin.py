@@ -46,6 +46,8 @@ class Administrator:
         found, out, err = self.code(*arguments, at=at)
         assert (found, out) == (code, ""), err
         assert text in err, err
+        lines = [line for line in err.splitlines() if line.startswith("  ")]
+        assert not [line for line in lines if err.count(line.strip()) > 1], err
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,8 @@ def test_a_member_joins_votes_and_leaves(admin: Administrator, tmp_path: Path) -
         until(lambda: admin.code("join", url, at=1)[0] == 0)
         found = {each["name"]: each["role"] for each in admin("members")["members"]}
         assert found["n4"] == "learner"
-        admin("promote", "n4")
+        asked = next(at for at in range(3) if admin("status", at=at)["role"] == "follower")
+        assert 4 in admin("promote", "n4", at=asked)["config"]["voters"]
         index = admin("status")["config"]["index"]
         admin.refused(5, "configuration is that of entry", "--expected-config-index", "1",
                       "demote", "n4")  # fmt: skip

@@ -104,6 +104,13 @@ class Group:
         self.members[name] = server
         return server
 
+    def join(self, name: str) -> None:
+        """One more, founding the group or admitted to it; with a vote, and ready."""
+        server = self.add(name)
+        server.start(wait=len(self.members) == 1)
+        self.until_voters(len(self.members))
+        server.wait_ready()
+
     def ask(
         self, name: str, method: str, path: str, body: dict[str, Any] | None = None
     ) -> tuple[int, dict[str, Any]]:

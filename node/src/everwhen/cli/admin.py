@@ -254,7 +254,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsInvalid(str(error)) from error
     except EverwhenError as error:
         print(f"everwhen: {error.message}", file=sys.stderr)
-        if error.hint:
+        if error.hint and error.hint not in error.message:
             print(f"  {error.hint}", file=sys.stderr)
         return _UNKNOWN if isinstance(error, OutcomeUnknown) else _BY_STATUS.get(error.status, 1)
     if options.json or not sys.stdout.isatty():

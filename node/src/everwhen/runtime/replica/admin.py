@@ -11,6 +11,7 @@ import msgspec
 from everwhen.codec.cluster import Member
 from everwhen.codec.peer_frames import Verb as PeerVerb
 from everwhen.errors import NoLeader, NotTheLeader, RequestInvalid
+from everwhen.runtime.consensus import ReadMode
 from everwhen.runtime.replica.consensus import GroupConsensus
 from everwhen.runtime.replica.membership import Membership, Precondition
 from everwhen.runtime.replica.replica import Replica
@@ -95,9 +96,18 @@ class Admin:
                     _ENCODER.encode(order),
                     seconds=_ORDER_SECONDS,
                 )
+                await self._catch_up()
                 return _NUMBER.decode(answer)
             except NotTheLeader:
                 await asyncio.sleep(0.1)
+
+    async def _catch_up(self) -> None:
+        """Whoever ordered something sees here what became of it."""
+        try:
+            await self._consensus.read_barrier(ReadMode.LINEARIZABLE)
+        except NoLeader:
+            # it is done all the same; this node may be the one that was removed, and learns no more
+            return
 
     async def _on_change(self, sender: int, body: bytes) -> bytes:
         try:
