@@ -53,7 +53,6 @@ def test_the_log_is_dropped_up_to_what_is_durable() -> None:
             nothing,
             nothing,
             member,
-            nothing,
             store,
             log,
             threads,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -14,9 +15,16 @@ from everwhen.errors import (
     SnapshotExpired,
     TimeOutOfRange,
 )
+from everwhen.mvcc.difference import touched
+from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.verify import verify
+from everwhen.runtime import flashback
+from everwhen.runtime.background import Upkeep
 from everwhen.runtime.embedded import Embedded
+from everwhen.runtime.pins import Pins
+from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.system import SystemClock
+from everwhen.runtime.transaction import OpenTransaction
 from everwhen.runtime.vacuum import Vacuuming, VacuumOptions
 from everwhen.runtime.vacuum_preview import preview
 
@@ -195,3 +203,132 @@ def test_what_is_kept_in_memory_does_not_tell_of_what_was_erased(kept: Kept) -> 
     after = state.graph.view(1, 1_000_000)
     assert after is None or len(after.labelled("P")) == 99
     assert kept.run("MATCH (p:P) RETURN count(p) AT VERSION 1") == [[99]]
+
+
+def test_the_first_version_of_a_range_is_held(kept: Kept) -> None:
+    history(kept)
+    times = [kept.run("RETURN toString(datetime()) AS now")[0][0]]
+    kept.run("MATCH (c:City) SET c.v = 9")
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    session = kept.db.session()
+    session.run("BEGIN")
+    text = "MATCH (c:City) BETWEEN TIME $a AND datetime() RETURN c.v"
+    assert session.run(text, {"a": times[0]}).rows == [[4], [9]]
+    kept.clock.ahead = 2 * DAY
+    kept.vacuuming.options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
+    kept.vacuum()
+    assert kept.oldest == 5
+    session.run("ROLLBACK")
+    kept.vacuum()
+    assert kept.oldest == 6
+    session.close()
+
+
+def test_nothing_goes_under_the_eyes_of_a_flashback(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would find missing, it would delete."""
+    history(kept)
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    kept.vacuuming.options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
+
+    def meanwhile(*arguments: Any) -> Any:
+        kept.clock.ahead = 2 * DAY
+        kept.vacuum()
+        return touched(*arguments)
+
+    monkeypatch.setattr(flashback, "touched", meanwhile)
+    kept.run("FLASHBACK TO VERSION 2")
+    assert kept.oldest == 2
+    assert kept.run("MATCH (c:City) RETURN c.v") == [[1]]
+
+
+def test_a_flashback_that_takes_too_long_ends(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    history(kept)
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    kept.vacuuming.options = VacuumOptions(wait_s=1.0, keys_per_s=0.0)
+
+    def meanwhile(*arguments: Any) -> Any:
+        kept.clock.ahead = 2 * DAY
+        kept.vacuum()
+        return touched(*arguments)
+
+    monkeypatch.setattr(flashback, "touched", meanwhile)
+    with pytest.raises(SnapshotExpired, match="version 2, which this transaction reads"):
+        kept.run("FLASHBACK TO VERSION 2")
+    assert kept.run("MATCH (c:City) RETURN c.v") == [[4]]
+
+
+def test_a_dropped_restore_point_ends_who_reads_there_and_nobody_else(kept: Kept) -> None:
+    history(kept)
+    kept.run("ALTER DATABASE neo4j SET RETENTION KEEP FOREVER FOR (c:City)")
+    kept.run("CREATE RESTORE POINT two AT VERSION 2")
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    kept.clock.ahead = 2 * DAY
+    kept.vacuum()
+    city, point = kept.db.session(), kept.db.session()
+    city.run("BEGIN AT VERSION 3")
+    point.run("BEGIN AT VERSION 2")
+    assert city.run("MATCH (c:City) RETURN c.v").rows == [[2]]
+    assert point.run("MATCH (c) RETURN c.v").rows == [[1]]
+    kept.run("DROP RESTORE POINT two")
+    assert city.run("MATCH (c:City) RETURN c.v").rows == [[2]]
+    with pytest.raises(SnapshotExpired, match="version 2, which this transaction reads"):
+        point.run("MATCH (c) RETURN c.v")
+    city.close()
+    point.close()
+
+
+def test_a_transaction_that_begins_while_its_node_is_asked_is_told_of(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(kept, 1)
+    database = kept.db.service.database
+    asked, begun = Event(), Event()
+    take, listed = database.snapshot, database.open_transactions
+
+    def slow(version: int) -> GraphSnapshot:
+        found = take(version)
+        asked.wait(10)
+        return found
+
+    def list_then_begin() -> list[OpenTransaction]:
+        found = listed()
+        asked.set()
+        assert begun.wait(10)
+        return found
+
+    def begin() -> None:
+        database.begin(1, TransactionOptions(), Caller("", ""))
+        begun.set()
+
+    pins = Pins(database)
+    monkeypatch.setattr(pins, "expire", lambda: None)
+    monkeypatch.setattr(database, "snapshot", slow)
+    monkeypatch.setattr(database, "open_transactions", list_then_begin)
+    thread = Thread(target=begin)
+    thread.start()
+    report = pins.own()
+    thread.join()
+    assert [pin.version for pin in report.pins] == [1]
+
+
+def test_nothing_goes_under_the_eyes_of_who_reads_the_graph_in_the_background(kept: Kept) -> None:
+    """A segment that is replaced meanwhile stays until it is through."""
+    database = kept.db.service.database
+    upkeep = Upkeep(database, kept.db._parts.consensus, kept.db._threads)
+    settled: list[int] = []
+
+    class Beside:
+        def tend(self) -> bool:
+            kept.run("CREATE (:City)")
+            [report] = kept.db.call(kept.vacuuming._pins.everyone()).values()
+            assert report is not None
+            settled.extend(pin.index for pin in report.pins)
+            return False
+
+        def interrupt(self) -> None: ...
+
+    before = database.state.current.head.applied_index
+    kept.db.call(upkeep._reading(Beside()))
+    assert settled == [before]

@@ -289,6 +289,10 @@ class RangeView(GraphView, Protocol):
     yield more (what only looks as if). So each element must be bound to one of its versions, which
     leaves what the range and the version have in common, and be tested then."""
 
+    @property
+    def oldest(self) -> int:
+        """The first version of the range."""
+
     def versions_of(self, kind: EntityKind, identity: int) -> Iterator[tuple[RangeView, GraphView]]:
         """Of each version of an entity that the range meets: what they have in common, and the
         graph at the first moment of that."""

@@ -50,6 +50,20 @@ class Horizons:
         """Whether everything of a version can be read."""
         return version >= self.highest or version in self.pinned
 
+    def passed(self, before: Horizons, version: int) -> bool:
+        """Whether something of a version could be read by the horizons ``before``, and can not
+        by these."""
+        if self.whole(version):
+            return False
+        if version in before.pinned:
+            return True
+        pairs = [(before._floor, self._floor)]
+        pairs += [
+            (before.label(name), self.label(name)) for name in {**before._labels, **self._labels}
+        ]
+        pairs += [(before.type(name), self.type(name)) for name in {**before._types, **self._types}]
+        return any(old.version <= version < new.version for old, new in pairs)
+
     def label(self, name: str) -> Horizon:
         """A label's."""
         return self._labels.get(name, self._floor)

@@ -11,13 +11,12 @@ from everwhen.codec.keys import meta_key
 from everwhen.codec.records import META_HEAD, decode_head
 from everwhen.errors import EverwhenError, TransientError
 from everwhen.limits import FOLD_KEYS_PER_STEP
-from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 from everwhen.ports import Threads
 from everwhen.runtime.consensus import Consensus
+from everwhen.runtime.database import Database
 from everwhen.runtime.headroom import Headroom
 from everwhen.runtime.replica.member import Member
-from everwhen.runtime.schema import SchemaRunner
 from everwhen.runtime.service import Service
 from everwhen.runtime.space import Space
 from everwhen.runtime.vacuum import Vacuuming
@@ -48,51 +47,62 @@ class CompactableLog(Protocol):
     def compact(self, up_to: int) -> None: ...
 
 
+class Beside(Protocol):
+    """Something that is kept in memory beside the record."""
+
+    def tend(self) -> bool: ...
+
+    def interrupt(self) -> None: ...
+
+
 class Upkeep:
     """The steps that the record itself needs, one bounded step a call; True if more is left."""
 
     def __init__(
         self,
-        schema: SchemaRunner,
+        database: Database,
         consensus: Consensus,
-        state: RecordState,
         threads: Threads,
         vacuuming: Vacuuming | None = None,
     ) -> None:
         self._vacuuming = vacuuming
-        self._schema = schema
+        self._database = database
         self._consensus = consensus
-        self._state = state
         self._threads = threads
+
+    async def _reading(self, beside: Beside) -> bool:
+        """A step of what is kept in memory beside the record."""
+        with self._database.reading():
+            return await self._threads.run("background", beside.tend, stop=beside.interrupt)
 
     async def build(self) -> bool:
         """One step of the oldest index that is being built."""
-        waiting = self._schema.building()
+        waiting = self._database.schema.building()
         if not waiting:
             return False
-        await self._threads.run("background", self._schema.step, waiting[0])
+        await self._threads.run("background", self._database.schema.step, waiting[0])
         return True
 
     async def seal(self) -> bool:
         """One step of making graphs of the vectors that indexes hold here."""
-        vectors = self._state.vectors
-        if vectors is None or not self._state.current.catalog.vector_indexes():
+        vectors = self._database.state.vectors
+        if vectors is None or not self._database.state.current.catalog.vector_indexes():
             return False
-        return await self._threads.run("background", vectors.tend, stop=vectors.interrupt)
+        return await self._reading(vectors)
 
     async def read_texts(self) -> bool:
         """One step of keeping the texts of full-text indexes in memory."""
-        texts = self._state.texts
-        if texts is None or not self._state.current.catalog.fulltext_indexes():
+        texts = self._database.state.texts
+        if texts is None or not self._database.state.current.catalog.fulltext_indexes():
             return False
-        return await self._threads.run("background", texts.tend, stop=texts.interrupt)
+        return await self._reading(texts)
 
     async def tend(self) -> bool:
         """One step of keeping the graph in memory."""
-        graph = self._state.graph
+        graph = self._database.state.graph
         if graph is None or not graph.due():
             return False
-        return await self._threads.run("background", graph.tend, stop=graph.interrupt)
+        return await self._reading(graph)
 
     async def forget(self) -> bool:
         """One step of an erasure or of vacuum; only where it is driven from."""
@@ -100,7 +110,7 @@ class Upkeep:
 
     async def fold(self) -> bool:
         """One step of folding published large transactions into the main keys."""
-        if not self._state.current.runs:
+        if not self._database.state.current.runs:
             return False
         command = c.encode(c.FoldStep(c.FORMAT, FOLD_KEYS_PER_STEP))
         decode_reply(await self._consensus.propose(command))
@@ -113,9 +123,8 @@ class Background:
     def __init__(
         self,
         service: Service,
-        schema: SchemaRunner,
+        database: Database,
         member: Member,
-        state: RecordState,
         store: Store,
         log: CompactableLog,
         threads: Threads,
@@ -127,7 +136,7 @@ class Background:
         space: Space,
     ) -> None:
         self._service = service
-        self._upkeep = Upkeep(schema, member.consensus, state, threads, vacuuming)
+        self._upkeep = Upkeep(database, member.consensus, threads, vacuuming)
         self._vacuuming = vacuuming
         self._space = space
         self._member = member

@@ -6,7 +6,8 @@ of open transactions. No asyncio here; ``service`` is the asynchronous shell aro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -80,7 +81,7 @@ class _Registry:
     open: dict[int, OpenTransaction] = field(default_factory=dict)
     #: of them, those that somebody began and has to end
     explicit: int = 0
-    #: those that are about to take their snapshot, and the entry applied before
+    #: those that are ``reading``, and the entry applied before
     beginning: dict[int, int] = field(default_factory=dict)
     next_number: int = 1
 
@@ -222,10 +223,7 @@ class Database:
                     f"{self._open_max} transactions are open, which is the limit",
                     hint="end some of them, or try again",
                 )
-            number = registry.next_number
-            registry.next_number += 1
-            registry.beginning[number] = self.state.current.head.applied_index
-        try:
+        with self.reading() as number:
             transaction = OpenTransaction(
                 self,
                 number,
@@ -238,10 +236,22 @@ class Database:
             with registry.lock:
                 registry.open[number] = transaction
                 registry.explicit += explicit
+        return transaction
+
+    @contextmanager
+    def reading(self) -> Iterator[int]:
+        """For who takes a snapshot and is no open transaction (yet): segments that are replaced
+        meanwhile stay. The number is given once."""
+        registry = self._registry
+        with registry.lock:
+            number = registry.next_number
+            registry.next_number += 1
+            registry.beginning[number] = self.state.current.head.applied_index
+        try:
+            yield number
         finally:
             with registry.lock:
                 del registry.beginning[number]
-        return transaction
 
     def forget(self, transaction: OpenTransaction) -> None:
         """It ended."""
@@ -256,7 +266,8 @@ class Database:
             return list(self._registry.open.values())
 
     def beginning(self) -> list[int]:
-        """The entry applied last, for each transaction that is about to take its snapshot."""
+        """The entry applied before, for each that is :meth:`reading`. Whoever asks for open
+        transactions as well asks for these first, for these become those."""
         with self._registry.lock:
             return list(self._registry.beginning.values())
 

@@ -191,7 +191,7 @@ class Embedded:
             parts.state, parts.consensus, pins, self._clock, VacuumOptions(keys_per_s=0.0)
         )
         database.vacuuming = vacuuming
-        upkeep = Upkeep(database.schema, parts.consensus, parts.state, self._threads, vacuuming)
+        upkeep = Upkeep(database, parts.consensus, self._threads, vacuuming)
         while True:
             more = (
                 await upkeep.fold()

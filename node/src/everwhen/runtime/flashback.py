@@ -102,6 +102,7 @@ class _Run:
                 pass
             return self._explained(version, undo)
         command = self._command(undo, batches(steps))
+        self._owner.kept.check()
         if undo.conflicts_found and not self._forced:
             raise _conflict(version, undo)
         own = self._owner.options.own_time
@@ -197,6 +198,7 @@ class _Run:
                     f"time given is that of version {version}",
                     hint="run it in a new transaction",
                 )
+        self._owner.kept.also.append(version)
         then = now.at_version(version)
         now.state.current.horizons.check_whole(version)
         entities = now.entities
@@ -215,6 +217,7 @@ class _Run:
     def _of_commit(self, body: syntax.FlashbackTransaction) -> tuple[int, Undo, Touched]:
         entities = self._now.entities
         version = self._version(body.version, 1)
+        self._owner.kept.also.append(version - 1)
         self._now.state.current.horizons.check_since(version - 1)
         after = entities.as_of(version)
         undo = Undo(entities.as_of(version - 1), after, entities)

@@ -185,9 +185,8 @@ class Node:
         parts.database.graph.saving.shelf = ImageFile(ports.disk, options.data_dir)
         background = Background(
             parts.service,
-            parts.database.schema,
+            parts.database,
             member,
-            state,
             directory.store,
             directory.log,
             ports.threads,

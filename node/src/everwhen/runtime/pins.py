@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from everwhen.codec.cluster import Configuration
-from everwhen.codec.instants import text_of
 from everwhen.codec.peer_frames import Verb
 from everwhen.errors import EverwhenError
 from everwhen.limits import PINS_REPORTED_MAX
@@ -68,7 +67,6 @@ class Pins:
         self._node_id = node_id
         self._requests = requests
         self._configuration = configuration
-        self._horizons = database.state.current.horizons
         #: set by whoever compacts the files
         self.erased_upto = 0
         if requests is not None:
@@ -79,18 +77,8 @@ class Pins:
 
     def expire(self) -> None:
         """End what reads below horizons that rose since it began."""
-        now = self._database.state.current
-        if now.horizons is self._horizons:
-            return
-        self._horizons = now.horizons
         for transaction in self._database.open_transactions():
-            below = [v for v in transaction.versions_read() if not now.horizons.whole(v)]
-            if below and transaction.deadline.expired is None:
-                transaction.deadline.expired = (
-                    f"version {min(below)}, which this transaction reads, was vacuumed: the oldest "
-                    f"readable version is {now.head.oldest_version}, of "
-                    f"{text_of(now.head.oldest_time)}"
-                )
+            transaction.kept.expire()
 
     def own(self) -> Report:
         """This member's report."""
@@ -98,14 +86,15 @@ class Pins:
         state, clock = self._database.state, self._database.clock
         # taken first: whatever begins from here on begins at this state or a later one
         applied = state.current.head.applied_index
+        beginning = self._database.beginning()
         pins: list[Pin] = []
         for transaction in self._database.open_transactions():
             if transaction.deadline.expired is None:
                 age = (clock.now_micros() - transaction.started_micros) / 1e6
-                versions = transaction.versions_read()
+                versions = transaction.kept.versions()
                 pins.append(Pin(min(versions), transaction.began_index, age))
         head = state.current.head.version
-        pins += [Pin(head, index, 0.0) for index in self._database.beginning()]
+        pins += [Pin(head, index, 0.0) for index in beginning]
         pins.sort(key=lambda pin: (pin.version, pin.index))
         oldest = min(pins, key=lambda pin: pin.index, default=None)
         kept = pins[:PINS_REPORTED_MAX]

@@ -53,6 +53,7 @@ class PreparedQuery:
             for row in rows:
                 count += 1
                 yield row
+            transaction.kept.check()
         except RecursionError:
             error = EverwhenError("the statement nests too deep")
             transaction.failed = error

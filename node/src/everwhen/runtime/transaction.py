@@ -24,6 +24,7 @@ from everwhen.query.compile import Compiled
 from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.environment import Deadline, ServerEnvironment
 from everwhen.runtime.flashback import flashback
+from everwhen.runtime.kept import Kept
 from everwhen.runtime.origins import kept_texts, origin_of
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.statements import PreparedQuery, PreparedSchema, check_password_kept
@@ -64,6 +65,7 @@ class OpenTransaction:
         self.deadline = Deadline(database.clock, timeout, options.stop)
         self.started_micros = database.clock.now_micros()
         self.began_index = database.state.current.head.applied_index  # before its snapshot
+        self.kept = Kept(self, database.state)  # as well
         self.last_used = database.clock.monotonic()
         self.text = ""
         self.failed: EverwhenError | None = None
@@ -74,7 +76,7 @@ class OpenTransaction:
         self._large: int | None = None
         self._locked: set[bytes] = set()
         self._observed = False  # a statement has ended: its client has seen this snapshot
-        self._ctx: ExecutionContext | None = None
+        self.ctx: ExecutionContext | None = None
         #: it ran a FLASHBACK, which is the last thing it does; what that wants committed
         self._flashed = False
         self._flashback: c.Commit | c.CommitChunks | None = None
@@ -124,11 +126,6 @@ class OpenTransaction:
     def version(self) -> int:
         """The version its snapshot shows."""
         return self.transaction.version
-
-    def versions_read(self) -> list[int]:
-        """The versions that its snapshot, and the views of the statement under way, show."""
-        views = () if self._ctx is None else self._ctx.views.copy().values()
-        return [self.version, *(view.version for view in views)]
 
     @property
     def read_only(self) -> bool:
@@ -243,7 +240,7 @@ class OpenTransaction:
         )
         if plan.mode == "profile":
             ctx.profile = Profile(database.nanoseconds)
-        self._ctx = ctx
+        self.ctx = ctx
         summary = Summary(plan.kind, ctx.counters, plan.notifications, None, plan.mode == "profile")
         rows = prepared.run(ctx, [None] * plan.width)
         return Cursor(plan.columns, prepared.observed(rows, ctx, summary, self), summary, ctx)
@@ -296,7 +293,7 @@ class OpenTransaction:
                 "a statement of this transaction failed; it can only be rolled back",
                 hint=self.failed.message,
             )
-        self.deadline.check_wanted()
+        self.kept.check()
         if self._flashed:
             return self._flashback
         own = self.options.own_time
@@ -364,7 +361,7 @@ class OpenTransaction:
         if self.options.isolation is Isolation.PESSIMISTIC:
             self._database.backend.unlock(self.number)
         self._database.forget(self)
-        self._ctx = None
+        self.ctx = None
         self.transaction.close()
         if isinstance(self.transaction, Reading):
             self._database.give_back(self.transaction.snapshot)
@@ -395,6 +392,6 @@ class OpenTransaction:
         self._large = None
         self._batch += 1
         transaction = self.transaction = self._begin(self._database.backend.barrier())
-        if self._ctx is not None:
-            self._ctx.view = self._ctx.writer = transaction
-            self._ctx.views.clear()
+        if self.ctx is not None:
+            self.ctx.view = self.ctx.writer = transaction
+            self.ctx.views.clear()
