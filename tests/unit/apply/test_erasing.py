@@ -7,7 +7,9 @@ import pytest
 
 from everwhen.apply.erasing import SETTLING
 from everwhen.codec.keys import Kind, kind_range
+from everwhen.codec.retention import Horizon
 from everwhen.errors import TransactionConflict
+from everwhen.model.graph import Described
 from everwhen.mvcc.verify import verify
 from everwhen.txn import commands as c
 from everwhen.txn.bulk import BulkLoad
@@ -80,3 +82,52 @@ def test_a_large_transaction_that_brings_something_back_meets_its_erasure() -> N
         pass
     assert db.view().node(node) is None
     assert verify(db.store).problems == []
+
+
+def test_a_commit_of_which_both_erased_and_vacuum_took_something_does_not_pass_for_whole() -> None:
+    db = Database()
+    t = db.begin()
+    a, b = t.create_node(["A"], {"x": 1}), t.create_node(["A"], {"x": 1})
+    db.commit(t)
+    t = db.begin()
+    for one in (a, b):
+        found = t.node(one.id)
+        assert found is not None
+        t.set_property(found, "x", 2)
+    db.commit(t)
+    t = db.begin()
+    t.delete_node(a.id)
+    db.commit(t)
+    db.do(c.CreateRestorePoint(c.FORMAT, "one", 1))
+    db.do(c.Erase(c.FORMAT, db.tick(), [a.id], [], origin_of(), force=True))
+    while db.do(c.EraseStep(c.FORMAT, 100, len(db.log))).more:
+        pass
+    db.do(c.RaiseHorizon(c.FORMAT, 0, [Horizon("", "", 2, 0)]))
+    while db.do(c.VacuumStep(c.FORMAT, 100, len(db.log), True)).more:
+        pass
+    [difference] = db.view().differences(1)
+    assert (difference.id, difference.old, difference.new) == (
+        b.id,
+        Described(("A",), None, {"x": 1}),
+        Described(("A",), None, {"x": 2}),
+    )
+
+
+def test_a_large_commit_says_that_pieces_went_before_the_first_one_does() -> None:
+    db = Database()
+    t = db.begin()
+    t.create_node(["A"], {"x": 0})
+    db.commit(t)
+    db.do(c.LeaseIds(c.FORMAT, 10, 10))
+    number = db.do(c.BeginChunks(c.FORMAT, 0, 1, origin_of())).transaction
+    for at in range(3):
+        made = c.CreateNode(100 + at, [0], {})
+        db.do(c.Chunk(c.FORMAT, number, at, ["A"], [made], [], c.Checks()))
+    db.do(c.CommitChunks(c.FORMAT, db.tick(), number, 3))
+    db.fold()
+    db.do(c.CreateRestorePoint(c.FORMAT, "one", 1))
+    db.do(c.RaiseHorizon(c.FORMAT, 0, [Horizon("", "", 2, 0)]))
+    more = True
+    while more:
+        more = db.do(c.VacuumStep(c.FORMAT, 1, len(db.log), True)).more
+        assert [one.id for one in db.view().differences(1)] == [100, 101, 102]

@@ -11,7 +11,7 @@ import pytest
 from everwhen import limits
 from everwhen.codec.columns import column_of
 from everwhen.codec.keys import Kind, kind_range
-from everwhen.codec.retention import Retention
+from everwhen.codec.retention import Horizon, Retention
 from everwhen.codec.segment_making import node_segment, relationship_segment
 from everwhen.codec.segments import encode_segment
 from everwhen.codec.values import encode_value
@@ -180,3 +180,19 @@ def test_older_than_what_is_kept() -> None:
         list(GraphSnapshot(state).changes(0))
     with pytest.raises(ChangesGone):
         list(GraphSnapshot(state).change_reader(Position(1, 0), None))
+
+
+def test_vacuum_under_the_eyes_of_a_reader() -> None:
+    """It is told so, and not that there was less."""
+    database = Database()
+    for _ in range(3):
+        t = database.begin()
+        t.create_node(["A"], {})
+        database.commit(t)
+    reader = iter(GraphSnapshot(database.state).change_reader(Position(0), None))
+    assert next(reader).commit.version == 1
+    database.do(c.RaiseHorizon(c.FORMAT, 0, [Horizon("", "", 2, 0)]))
+    while database.do(c.VacuumStep(c.FORMAT, 100, len(database.log), True)).more:
+        pass
+    with pytest.raises(ChangesGone, match="oldest position to go on from is 2"):
+        next(reader)

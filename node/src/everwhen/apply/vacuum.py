@@ -137,17 +137,18 @@ class Vacuums:
             value = work.layer.get(journal_key(version))
             if value is not None:
                 record = journal.decode_record(value)
-                if record.header.pieces and piece < record.header.pieces:
-                    key = piece_key(record.header.transaction, piece)
-                    taken = self._piece(key, version, horizons)
-                    keys, size, piece = keys + bool(taken), size + taken, piece + 1
-                    continue
-                gone = self._forget(record, horizons)
+                # the record first: it says that not all of its pieces are there any more
+                gone = None if piece else self._forget(record, horizons)
                 if gone is not None:
                     smaller = journal.encode_record(gone)
                     work.layer.put(journal_key(version), smaller)
                     keys += 1
                     size += len(value) - len(smaller)
+                if piece < record.header.pieces:
+                    key = piece_key(record.header.transaction, piece)
+                    taken = self._piece(key, version, horizons)
+                    keys, size, piece = keys + bool(taken), size + taken, piece + 1
+                    continue
             version, piece = version + 1, 0
         work.put_vacuum(replace(work.vacuum, emptied=horizons.lowest))
         return keys, size, b""

@@ -281,9 +281,10 @@ def with_left(record: Record, left: bytes, erasure: int = 0) -> Record:
     return Record(record.header, record.chain, b"", texts, left, erasure or record.erasure)
 
 
-def was_vacuumed(record: Record) -> bool:
-    """Whether vacuum took some of what a commit changed."""
-    return not record.content and not record.erasure
+def was_vacuumed(record: Record, floor: int = 0) -> bool:
+    """Whether vacuum took some of what a commit changed; of what was erased from too, whether it
+    may have, which it may up to the version ``floor``."""
+    return not record.content and (not record.erasure or record.header.version <= floor)
 
 
 def encode_record(record: Record) -> bytes:

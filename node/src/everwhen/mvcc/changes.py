@@ -35,7 +35,6 @@ from everwhen.model.changes import ChangeRecord, CommitFacts, Names, Position
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
 from everwhen.mvcc.state import Published, RecordState
-from everwhen.mvcc.store import Store
 from everwhen.mvcc.tokens import Tokens
 
 _EVENTS: Final = {
@@ -109,44 +108,41 @@ def reader_of(
     tick: Callable[[], None] | None,
 ) -> ChangeReader:
     """The changes of a record after a position up to a version."""
-    oldest = published.retention.journal_floor
-    source = Source(state.store, state.tokens, published.segments, state.cache, oldest)
+    source = Source(state, published.segments)
     return ChangeReader(source, after, upto, names, tick)
 
 
 class Source:
-    """The journal, and what is needed to put its records into words."""
+    """The journal, and what is needed to put its records into words. Vacuum may come meanwhile:
+    what was read counts if it is still kept after that."""
 
-    def __init__(
-        self,
-        store: Store,
-        tokens: Tokens,
-        segments: SegmentDirectory,
-        cache: SegmentCache,
-        oldest: int,
-    ) -> None:
-        self._store = store
-        self._tokens = tokens
+    def __init__(self, state: RecordState, segments: SegmentDirectory) -> None:
+        self._state = state
+        self._store = state.store
+        self._tokens = state.tokens
         self._segments = segments
-        self._cache = cache
-        #: the oldest readable version; changes after it can be told
-        self._oldest = oldest
+        self._cache = state.cache
+
+    def _check_kept(self, version: int) -> None:
+        """:raises ChangesGone: vacuum may have taken away some of what a commit changed."""
+        oldest = self._state.current.retention.journal_floor
+        if version <= oldest:
+            raise ChangesGone(
+                f"the changes of commit {version} are not kept any more: "
+                f"the oldest position to go on from is {oldest}",
+                hint=f"read the graph AT VERSION {oldest} or later, and go on from there",
+            )
 
     def record(self, version: int) -> Record:
         """The journal's record of a commit.
 
         :raises ChangesGone: older than what is kept.
         """
-        value = self._store.get(journal_key(version)) if version > self._oldest else None
-        if value is not None:
-            return decode_record(value)
-        if version > self._oldest:
+        value = self._store.get(journal_key(version))
+        self._check_kept(version)
+        if value is None:
             raise CorruptData(f"commit {version} is missing in the journal")
-        raise ChangesGone(
-            f"the changes of commit {version} are not kept any more: "
-            f"the oldest position to go on from is {self._oldest}",
-            hint=f"read the graph AT VERSION {self._oldest} or later, and go on from there",
-        )
+        return decode_record(value)
 
     def parts(self, record: Record) -> Iterator[_Changes | _Rows]:
         """The changes of a commit, in parts."""
@@ -164,12 +160,14 @@ class Source:
             for segment in piece.segments:
                 ref = None if refs is None else refs.get(segment.id)
                 if ref is None:
+                    self._check_kept(header.version)
                     raise CorruptData(f"segment {segment.id} of commit {header.version} is missing")
                 yield _Rows(self._tokens, self._cache, ref)
 
     def _piece(self, record: Record, number: int) -> Piece:
         header = record.header
         value = self._store.get(piece_key(header.transaction, number))
+        self._check_kept(header.version)
         if value is None:
             raise CorruptData(f"piece {number} of commit {header.version} is missing")
         return decode_piece(value)

@@ -103,10 +103,13 @@ class Touched(NamedTuple):
     relationships: IdSet
 
 
-def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, AnyChange]]:
+def changes_between(
+    store: Store, after: int, upto: int, floor: int = 0
+) -> Iterator[tuple[int, AnyChange]]:
     """Version and change, in order, of the commits after one version up to another.
 
-    What a bulk commit loaded as segments is not among them, nor what was erased.
+    What a bulk commit loaded as segments is not among them, nor what was erased. Up to ``floor``
+    vacuum may have taken something away.
 
     :raises TimeOutOfRange: vacuum took away what one of the commits changed.
     :raises CorruptData: the journal misses a commit or a piece of one.
@@ -116,7 +119,7 @@ def changes_between(store: Store, after: int, upto: int) -> Iterator[tuple[int, 
         if value is None:
             raise CorruptData(f"commit {version} is missing in the journal")
         record = decode_record(value)
-        if was_vacuumed(record):
+        if was_vacuumed(record, floor):
             raise TimeOutOfRange(
                 f"what commit {version} changed was vacuumed, and cannot be told any more"
             )
@@ -151,15 +154,17 @@ def _nothing(_: int) -> None:
     """The tick of who need not be asked."""
 
 
-def touched(entities: Entities, after: int, tick: Callable[[int], None] = _nothing) -> Touched:
+def touched(
+    entities: Entities, after: int, floor: int = 0, tick: Callable[[int], None] = _nothing
+) -> Touched:
     """What was written after a version, up to the version of ``entities``; where the journal does
-    not tell any more, all that is there.
+    not tell any more, which may be up to ``floor``, all that is there.
 
     ``tick`` is called now and then with the bytes held, and may raise.
     """
     found = Touched(IdSet(), IdSet())
     try:
-        changes = changes_between(entities.record.store, after, entities.version)
+        changes = changes_between(entities.record.store, after, entities.version, floor)
         for number, (_, change) in enumerate(changes):
             if number % _CHUNK == 0:
                 tick(found.nodes.bytes + found.relationships.bytes)
@@ -193,10 +198,10 @@ def relationship_differences(
             yield RelationshipDifference(identity, before, now)
 
 
-def differences(old: Entities, new: Entities) -> Iterator[Difference]:
+def differences(old: Entities, new: Entities, floor: int = 0) -> Iterator[Difference]:
     """What differs between two versions, ``old`` the earlier one: nodes, then relationships,
-    ascending by id."""
-    found = touched(new, old.version)
+    ascending by id. ``floor``: as for :func:`touched`."""
+    found = touched(new, old.version, floor)
     for node in node_differences(old, new, found.nodes):
         yield Difference(EntityKind.NODE, node.id, _node(node.old), _node(node.new))
     types = new.tokens.types.names

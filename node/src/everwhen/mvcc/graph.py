@@ -366,7 +366,8 @@ class GraphSnapshot(Indexed):
     def differences(self, since: int) -> Iterator[Difference]:
         for version in (since, self._version):
             self._published.horizons.check_whole(version)
-        return differences(self._entities.as_of(since), self._entities)
+        floor = self._state.current.retention.journal_floor
+        return differences(self._entities.as_of(since), self._entities, floor)
 
     def changes(
         self, since: int | None, tick: Callable[[], None] | None = None

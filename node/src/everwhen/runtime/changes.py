@@ -160,21 +160,22 @@ class Changes:
             if looked > CHANGES_EXAMINED_MAX:
                 raise _Enough
 
-        snapshot = self._database.snapshot(self._database.version)
-        reader = snapshot.change_reader(after, names, tick)
         records: list[bytes] = []
         size = 0
         last: Position | None = None
-        try:
-            for record in reader:
-                data = encode(record)
-                records.append(data)
-                last = record.position
-                size += len(data)
-                if len(records) >= limit or size >= CHANGES_BATCH_BYTES:
-                    break
-        except _Enough:
-            pass  # the reader's position says how far it came
+        with self._database.reading():
+            snapshot = self._database.snapshot(self._database.version)
+            reader = snapshot.change_reader(after, names, tick)
+            try:
+                for record in reader:
+                    data = encode(record)
+                    records.append(data)
+                    last = record.position
+                    size += len(data)
+                    if len(records) >= limit or size >= CHANGES_BATCH_BYTES:
+                        break
+            except _Enough:
+                pass  # the reader's position says how far it came
         return Batch(records, last, reader.position)
 
 

@@ -126,6 +126,11 @@ class _Run:
     def _forced(self) -> bool:
         return isinstance(self._body, syntax.FlashbackTransaction) and self._body.force
 
+    @property
+    def _floor(self) -> int:
+        """Vacuum may have taken away what commits up to this version changed."""
+        return self._now.state.current.retention.journal_floor
+
     def _check_allowed(self) -> None:
         owner = self._owner
         owner.must_write()
@@ -204,7 +209,7 @@ class _Run:
         entities = now.entities
         undo = Undo(then.entities, entities, entities)
         if pattern is None:
-            return version, undo, touched(entities, version, self._held)
+            return version, undo, touched(entities, version, self._floor, self._held)
         ids = Touched(IdSet(), IdSet())
         for view in (then, now):
             for row in self._rows(pattern, view):
@@ -221,7 +226,7 @@ class _Run:
         self._now.state.current.horizons.check_since(version - 1)
         after = entities.as_of(version)
         undo = Undo(entities.as_of(version - 1), after, entities)
-        ids = touched(after, version - 1, self._held)
+        ids = touched(after, version - 1, self._floor, self._held)
         undo.complete(ids)
         return version, undo, ids
 
