@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from everwhen.errors import (
@@ -18,8 +19,9 @@ from everwhen.errors import (
 from everwhen.mvcc.difference import touched
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.verify import verify
-from everwhen.runtime import flashback
+from everwhen.runtime import flashback, vacuum_preview
 from everwhen.runtime.background import Upkeep
+from everwhen.runtime.bulk import BulkOptions
 from everwhen.runtime.embedded import Embedded
 from everwhen.runtime.pins import Pins
 from everwhen.runtime.requests import Caller, TransactionOptions
@@ -332,3 +334,31 @@ def test_nothing_goes_under_the_eyes_of_who_reads_the_graph_in_the_background(ke
     before = database.state.current.head.applied_index
     kept.db.call(upkeep._reading(Beside()))
     assert settled == [before]
+
+
+def test_a_preview_of_many_steps_counts_the_rows_of_all(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = kept.db.service.database
+    bulk = kept.db.service.bulk
+    table = pa.table({"i": list(range(50))})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+
+    async def load() -> None:
+        caller = Caller("", "")
+        token, _ = await bulk.begin(BulkOptions(), caller)
+        found = bulk.find(token, caller)
+        await bulk.nodes(token, found, sink.getvalue().to_pybytes(), ["P"])
+        await bulk.commit(token, found)
+
+    kept.db.call(load())
+    kept.run("MATCH (p:P) WHERE p.i < 40 DELETE p")
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    kept.clock.ahead = 2 * DAY
+    state = database.state
+    monkeypatch.setattr(vacuum_preview, "VACUUM_KEYS_PER_STEP", 7)
+    promised = preview(state, kept.vacuuming.wanted(state.current.retention))
+    kept.vacuum()
+    assert state.current.vacuum.keys == promised.keys

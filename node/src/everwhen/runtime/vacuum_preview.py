@@ -38,13 +38,15 @@ def preview(state: RecordState, horizons: list[Horizon]) -> Preview:
     vacuums = Vacuums(work)
     begin = True
     rows = size = 0
+    done = Kind.JOURNAL
     while vacuums.step(c.VacuumStep(c.FORMAT, VACUUM_KEYS_PER_STEP, 0, begin)).more:
         begin = False
         work.layer.batch = Batch()
         kind = PHASES[work.vacuum.phase - 1]
-        if kind in (Kind.JOURNAL, Kind.NODE):
+        if done is Kind.JOURNAL:
             _forget(work)  # only what was found dead in segments is looked at again
-        elif kind is Kind.SEGMENT:
+        done = kind
+        if kind is Kind.SEGMENT:
             rows, size = _dead_rows(work)
             work.vacuum = replace(work.vacuum, phase=work.vacuum.phase + 1)
     return Preview(
