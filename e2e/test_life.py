@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 
+from e2e.harness.history import pod_of
 from e2e.harness.kubectl import until
 from e2e.harness.world import Graph
 
@@ -78,6 +81,46 @@ def test_hibernate_and_wake(make: Make) -> None:
     again = graph.load.finish()
     there = set(again.end["set"])
     assert {*history.end["set"]} <= there
+
+
+_OUTSIDE: Final = """
+import json, pathlib, neo4j
+password = pathlib.Path("/etc/auth/password").read_text().strip()
+seen = set()
+with neo4j.GraphDatabase.driver("neo4j://graph.out.example:7687", auth=("neo4j", password)) as driver:
+    for mode in ("w", "r", "r", "r", "r", "r", "r"):
+        found = driver.execute_query("RETURN 1", database_="neo4j", routing_=mode)
+        seen.add(found.summary.server.address[0])
+print(json.dumps(sorted(seen)))
+"""
+
+
+def test_clients_outside_are_told_addresses_outside(make: Make) -> None:
+    """The names of pods lead to Services of their own; who comes by them, or by another name under
+    their domain, goes on by them. The names are put into the client's hosts file."""
+    graph = make(network={"external": {"domain": "out.example", "type": "ClusterIP"}})
+    kube = graph.kube
+
+    def address(service: str) -> str:
+        found = kube.get("service", service, graph.namespace)
+        assert found is not None
+        return str(found["spec"]["clusterIP"])
+
+    pods = {f"graph-{o}.out.example": address(f"graph-external-{o}") for o in range(3)}
+    aliases = {**pods, "graph.out.example": address("graph")}
+    client = pod_of("outside", graph.namespace, graph.name)
+    client["spec"]["containers"][0] |= {"command": ["python", "-c", _OUTSIDE], "args": []}
+    client["spec"]["hostAliases"] = [
+        {"ip": ip, "hostnames": [name]} for name, ip in aliases.items()
+    ]
+    kube.apply(client)
+    said = until(lambda: kube("logs", "outside", "-n", graph.namespace), 60, "the client is done")
+    seen = set(json.loads(said.splitlines()[-1]))
+    print(f"\nspoke to {sorted(seen)}")
+    assert seen == {*pods.values()}
+    graph.patch(network={"external": None})
+    graph.until_ready(180)
+    assert kube.get("service", "graph-external-0", graph.namespace) is None
 
 
 def test_operator_uninstalled_and_installed_again(make: Make) -> None:

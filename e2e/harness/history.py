@@ -93,7 +93,12 @@ class LoadPod:
 
     def start(self) -> None:
         """Begin; returns once it works."""
-        self._kube.apply(self._pod())
+        host = f"{self._cluster}.{self._namespace}.svc.cluster.local"
+        made = pod_of(POD, self._namespace, self._cluster)
+        made["spec"]["containers"][0]["args"] = [
+            f"neo4j://{host}:7687", "/etc/auth/password", _HISTORY,
+        ]  # fmt: skip
+        self._kube.apply(made)
         until(lambda: self.operations() > 50, 90, "the load works")
 
     def operations(self) -> int:
@@ -128,29 +133,27 @@ class LoadPod:
     def _in_pod(self, *command: str) -> str:
         return self._kube("exec", POD, "-n", self._namespace, "--", *command)
 
-    def _pod(self) -> Object:
-        host = f"{self._cluster}.{self._namespace}.svc.cluster.local"
-        return {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": POD, "namespace": self._namespace, "labels": {"app": POD}},
-            "spec": {
-                "restartPolicy": "Never",
-                "terminationGracePeriodSeconds": 1,
-                "containers": [
-                    {
-                        "name": POD,
-                        "image": IMAGE,
-                        "imagePullPolicy": "IfNotPresent",
-                        "args": [f"neo4j://{host}:7687", "/etc/auth/password", _HISTORY],
-                        "volumeMounts": [{"name": "auth", "mountPath": "/etc/auth"}],
-                    }
-                ],
-                "volumes": [
-                    {"name": "auth", "secret": {"secretName": f"{self._cluster}-auth"}},
-                ],
-            },
-        }
+
+def pod_of(name: str, namespace: str, cluster: str) -> Object:
+    """A pod of the load's image, which has a driver, and the cluster's password."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "containers": [
+                {
+                    "name": name,
+                    "image": IMAGE,
+                    "imagePullPolicy": "IfNotPresent",
+                    "volumeMounts": [{"name": "auth", "mountPath": "/etc/auth"}],
+                }
+            ],
+            "volumes": [{"name": "auth", "secret": {"secretName": f"{cluster}-auth"}}],
+        },
+    }
 
 
 def _operation(line: dict[str, Any]) -> Operation:

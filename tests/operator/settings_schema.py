@@ -15,7 +15,7 @@ END: Final = "                    # end of the settings\n"
 _NOT: Final = frozenset(
     {
         "node.data_dir", "node.name", "http.host", "http.port", "http.advertised", "bolt.host",
-        "bolt.port", "bolt.advertised", "auth.mode", "auth.none_anywhere", "auth.user",
+        "bolt.port", "bolt.advertised", "bolt.external", "auth.mode", "auth.none_anywhere", "auth.user",
         "auth.initial_password", "auth.initial_password_file", "imports.dir",
     }
 )  # fmt: skip

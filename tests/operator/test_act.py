@@ -135,12 +135,54 @@ def test_what_is_said_of_history_is_so_and_what_is_not_said_is_left(
 ) -> None:
     """Somebody altered the database meanwhile."""
     world = undisturbed()
-    made = world.api.get(names.KIND, NAME)
-    world.api.put({**made, "spec": {**made["spec"], "history": {"retention": asked}}})
     world.nodes.keep = 60.0
-    asyncio.run(operator(world, LOOKS))
-    asyncio.run(operator(world, LOOKS))
+    asked_for(world, history={"retention": asked})
     assert world.nodes.keep == kept
+
+
+def asked_for(world: World, **more: Any) -> World:
+    """Somebody changes the spec, and the operator has seen to it."""
+    made = world.api.get(names.KIND, NAME)
+    metadata = {**made["metadata"], "generation": made["metadata"]["generation"] + 1}
+    world.api.put({**made, "metadata": metadata, "spec": {**made["spec"], **more}})
+    for _ in range(3):
+        asyncio.run(operator(world, LOOKS))
+    return world
+
+
+def there(world: World, kind: str) -> set[str]:
+    return {name for of, _, name in world.api.objects if of == kind}
+
+
+def test_pods_have_services_of_their_own_as_long_as_they_are_asked_for() -> None:
+    world = undisturbed()
+    own = {"graph", "graph-leader", "graph-peers"}
+    assert there(world, "Service") == own
+    outside = {"domain": "g.example.com", "port": 9000, "annotations": {"lb": "internal"}}
+    asked_for(world, network={"external": outside})
+    assert there(world, "Service") == own | {f"graph-external-{o}" for o in range(3)}
+    made = world.api.get("Service", "graph-external-1")
+    assert made["spec"]["type"] == "LoadBalancer"
+    assert made["spec"]["selector"][names.LABEL_POD] == "graph-1"
+    assert [(p["port"], p["targetPort"]) for p in made["spec"]["ports"]] == [(9000, "bolt")]
+    said = made["metadata"]["annotations"]
+    assert said["external-dns.alpha.kubernetes.io/hostname"] == "graph-1.g.example.com"
+    assert said["lb"] == "internal"
+    template = world.api.get("StatefulSet", NAME)["spec"]["template"]
+    told = {each["name"]: each.get("value") for each in template["spec"]["containers"][0]["env"]}
+    assert told["EVERWHEN_BOLT_EXTERNAL"] == "$(POD_NAME).g.example.com:9000"
+    asked_for(world, network={})
+    assert there(world, "Service") == own
+
+
+def test_what_is_turned_off_goes_and_what_others_made_stays() -> None:
+    world = undisturbed()
+    labels = world.api.get("Service", NAME)["metadata"]["labels"]
+    world.api.put({"kind": "Service", "metadata": {"name": "by-hand", "labels": labels}})
+    assert there(world, "NetworkPolicy") == {NAME}
+    asked_for(world, network={"policy": False})
+    assert there(world, "NetworkPolicy") == set()
+    assert "by-hand" in there(world, "Service")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

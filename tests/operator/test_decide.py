@@ -98,6 +98,8 @@ CASES: Final[dict[str, tuple[Facts, type, str]]] = {
         settled(annotations={names.ANNOTATION_FENCE: '["graph-2"]'}), a.Fence, "out of service"),
     "claims of another cluster": (
         but(settled(), claims={1: claim(1, cluster_id="other")}), a.Wait, "delete them, or take"),
+    "what was turned off": (
+        settled(left_over=(("NetworkPolicy/graph", "uid"),)), a.DeleteObject, "NetworkPolicy/graph is not"),
     # 4: birth
     "nobody answers yet": (EMPTY, a.Wait, "SeedStarting"),
     "the seed is up": (

@@ -17,19 +17,17 @@ from types import UnionType
 from typing import Any, Final, get_args, get_type_hints
 
 from everwhen.errors import SettingsInvalid
+from everwhen.settings_doors import BoltSettings, HttpSettings, TlsSettings
 from everwhen.settings_groups import (
     AuditSettings,
     AuthSettings,
-    BoltSettings,
     ClusterSettings,
     HeadroomSettings,
-    HttpSettings,
     ImportSettings,
     LimitSettings,
     LogSettings,
     NodeSettings,
     StorageSettings,
-    TlsSettings,
     VacuumSettings,
 )
 from everwhen.settings_values import as_kind, as_toml_value, unknown

@@ -1,10 +1,12 @@
-"""Texts and numbers of settings, as the types that the settings struct declares."""
+"""One setting: how it is declared, and its texts and numbers as the type that it declares."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Mapping
+from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -12,6 +14,24 @@ from everwhen.errors import SettingsInvalid
 
 _SIZE: Final = re.compile(r"(\d+)\s*([KMGT]i?)?B?", re.IGNORECASE)
 _SIZE_POWER: Final = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def setting(
+    default: object,
+    text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    secret: bool = False,
+    hot: bool = False,
+) -> Any:
+    """A field with what a person needs to know about it."""
+    about = {"text": text, "low": low, "high": high, "secret": secret, "hot": hot}
+    return field(default=default, metadata=about, repr=not secret)
+
+
+#: one that a running node takes over
+hot = partial(setting, hot=True)
 
 
 def unknown(source: str, shown: str, name: str, known: list[str]) -> SettingsInvalid:

@@ -42,6 +42,10 @@ class Actor:
             else:
                 await self._api.apply(dict(seen.wanted[name]))
 
+    async def _delete_object(self, seen: Observation, action: a.DeleteObject) -> None:
+        kind, _, name = action.object.partition("/")
+        await self._api.delete(kind, seen.owner.namespace, name, uid=action.uid)
+
     async def _make_secret(self, seen: Observation, **more: str) -> None:
         """Made or completed; what is in it is never replaced."""
         spec = seen.facts.spec
@@ -236,6 +240,7 @@ class Actor:
 _Does = Callable[[Actor, Observation, Any], Awaitable[None]]
 _DOES: Final[Mapping[type[a.Action], _Does]] = {
     a.ApplyObjects: Actor._apply,
+    a.DeleteObject: Actor._delete_object,
     a.LabelPod: Actor._label_pod,
     a.LabelClaim: Actor._label_claim,
     a.DeletePod: Actor._delete_pod,

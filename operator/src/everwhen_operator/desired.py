@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from everwhen_operator import names
 from everwhen_operator.build import objects as build
@@ -13,6 +13,9 @@ from everwhen_operator.decide.birth import extent
 from everwhen_operator.model.facts import Facts
 from everwhen_operator.model.quantities import amount
 from everwhen_operator.model.spec import ClusterSpec
+
+#: kinds of objects that a cluster may have to have no more
+_OPTIONAL: Final = frozenset({"Service", "NetworkPolicy", "ServiceMonitor"})
 
 
 def voters_of(facts: Facts, spec: ClusterSpec) -> int:
@@ -36,6 +39,9 @@ def desired(
     found.append(build.disruption_budget(owner, voters_of(facts, spec)))
     if build.network_policy_wanted(spec):
         found.append(build.network_policy(owner, spec))
+    if spec.external is not None:
+        pods = max(spec.replicas or extent(facts), max(facts.pods, default=-1) + 1)
+        found += build.external_services(owner, spec.external, pods)
     if monitors and build.monitor_wanted(spec):
         found.append(build.service_monitor(owner))
     made = {build.reference(each): build.stamped(each) for each in found}
@@ -79,6 +85,21 @@ def drifted(wanted: Mapping[str, Object], live: Mapping[str, Object]) -> tuple[s
         if (there := live.get(name)) is None
         or _stamp(there) != _stamp(made)
         or (made["kind"] != "StatefulSet" and not within(made, there))
+    )
+
+
+def left_over(
+    wanted: Mapping[str, Object], live: Mapping[str, Object], owner: Owner
+) -> tuple[tuple[str, str], ...]:
+    """What the operator made for this cluster, and is not wanted any more: ``Kind/name`` and uid."""
+    return tuple(
+        (name, there["metadata"]["uid"])
+        for name, there in live.items()
+        if name not in wanted
+        and there["kind"] in _OPTIONAL
+        and not there["metadata"].get("deletionTimestamp")
+        and names.ANNOTATION_APPLIED in (there["metadata"].get("annotations") or {})
+        and any(each["uid"] == owner.uid for each in there["metadata"].get("ownerReferences", ()))
     )
 
 

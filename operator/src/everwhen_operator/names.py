@@ -22,7 +22,10 @@ LEASE: Final = "everwhen-operator"
 LABEL_NAME: Final = "app.kubernetes.io/name"
 LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+#: on Services: what for
 LABEL_COMPONENT: Final = "app.kubernetes.io/component"
+#: of Kubernetes: the one pod
+LABEL_POD: Final = "statefulset.kubernetes.io/pod-name"
 APP: Final = "everwhen"
 
 #: leader, voter, learner, joining or fenced; on pods
@@ -80,6 +83,11 @@ def client_service(cluster: str) -> str:
 def leader_service(cluster: str) -> str:
     """The pod that leads, as labels say: a convenience."""
     return f"{cluster}-leader"
+
+
+def external_service(cluster: str, ordinal: int) -> str:
+    """One pod, for clients outside."""
+    return f"{cluster}-external-{ordinal}"
 
 
 def auth_secret(cluster: str) -> str:

@@ -13,7 +13,7 @@ from everwhen_operator.build.objects import Object, Owner
 from everwhen_operator.build.settings import file_hash, settings_file
 from everwhen_operator.build.stateful import image_of, revision_of
 from everwhen_operator.decide.memory import with_memory
-from everwhen_operator.desired import desired, drifted
+from everwhen_operator.desired import desired, drifted, left_over
 from everwhen_operator.kube.api import Api
 from everwhen_operator.kube.secrets import decoded
 from everwhen_operator.model.facts import (
@@ -195,6 +195,7 @@ def _compare(
         revision=revision_of(template),
         settings_hash=file_hash(settings_file(spec)),
         drifted=missing,
+        left_over=left_over(wanted, live, owner),
     )
     return seen, wanted
 

@@ -49,7 +49,8 @@ class NodeOptions:
 
     data_dir: Path
     name: str
-    #: door -> "host:port" as others reach it: ``http``, ``bolt``, ``peer``
+    #: door -> "host:port" as others reach it: ``http``, ``bolt``, ``peer``; ``external``: Bolt, for
+    #: clients outside
     addresses: dict[str, str]
     holder: str
     database: DatabaseOptions

@@ -72,6 +72,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     return {
         "http": http.advertised or f"{http.host}:{http.port}",
         "bolt": bolt.advertised or f"{bolt.host}:{bolt.port}",
+        **({"external": bolt.external} if bolt.external else {}),
         "peer": cluster.advertised or f"{cluster.host}:{cluster.port}",
     }
 

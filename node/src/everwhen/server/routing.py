@@ -6,7 +6,7 @@ import time
 
 from everwhen.limits import ROUTING_LEAVE_SECONDS, ROUTING_SECONDS, ROUTING_SECONDS_LONG
 from everwhen.runtime.node import Node
-from everwhen.settings_groups import BoltSettings
+from everwhen.settings_doors import BoltSettings
 
 
 class Routing:
@@ -30,10 +30,11 @@ class Routing:
     def table(self, used: str) -> tuple[int, list[tuple[str, list[str]]]]:
         """For how many seconds, and what; ``used``: the address by which the driver came."""
         bolt = self._bolt
-        alone = bolt.advertised or used or f"{bolt.host}:{bolt.port}"
-        table = routing_table(self._node, alone)
         members = self._node.member.cluster.members
-        own = {each.addresses.get("bolt") for each in members}
+        outside = any(under(used, each.addresses.get("external", "")) for each in members)
+        door, said = ("external", bolt.external) if outside else ("bolt", bolt.advertised)
+        table = routing_table(self._node, said or used or f"{bolt.host}:{bolt.port}", door)
+        own = {each.addresses.get(door) for each in members}
         if len(members) < 2 or not used or used in own:
             return ROUTING_SECONDS_LONG, table
         if not self._node.member.presence.stops:
@@ -41,12 +42,20 @@ class Routing:
         return ROUTING_SECONDS, table
 
 
-def routing_table(node: Node, alone: str) -> list[tuple[str, list[str]]]:
+def under(used: str, external: str) -> bool:
+    """Whether an address by which a driver came is for clients outside as ``external`` is: it is
+    that one, or its host is a name under the same domain."""
+    domain = external.rpartition(":")[0].partition(".")[2]
+    host = used.rpartition(":")[0]
+    return bool(external) and (used == external or host.endswith(f".{domain}"))
+
+
+def routing_table(node: Node, alone: str, door: str = "bolt") -> list[tuple[str, list[str]]]:
     """Role -> addresses.
 
     Without a leader nobody is named for writes, so drivers ask again. Members that are not connected,
     or are about to stop, are left out, as long as others are there. ``alone``: where this node is
-    reached, for a group of one."""
+    reached, for a group of one. ``door``: which addresses of members; who has none is left out."""
     member = node.member
     ids = member.configuration.ids
     if len(ids) <= 1:
@@ -54,7 +63,7 @@ def routing_table(node: Node, alone: str) -> list[tuple[str, list[str]]]:
     known = {
         one.id: address
         for one in member.cluster.members
-        if one.id in ids and (address := one.addresses.get("bolt"))
+        if one.id in ids and (address := one.addresses.get(door))
     }
     stay = {one: at for one, at in known.items() if member.presence.stays(one)} or known
     leader = member.replica.leader

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from everwhen_operator import names
 from everwhen_operator.build.settings import settings_file
-from everwhen_operator.model.spec import ClusterSpec
+from everwhen_operator.model.spec import ClusterSpec, External
 
 Object = dict[str, Any]
 
@@ -70,30 +70,72 @@ def services(owner: Owner) -> list[Object]:
     """For pods among themselves, for clients, and for whoever wants the leader."""
     selector = names.selector(owner.name)
 
-    def service(name: str, **spec: Any) -> Object:
-        return {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": owner.metadata(name),
-            "spec": {"selector": selector, **spec},
-        }
-
     return [
         # a majority must form before anybody is ready
-        service(
+        _service(
+            owner,
             names.peer_service(owner.name),
+            "peers",
             clusterIP="None",
             publishNotReadyAddresses=True,
+            selector=selector,
             ports=[*_PORTS, _PEER],
         ),
-        service(names.client_service(owner.name), type="ClusterIP", ports=list(_PORTS)),
-        service(
+        _service(
+            owner,
+            names.client_service(owner.name),
+            "clients",
+            type="ClusterIP",
+            selector=selector,
+            ports=list(_PORTS),
+        ),
+        _service(
+            owner,
             names.leader_service(owner.name),
+            "leader",
             type="ClusterIP",
             selector={**selector, names.LABEL_ROLE: "leader"},
             ports=list(_PORTS),
         ),
     ]
+
+
+def external_services(owner: Owner, external: External, pods: int) -> list[Object]:
+    """One for each pod, named as its node tells clients outside: whoever keeps the DNS (external-dns
+    reads the annotation) sends that name there."""
+    return [
+        _service(
+            owner,
+            names.external_service(owner.name, ordinal),
+            "external",
+            annotations={
+                "external-dns.alpha.kubernetes.io/hostname": external_host(
+                    names.pod(owner.name, ordinal), external
+                ),
+                **external.annotations,
+            },
+            type=external.kind,
+            selector={
+                **names.selector(owner.name),
+                names.LABEL_POD: names.pod(owner.name, ordinal),
+            },
+            ports=[{**_PORTS[0], "port": external.port}],
+        )
+        for ordinal in range(pods)
+    ]
+
+
+def external_host(pod: str, external: External) -> str:
+    """The name by which clients outside reach a pod."""
+    return f"{pod}.{external.domain}"
+
+
+def _service(
+    owner: Owner, name: str, component: str, annotations: Object | None = None, **spec: Any
+) -> Object:
+    metadata = owner.metadata(name, **({"annotations": annotations} if annotations else {}))
+    metadata["labels"][names.LABEL_COMPONENT] = component
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
 def config_map(owner: Owner, spec: ClusterSpec) -> Object:
@@ -146,13 +188,17 @@ def network_policy(owner: Owner, spec: ClusterSpec) -> Object:
 
 
 def service_monitor(owner: Owner) -> Object:
-    """For the Prometheus operator, where it is."""
+    """For the Prometheus operator, where it is. By the one Service that has every pod, also one that
+    is not ready, and no pod twice."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
         "metadata": owner.metadata(owner.name),
         "spec": {
-            "selector": {"matchLabels": names.selector(owner.name)},
+            "jobLabel": names.LABEL_INSTANCE,
+            "selector": {
+                "matchLabels": {**names.selector(owner.name), names.LABEL_COMPONENT: "peers"}
+            },
             "endpoints": [{"port": "http", "path": "/metrics", "interval": "15s"}],
         },
     }

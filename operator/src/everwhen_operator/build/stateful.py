@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from everwhen_operator import names
-from everwhen_operator.build.objects import Object, Owner, digest
+from everwhen_operator.build.objects import Object, Owner, digest, external_host
 from everwhen_operator.build.settings import settings_toml
 from everwhen_operator.model.spec import ClusterSpec
 
@@ -84,7 +84,16 @@ def _environment(owner: Owner, spec: ClusterSpec) -> list[Object]:
             {"name": f"EVERWHEN_{door}_ADVERTISED", "value": f"{host}:{port}"}
             for door, port in advertised.items()
         ),
+        *_external(spec),
     ]
+
+
+def _external(spec: ClusterSpec) -> list[Object]:
+    """Where clients outside find this pod."""
+    if spec.external is None:
+        return []
+    at = f"{external_host('$(POD_NAME)', spec.external)}:{spec.external.port}"
+    return [{"name": "EVERWHEN_BOLT_EXTERNAL", "value": at}]
 
 
 def _container(owner: Owner, spec: ClusterSpec, image: str) -> Object:

@@ -9,6 +9,7 @@ from everwhen_operator.decide.group import Group, group_of
 from everwhen_operator.model.actions import (
     Action,
     ApplyObjects,
+    DeleteObject,
     DeletePod,
     Fence,
     GrowClaim,
@@ -53,6 +54,13 @@ def apply_objects(facts: Facts) -> Action | None:
     """Services, settings, secrets and the StatefulSet are as they should be."""
     if facts.drifted:
         return ApplyObjects("objects differ from what is asked for", facts.drifted)
+    return None
+
+
+def delete_left_over(facts: Facts) -> Action | None:
+    """What was turned off, or was for a pod that is gone."""
+    for name, uid in facts.left_over:
+        return DeleteObject(f"{name} is not wanted any more", name, uid)
     return None
 
 

@@ -32,6 +32,7 @@ ALWAYS: Final[tuple[Rule, ...]] = (
     cures.grow_claims,
     cures.recreate_set,
     cures.apply_objects,
+    cures.delete_left_over,
     cures.delete_stuck_pods,
     cures.label_pods,
     cures.label_claims,

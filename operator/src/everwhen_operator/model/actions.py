@@ -23,6 +23,14 @@ class ApplyObjects(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteObject(Action):
+    """Remove one that the operator made: ``Kind/name``."""
+
+    object: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class LabelPod(Action):
     """Say on a pod what its node is."""
 

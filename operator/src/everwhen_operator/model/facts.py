@@ -150,6 +150,8 @@ class Facts:
     settings_hash: str = ""
     #: objects that are not as they should be
     drifted: tuple[str, ...] = ()
+    #: objects that are not wanted any more: ``Kind/name``, uid
+    left_over: tuple[tuple[str, str], ...] = ()
     set: SetFact | None = None
     pods: Mapping[int, PodFact] = field(default_factory=dict)
     claims: Mapping[int, ClaimFact] = field(default_factory=dict)

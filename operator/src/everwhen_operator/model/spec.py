@@ -54,6 +54,16 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class External:
+    """How clients outside reach each pod: by a name under ``domain``."""
+
+    domain: str
+    port: int = 7_687
+    kind: Literal["LoadBalancer", "ClusterIP"] = "LoadBalancer"
+    annotations: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSpec:
     """``spec``, read. Parts that are handed on as they are stay JSON."""
 
@@ -73,6 +83,7 @@ class ClusterSpec:
     network: Json = field(default_factory=dict)
     monitoring: Json = field(default_factory=dict)
     cluster_domain: str = "cluster.local"
+    external: External | None = None
     admin_secret: str | None = None
     paused: bool = False
     accept_data_loss: str | None = None
@@ -183,6 +194,7 @@ def parse_spec(value: object) -> ClusterSpec:
         network=reader.json("network"),
         monitoring=reader.json("monitoring"),
         cluster_domain=reader.child("network").text("clusterDomain") or "cluster.local",
+        external=_external(reader.child("network").child("external")),
         admin_secret=reader.child("auth").name_of("adminSecretRef"),
         paused=reader.child("maintenance").flag("paused"),
         accept_data_loss=reader.child("recovery").text("acceptDataLoss"),
@@ -225,6 +237,18 @@ def _membership(reader: _Reader) -> Membership:
         replace_after=reader.duration("replaceAfter", 900),
         max_replacements_per_hour=reader.number("maxReplacementsPerHour", 1, 0, 60),
         allow_even=reader.flag("allowEven"),
+    )
+
+
+def _external(reader: _Reader) -> External | None:
+    domain = reader.text("domain")
+    if domain is None:
+        return None
+    return External(
+        domain=domain,
+        port=reader.number("port", 7_687, 1, 65_535),
+        kind="ClusterIP" if reader.text("type") == "ClusterIP" else "LoadBalancer",
+        annotations=reader.json("annotations"),
     )
 
 

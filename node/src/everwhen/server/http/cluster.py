@@ -35,7 +35,7 @@ from everwhen.server.secrets import need_secret
 _BODY_BYTES_MAX: Final = 64 << 10
 _NAME_CHARS_MAX: Final = 253
 #: settings that differ between the nodes of one group
-_OWN_SETTINGS: Final = frozenset({"host", "port", "advertised", "bootstrap", "join"})
+_OWN_SETTINGS: Final = frozenset({"host", "port", "advertised", "external", "bootstrap", "join"})
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 

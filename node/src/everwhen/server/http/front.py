@@ -19,7 +19,7 @@ from aiohttp import web
 
 from everwhen.limits import HTTP_HEAD_BYTES_MAX, HTTP_QUICK_BODY_BYTES_MAX
 from everwhen.server.http.heads import END, Head, Heads
-from everwhen.settings_groups import HttpSettings
+from everwhen.settings_doors import HttpSettings
 
 #: seconds after which a connection without a request, or with half of one, is closed
 IDLE_SECONDS: Final = 3_600.0
