@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import gc
 import random
+from collections.abc import Iterator
 from threading import Event, Thread
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from everwhen.columns.graph import follow as follow_module
 from everwhen.columns.graph import image as image_module
 from everwhen.columns.graph import merge as merge_module
 from everwhen.columns.graph.check import differences
+from everwhen.columns.graph.follow import Step
 from everwhen.columns.graph.image import GraphImage
-from everwhen.errors import ImageLost
+from everwhen.errors import CorruptData, ImageLost
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.runtime.embedded import Embedded
 
@@ -256,3 +259,27 @@ def test_what_contradicts_the_journal_is_thrown_away_and_told() -> None:
             image.tend()
         assert not image.tend()
         assert agree(database, image, 2)
+
+
+def test_what_goes_while_the_past_is_read_in_the_background_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Vacuum may come between a commit's record and its pieces."""
+    monkeypatch.setattr(image_module, "IMAGE_FOLLOW_VERSIONS_MAX", 4)
+    with Embedded() as database:
+        for i in range(20):
+            database.execute("CREATE (:A {i: $i})-[:T]->(:B)", {"i": i})
+        image = GraphImage(database.service.database.state)
+        assert agree(database, image, database.version)
+        assert image.view(3, 10) is None
+        with monkeypatch.context() as patch:
+            patch.setattr(follow_module, "steps_of", _gone)
+            assert image.tend()
+        with pytest.raises(ImageLost, match="piece 0"):
+            image.tend()
+        _merge_all(image)
+        assert agree(database, image, database.version)
+
+
+def _gone(*_: object) -> Iterator[Step]:
+    raise CorruptData("piece 0 of commit 7 is missing")

@@ -179,6 +179,7 @@ class Things:
         if position.stage < KEYS:
             if row is not None:
                 self._cover(kind, identity, row)
+                self._mark(row.version)
                 if not self._commit(kind, identity, row.version, position):
                     return False
             position.stage = KEYS
@@ -247,6 +248,14 @@ class Things:
                 self.bytes += len(key)
 
     # --- the journal ---
+
+    def _mark(self, version: int) -> None:
+        """The commit's record says that not all of what it wrote is there."""
+        value = self._work.layer.get(journal_key(version))
+        record = None if value is None else journal.decode_record(value)
+        if record is not None and record.content:
+            record = journal.with_left(record, record.content, self._erasure)
+            self._work.layer.put(journal_key(version), journal.encode_record(record))
 
     def _commit(self, kind: EntityKind, identity: int, version: int, position: Position) -> bool:
         """Take a thing out of what the journal says of a commit; False: go on at ``position``."""

@@ -174,17 +174,14 @@ class Erasures:
         )
         return c.Vacuumed(things.keys, things.bytes, True)
 
-    def _say(self, ref: SegmentRef, number: int, erasure: int) -> None:
-        """The commit's record says that not all of its content is there, and the piece that names
-        the segment names the new one."""
+    def _say(self, ref: SegmentRef, number: int) -> None:
+        """The commit's record says already that not all of its content is there; the piece that
+        names the segment names the new one."""
         layer = self._work.layer
         value = layer.get(journal_key(ref.version))
         if value is None:
             return
         record = journal.decode_record(value)
-        if record.content:
-            record = journal.with_left(record, record.content, erasure)
-            layer.put(journal_key(ref.version), journal.encode_record(record))
         for at in range(record.header.pieces):
             key = piece_key(record.header.transaction, at)
             raw = layer.get(key)
@@ -212,7 +209,7 @@ class Erasures:
             rows = [one for one in near if segment.row(one) is not None]
             if rows:
                 smaller = replaced(work, ref, rows)
-                self._say(ref, smaller.id, erasure.number)
+                self._say(ref, smaller.id)
                 return c.Vacuumed(len(rows), ref.entry.bytes - smaller.size, True)
         # nothing is left that can be read, except by what is kept in memory
         work.state.forget_erased()

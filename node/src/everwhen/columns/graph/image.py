@@ -207,13 +207,13 @@ class GraphImage:
             return False
         return self._load()
 
-    def _reach(self, content: Content, version: int) -> bool:
-        """Take the image to a version, if that is bounded work."""
+    def _reach(self, content: Content, version: int, back: int = IMAGE_FOLLOW_CHANGES_MAX) -> bool:
+        """Take the image to a version, if that is bounded work; ``back``: changes at most."""
         try:
             if version > content.upto:
                 self._follow(content, version)
             elif version < content.floor:
-                self._extend(content, version, IMAGE_FOLLOW_CHANGES_MAX)
+                self._extend(content, version, back)
         except CorruptData as error:
             # the record judges itself; what is made of it is made anew, and ``tend`` tells why
             self._lost = error
@@ -385,7 +385,7 @@ class GraphImage:
             return False
         with self._lock:
             if self._content is content:
-                self._extend(content, wanted, _BACK_STEP)
+                self._reach(content, wanted, _BACK_STEP)
         return True
 
     def interrupt(self) -> None:
