@@ -202,9 +202,12 @@ class Snapshots:
         if piece.file not in {file.name for file in manifest.files}:
             raise RequestInvalid(f"snapshot {piece.snapshot} has no file {piece.file!r}")
         folder = self._root / layout.SNAPSHOTS / manifest.name
-        return await self._threads.run(
-            "background", files.read_piece, self._disk, folder, piece.file, piece.offset
-        )
+        try:
+            return await self._threads.run(
+                "background", files.read_piece, self._disk, folder, piece.file, piece.offset
+            )
+        except FileNotFoundError as error:
+            raise RequestInvalid(f"snapshot {piece.snapshot} is being made anew") from error
 
     # --- receiving ---
 
@@ -225,8 +228,8 @@ class Snapshots:
         self._report("snapshot_coming", {"peer": sender, "index": manifest.index})
         try:
             for _ in range(_ATTEMPTS):
-                await self._pull(sender, manifest)
                 try:
+                    await self._pull(sender, manifest)
                     await self._threads.run(
                         "log", files.finish_incoming, self._disk, self._root, manifest
                     )

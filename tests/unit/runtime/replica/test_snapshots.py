@@ -1,0 +1,69 @@
+"""A snapshot on its way to a member."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from everwhen.codec.peer_frames import Verb
+from everwhen.errors import RequestInvalid
+from everwhen.runtime.replica.snapshots import Snapshots
+from everwhen.runtime.system import SystemDisk
+from everwhen.runtime.twins.threads import InlineThreads
+from everwhen.runtime.twins.time_and_chance import SeededRandom
+from everwhen.storage.snapshot_files import Manifest, SnapshotFile
+
+
+class Shorter:
+    """The other side, whose file ends earlier than its manifest says: it made another copy."""
+
+    def handle(self, verb: Verb, handler: Any) -> None: ...
+
+    async def ask(self, node: int, verb: Verb, body: bytes) -> bytes:
+        return b""
+
+
+def snapshots_in(root: Path, told: list[str]) -> Snapshots:
+    threads = InlineThreads(SeededRandom(1), serial=frozenset())
+    nothing = cast(Any, None)
+    return Snapshots(
+        SystemDisk(),
+        root,
+        nothing,
+        nothing,
+        cast(Any, Shorter()),
+        threads,
+        lambda what, _: told.append(what),
+    )
+
+
+MANIFEST = Manifest(1, 7, 1, [SnapshotFile("000001.sst", 10, b"?" * 32)])
+
+
+def test_a_file_that_is_not_as_it_was_offered_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def receive() -> None:
+        snapshots = snapshots_in(tmp_path, told)
+        await snapshots._receive(2, MANIFEST)
+        assert not snapshots.reopen.is_set()
+
+    asyncio.run(receive())
+    assert told == ["snapshot_coming", *["snapshot_damaged"] * 5]
+
+
+def test_a_copy_that_is_made_anew_while_it_is_read(tmp_path: Path) -> None:
+    """Under the same name, which its first step takes away."""
+
+    async def read() -> None:
+        snapshots = snapshots_in(tmp_path, [])
+        snapshots._manifest = MANIFEST
+        asked = msgspec.msgpack.encode((MANIFEST.name, "000001.sst", 0))
+        with pytest.raises(RequestInvalid, match="made anew"):
+            await snapshots._on_read(2, asked)
+
+    asyncio.run(read())
