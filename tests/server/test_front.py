@@ -259,3 +259,11 @@ def test_a_usual_head():
 )
 def test_an_unusual_head(data: bytes):
     assert read(data) is None
+
+
+@pytest.mark.parametrize("end", ["\x80", "\r\n B", "\x00"])
+def test_a_head_that_fits_nearly_is_read_at_once(end: str):
+    # there was a choice for every space before a value: this took more than the age of the world
+    many = [(f"X-{number}", "    v") for number in range(100)]
+    data = head(*many, ("B", "b"), length=1).removesuffix(b"\r\n\r\n")
+    assert Heads(None).read(data + end.encode("latin-1")) is None

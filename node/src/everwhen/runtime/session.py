@@ -23,7 +23,8 @@ from everwhen.txn.transaction import Isolation
 
 #: statements worth parsing here; anything else goes straight to the service
 _CONTROL = re.compile(
-    r"(?:\s|//[^\n]*\n|/\*.*?\*/)*(BEGIN|START|COMMIT|ROLLBACK)\b", re.IGNORECASE | re.DOTALL
+    r"(?:\s|//[^\n]*\n|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)*(BEGIN|START|COMMIT|ROLLBACK)\b",
+    re.IGNORECASE,
 )
 
 

@@ -116,13 +116,20 @@ def number(keys: Sequence[Vector], length: int, ctx: BatchContext) -> Groups:
     for key in keys:
         others, count = _codes(key, ctx)
         if size * count > _PRODUCT_MAX:
-            codes, firsts = _numbered(codes, size)
-            size = max(1, len(firsts))
+            codes, size = _dense(codes, size)
+            if size * count > _PRODUCT_MAX:
+                others, count = _dense(others, count)
         if size == 1:
             codes, size = others, count
         elif count > 1:
             codes, size = codes * count + others, size * count
     return _numbered(codes, size)
+
+
+def _dense(codes: Numbers, size: int) -> tuple[Numbers, int]:
+    """The same with no more codes than there are rows, as ``_codes`` gives them."""
+    numbers, firsts = _numbered(codes, size)
+    return numbers, max(1, len(firsts))
 
 
 def _codes(vector: Vector, ctx: BatchContext) -> tuple[Numbers, int]:

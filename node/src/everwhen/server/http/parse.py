@@ -21,6 +21,8 @@ __all__ = ["parse_duration", "parse_point", "parse_temporal"]
 
 _Moment = Date | LocalTime | Time | LocalDateTime | DateTime
 _POINT: Final = re.compile(r"SRID=(\d+);\s*POINT\s*Z?\s*\(([^()]*)\)", re.IGNORECASE)
+#: more characters than any point needs
+_POINT_CHARS_MAX: Final = 200
 
 
 def parse_point(text: str) -> Point:
@@ -28,7 +30,7 @@ def parse_point(text: str) -> Point:
 
     :raises ValueError: malformed.
     """
-    match = _POINT.fullmatch(text.strip())
+    match = _POINT.fullmatch(text.strip()) if len(text) <= _POINT_CHARS_MAX else None
     if match is None:
         raise ValueError("expected SRID=…;POINT (…)")
     numbers = [float(part) for part in match[2].split()]
