@@ -63,14 +63,28 @@ def test_a_member_that_missed_what_the_log_has_dropped_gets_a_snapshot(group: Gr
     group.settle()
 
 
-def is_full(port: int) -> bool:
-    """Whether one more write is refused because of the disk."""
+def is_full(port: int, why: str = "the disk has") -> bool:
+    """Whether one more write is refused, because of the disk if nothing else is said."""
     try:
         with QueryApi(port) as api:
             api.rows(FILL, {"k": 1, "text": "x" * 20_000})
     except Failed as refused:
-        return "the disk has" in refused.message
+        return why in refused.message
     return False
+
+
+def test_a_graph_too_large_for_memory_grows_no_further_and_deletes_go_on(tmp_path: Path) -> None:
+    server = Server(tmp_path / "n1", "--set", "limits.image_memory_bytes=20000")
+    server.start()
+    why = "more than limits.image_memory_bytes, 20,000"
+    try:
+        with QueryApi(server.port) as api:
+            api.rows("UNWIND range(1, 600) AS k CREATE (:S {k: k})")
+            assert any(is_full(server.port, why) for _ in range(10_000))
+            assert api.rows("MATCH (n:S) WHERE n.k > 300 DELETE n RETURN count(*)") == [[300]]
+            assert any(not is_full(server.port, why) for _ in range(10_000))
+    finally:
+        server.kill()
 
 
 def test_above_the_quota_growth_is_refused_and_deletes_go_on(tmp_path: Path) -> None:

@@ -157,6 +157,12 @@ class LimitSettings:
         low=-1,
         high=1 << 40,
     )
+    image_must_fit: bool = _setting(
+        True,
+        "Writes that add data are refused once the present graph needs more than "
+        "image_memory_bytes; otherwise it is left out of memory then, and queries over many rows "
+        "are slow. Without effect where image_memory_bytes is 0.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

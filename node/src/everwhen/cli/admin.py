@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from everwhen.cli.admin_tables import print_answer, print_members, print_status
-from everwhen.cli.connecting import add_credentials, credentials, trust
+from everwhen.cli.connecting import add_node, admin_client
 from everwhen.errors import MemberNotFound, SettingsInvalid
 from everwhen_client import Client, ClientMisuse, EverwhenError, OutcomeUnknown
 
@@ -38,16 +36,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--uri", default="http://127.0.0.1:7474", help="HTTP address of any member")
-    secret = os.environ.get("EVERWHEN_CLUSTER_SECRET_FILE")
-    add(
-        "--secret-file",
-        type=Path,
-        default=None if secret is None else Path(secret),
-        metavar="FILE",
-        help="file with the cluster's secret (or $EVERWHEN_CLUSTER_SECRET_FILE)",
-    )
-    add_credentials(parser)
+    add_node(parser)
     add("--json", action="store_true", help="JSON on a terminal too")
     add("--expected-config-index", type=int, metavar="N", help="refuse unless it is this one")
     add("--operator-epoch", type=int, metavar="N", help="refuse if a higher one was seen")
@@ -242,13 +231,7 @@ _PRINTERS: Final = {"status": print_status, "members": print_members}
 def run(options: argparse.Namespace) -> int:
     """The command; its exit status."""
     try:
-        with Client(
-            options.uri,
-            auth=credentials(options),
-            tls=trust(options),
-            user_agent="everwhen-admin",
-            cluster_secret=_secret(options),
-        ) as c:
+        with admin_client(options, "everwhen-admin") as c:
             answer = _VERBS[options.verb][2](Administration(c, options))
     except ClientMisuse as error:
         raise SettingsInvalid(str(error)) from error
@@ -262,17 +245,3 @@ def run(options: argparse.Namespace) -> int:
     else:
         _PRINTERS.get(options.verb, print_answer)(answer)
     return 0
-
-
-def _secret(options: argparse.Namespace) -> str:
-    """The cluster's secret; empty if none was named.
-
-    :raises SettingsInvalid: the file cannot be read.
-    """
-    path: Path | None = options.secret_file
-    if path is None:
-        return ""
-    try:
-        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
-    except OSError as error:
-        raise SettingsInvalid(f"cannot read {path}: {error.strerror}") from error

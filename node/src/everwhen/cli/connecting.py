@@ -10,6 +10,7 @@ from getpass import getpass
 from pathlib import Path
 
 from everwhen.errors import SettingsInvalid
+from everwhen_client import Client
 
 
 def add_credentials(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,46 @@ def add_credentials(parser: argparse.ArgumentParser) -> None:
         help="PEM file: who signed the certificate of an https server, if the system does not "
         "know them (or $EVERWHEN_CA)",
     )
+
+
+def add_node(parser: argparse.ArgumentParser) -> None:
+    """Which node is administered, and how it knows who asks."""
+    add = parser.add_argument
+    add("--uri", default="http://127.0.0.1:7474", help="HTTP address of any member")
+    secret = os.environ.get("EVERWHEN_CLUSTER_SECRET_FILE")
+    add(
+        "--secret-file",
+        type=Path,
+        default=None if secret is None else Path(secret),
+        metavar="FILE",
+        help="file with the cluster's secret (or $EVERWHEN_CLUSTER_SECRET_FILE)",
+    )
+    add_credentials(parser)
+
+
+def admin_client(options: argparse.Namespace, user_agent: str) -> Client:
+    """A client that administers the node of ``add_node``.
+
+    :raises SettingsInvalid: a file cannot be read.
+    """
+    return Client(
+        options.uri,
+        auth=credentials(options),
+        tls=trust(options),
+        user_agent=user_agent,
+        cluster_secret=_secret(options),
+    )
+
+
+def _secret(options: argparse.Namespace) -> str:
+    """The cluster's secret; empty if none was named."""
+    path: Path | None = options.secret_file
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except OSError as error:
+        raise SettingsInvalid(f"cannot read {path}: {error.strerror}") from error
 
 
 def credentials(options: argparse.Namespace) -> tuple[str, str] | None:

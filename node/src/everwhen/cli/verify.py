@@ -3,7 +3,8 @@
 Prints what is wrong, one line each, and ends with 0 (nothing), 1 (something) or 2 (it could not be
 looked at: in use, not a data directory, made by a newer build).
 
-``--audit`` looks at something else: whether history is what was committed, entry by entry, and with
+``--online`` asks a node that runs, instead of a directory, whether its image in memory is what its
+record says. ``--audit`` looks at something else: whether history is what was committed, entry by entry, and with
 ``--head`` whether it goes on from what was exported earlier.
 """
 
@@ -15,6 +16,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from everwhen.cli.connecting import add_node, admin_client
 from everwhen.codec.audit_head import check_key, parse
 from everwhen.errors import EverwhenError, SettingsInvalid
 from everwhen.model.audit import ERASED, PROBLEM
@@ -22,18 +24,20 @@ from everwhen.mvcc.report import Report
 from everwhen.runtime.system import SystemDisk, SystemRandom
 from everwhen.storage.rocks import RocksStore
 from everwhen.storage.verify import audit_directory, verify_directory
+from everwhen_client import ClientMisuse
+from everwhen_client import EverwhenError as ClientError
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to a parser's sub-parsers."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "verify",
-        help="check a stopped data directory",
+        help="check a stopped data directory, or the image of a running node",
         description="Check a stopped data directory: checksums, every key and value, "
         "relationships against their nodes and both adjacency directions, indexes against the "
         "record, counts, the chain of commits. Exit status: 0 whole, 1 damaged, 2 not checked.",
     )
-    parser.add_argument("data_dir", type=Path, metavar="DIR", help="the data directory")
+    parser.add_argument("data_dir", type=Path, nargs="?", metavar="DIR", help="the data directory")
     parser.add_argument(
         "--limit", type=int, default=100, metavar="N", help="problems printed (default 100)"
     )
@@ -52,18 +56,35 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--key-file", type=Path, metavar="FILE", help="with --head: the key that signed it"
     )
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="compare the image that a running node holds in memory with its record",
+    )
+    add_node(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """The command; its exit status."""
     try:
-        report = _audit(args) if args.audit else _verify(args)
-    except (EverwhenError, OSError) as error:
+        report = _report(args)
+    except (EverwhenError, ClientError, ClientMisuse, OSError) as error:
         print(json.dumps({"ok": None, "error": str(error)}) if args.json else f"error: {error}")
         return 2
-    print(_json(report) if args.json else _text(report))
+    print(json.dumps(report.as_dict()) if args.json else _text(report))
     return 0 if report.ok else 1
+
+
+def _report(args: argparse.Namespace) -> Report:
+    if args.online:
+        if args.data_dir is not None or args.audit:
+            raise SettingsInvalid("--online asks a node that runs: no directory, no --audit")
+        with admin_client(args, "everwhen-verify") as client:
+            return Report.of(client.admin.request("GET", "/v1/verify"))
+    if args.data_dir is None:
+        raise SettingsInvalid("name the data directory, or ask a node that runs with --online")
+    return _audit(args) if args.audit else _verify(args)
 
 
 def _open(path: Path) -> RocksStore:
@@ -104,18 +125,6 @@ def _audit(args: argparse.Namespace) -> Report:
         else:
             report.looked("commits", finding.last - finding.first + 1)
     return report
-
-
-def _json(report: Report) -> str:
-    return json.dumps(
-        {
-            "ok": report.ok,
-            "problems": report.problems,
-            "count": report.count,
-            "notes": report.notes,
-            "checked": dict(sorted(report.checked.items())),
-        }
-    )
 
 
 def _text(report: Report) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 
 class Report:
@@ -38,3 +40,21 @@ class Report:
     @property
     def ok(self) -> bool:
         return self.count == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "ok": self.ok,
+            "problems": self.problems,
+            "count": self.count,
+            "notes": self.notes,
+            "checked": dict(sorted(self.checked.items())),
+        }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Report:
+        """What ``as_dict`` of another process said."""
+        report = cls()
+        report.problems, report.count = list(told["problems"]), told["count"]
+        report.notes, report.checked = list(told["notes"]), Counter(told["checked"])
+        return report

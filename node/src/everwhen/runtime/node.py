@@ -16,6 +16,7 @@ from pathlib import Path
 from everwhen import raft
 from everwhen.apply.machine import Machine
 from everwhen.codec.cluster import FEATURE_LEVEL
+from everwhen.columns.graph.image import present_bytes
 from everwhen.errors import CorruptData, NoLeader
 from everwhen.limits import FLUSH_S_DEFAULT, LOG_HELD_BYTES, LOG_SEGMENT_BYTES, LOG_TRAILING_ENTRIES
 from everwhen.mvcc.state import RecordState
@@ -27,6 +28,7 @@ from everwhen.runtime.background import Background, Report
 from everwhen.runtime.consensus import ReadMode
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Headroom, Marks
+from everwhen.runtime.image_check import ImageCheck
 from everwhen.runtime.pins import Pins
 from everwhen.runtime.replica.log_view import COMMAND_KIND, to_stored
 from everwhen.runtime.replica.member import Description, Member
@@ -110,6 +112,7 @@ class Node:
         self.parts = parts
         self.member = member
         self.headroom = headroom
+        self.image_check = ImageCheck(parts.database, threads)
         #: log entries that the record did not have when it was opened
         self.to_replay = directory.log.last_index - parts.state.current.head.applied_index
         self._background = background
@@ -152,7 +155,7 @@ class Node:
         _found(directory, state, options, ports.random)
         recover(ports.disk, directory, state.current.cluster, ports.notice)
         _check_reach(directory, machine)
-        headroom, meta = _headroom(directory, options, ports), directory.meta.value
+        headroom, meta = _headroom(directory, state, options, ports), directory.meta.value
         member = Member(
             directory,
             state,
@@ -285,8 +288,15 @@ def _vacuuming(
     return vacuuming, Space(parts.state, directory.store, pins)
 
 
-def _headroom(directory: DataDirectory, options: NodeOptions, ports: Ports) -> Headroom:
-    headroom = Headroom(options.marks, directory.free_bytes, ports.memory_free)
+def _headroom(
+    directory: DataDirectory, state: RecordState, options: NodeOptions, ports: Ports
+) -> Headroom:
+    headroom = Headroom(
+        options.marks,
+        directory.free_bytes,
+        ports.memory_free,
+        lambda: present_bytes(state.counters),
+    )
     headroom.look()
     return headroom
 

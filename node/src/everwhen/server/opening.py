@@ -80,6 +80,7 @@ def addresses(settings: Settings) -> dict[str, str]:
 def node_options(settings: Settings) -> NodeOptions:
     """What the settings tell a node."""
     bounds = settings.limits
+    image = _image_memory(bounds.image_memory_bytes)
     return NodeOptions(
         data_dir=Path(settings.node.data_dir),
         name=settings.node.name,
@@ -90,13 +91,17 @@ def node_options(settings: Settings) -> NodeOptions:
             lock_timeout=bounds.lock_timeout_s,
             statement_memory=bounds.statement_memory_bytes,
             transaction_memory=bounds.transaction_memory_bytes,
-            image_memory=_image_memory(bounds.image_memory_bytes),
+            image_memory=image,
             open_transactions_max=bounds.transactions_open_max,
             import_folder=settings.imports.dir,
             password_chars_min=settings.auth.password_chars_min,
             keep_texts=settings.audit.statement_text == "on",
         ),
-        marks=Marks(settings.headroom.disk_low_bytes, settings.headroom.memory_low_bytes),
+        marks=Marks(
+            settings.headroom.disk_low_bytes,
+            settings.headroom.memory_low_bytes,
+            image if bounds.image_must_fit else 0,
+        ),
         idle_transaction_seconds=bounds.transaction_idle_s,
         queries_max=bounds.query_workers,
         queries_waiting_max=bounds.queries_waiting_max,

@@ -33,7 +33,7 @@ from everwhen.limits import (
     IMAGE_SMALL_ELEMENTS,
 )
 from everwhen.mvcc.graph import GraphSnapshot
-from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.state import Counters, RecordState
 
 #: seconds a reader waits for another one that takes the image on
 _PATIENCE: Final = 0.05
@@ -54,6 +54,12 @@ _STEPS_MAX: Final = 50
 _BACK_STEP: Final = 10_000
 #: commits after which an image that is too large is more than what was read
 _HARDLY: Final = 100
+
+
+def present_bytes(counters: Counters) -> int:
+    """About what the newest version of a graph needs as columns, without its past."""
+    nodes, relationships = counters.get(Counter.NODES), counters.get(Counter.RELATIONSHIPS)
+    return nodes * _NODE_BYTES + relationships * _RELATIONSHIP_BYTES
 
 
 class _TooLarge(Exception):
@@ -133,10 +139,8 @@ class GraphImage:
 
     def _fits(self) -> bool:
         """Whether to try to read it."""
-        counters = self._state.counters
-        guess = counters.get(Counter.NODES) * _NODE_BYTES
-        guess += counters.get(Counter.RELATIONSHIPS) * _RELATIONSHIP_BYTES
-        return guess + self._beside() <= self._bytes_max and self._may_try(self._refused)
+        needed = present_bytes(self._state.counters) + self._beside()
+        return needed <= self._bytes_max and self._may_try(self._refused)
 
     def _may_try(self, refused: int) -> bool:
         """Whether there is clearly less than when something did not fit."""

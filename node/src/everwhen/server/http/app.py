@@ -19,7 +19,7 @@ from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller
 from everwhen.server.auth.port import Authenticator
 from everwhen.server.hot import HotSettings
-from everwhen.server.http import admin, audit, bulk, changes, cluster, query, transactions
+from everwhen.server.http import admin, audit, bulk, changes, cluster, query, transactions, verify
 from everwhen.server.http.answers import error_response
 from everwhen.server.http.identity import caller_of, knows_secret, need_own_password
 from everwhen.server.http.media import Asked, NotAcceptable
@@ -67,7 +67,13 @@ _OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/metrics", "/openapi.json"})
 _STATEMENTS = "/db/"
 #: answered to who knows the cluster's secret
 _ADMINISTRATION = frozenset(
-    {"/v1/status", "/v1/diagnose", "/v1/audit/head", *(each.path for each in cluster.routes())}
+    {
+        "/v1/status",
+        "/v1/diagnose",
+        "/v1/audit/head",
+        "/v1/verify",
+        *(each.path for each in cluster.routes()),
+    }
 )
 
 
@@ -82,6 +88,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/status", admin.status),
         web.get("/v1/diagnose", admin.diagnose),
         web.get("/v1/audit/head", audit.head),
+        web.get("/v1/verify", verify.image),
         *cluster.routes(),
         web.post("/db/{database}/query/v2", query.auto_commit),
         web.post("/db/{database}/query/v2/tx", transactions.begin),

@@ -104,6 +104,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation("GET", "/v1/diagnose", "What may be wrong with this node", "Diagnosis",
               errors=(401,), secret=True),
+    Operation("GET", "/v1/verify", "Whether the image in memory is what the record says",
+              "Verified", errors=(401, 429), secret=True),
     Operation("GET", "/v1/audit/head", "What to keep so that history can be checked later",
               "AuditHead", errors=(401,)),
     Operation("GET", "/v1/config", "The settings of this node", "Config", errors=(401,)),

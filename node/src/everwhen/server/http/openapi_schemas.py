@@ -240,6 +240,19 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "additionalProperties": {"type": "string"},
         },
     ),
+    "Verified": _object(
+        "version ok problems count notes checked",
+        version={"type": ["integer", "null"], "description": "null: the image holds nothing"},
+        ok={"type": "boolean"},
+        problems=_list(_text("what differs; the first ones")),
+        count=_integer("all that differs"),
+        notes=_list(_text("what is no problem, and must be said")),
+        checked={
+            "type": "object",
+            "description": "what was looked at -> how many",
+            "additionalProperties": {"type": "integer"},
+        },
+    ),
     "AuditHead": _object(
         "format cluster history version time timeMicros chain names namesDigest signature",
         format=_integer(),
