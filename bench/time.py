@@ -46,9 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--commits", type=int, default=20, help="in which each share changes")
     parser.add_argument("--part", choices=("graph", "versions"))
     parser.add_argument("--only", help="queries whose names begin so")
+    parser.add_argument("--share", type=float, default=1.0, help="no more changes than this")
+    parser.add_argument("--folder", type=Path, help="a graph of bench.query, which is changed")
     options = parser.parse_args(arguments)
     report = Report()
-    with scratch("time") as folder:
+    with scratch("time") as temporary:
+        folder = (options.folder or temporary).resolve()
         if options.part != "versions":
             prepare(folder, options.nodes, options.edges)
             changed(report, folder, options)
@@ -71,6 +74,8 @@ def changed(report: Report, folder: Path, options: argparse.Namespace) -> None:
     began = _now()
     low = 0
     for share, bar in SHARES:
+        if share > options.share:
+            break
         until = int(options.nodes * share)
         step = max(1, (until - low) // options.commits)
         started = time.monotonic()
