@@ -3,18 +3,23 @@
 In process, on the graph of ``bench.query`` with its record on disk: one thread that reads against
 two, each for some seconds, while another commits at a steady rate. Scans (patterns and aggregates
 over columns) apart from a mix of point reads and reads of a hundred rows, which are the
-interpreter's work.
+interpreter's work. What they would be in processes of their own, each with the record opened to read
+and with columns of its own, is measured beside it: the most that sessions in processes could give
+(ADR 17).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import random
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +38,7 @@ HUNDRED: Final = Query(
     lambda chance, nodes: {"low": chance.randrange(nodes - 100)},
 )
 POINT: Final = next(query for query in TWELVE if query.name == "point_read")
+MIX: Final = (POINT, POINT, HUNDRED)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,9 +62,48 @@ def main(arguments: list[str] | None = None) -> int:
         for query in (*scans, HUNDRED, POINT):
             database.execute(query.text, query.draw(random.Random(0), options.nodes))
         compare(report, database, "scans", scans, 1.6, options)
-        compare(report, database, "points_and_hundreds", (POINT, POINT, HUNDRED), None, options)
+        compare(report, database, "points_and_hundreds", MIX, None, options)
         database.close()
+        processes(report, record, options)
     return report.end()
+
+
+def processes(report: Report, record: Path, options: argparse.Namespace) -> None:
+    """Reads of the mix a second by two processes against those by one."""
+    context = multiprocessing.get_context("spawn")
+    rates: list[float] = []
+    for readers in (1, 2):
+        ready = context.Barrier(readers)
+        given = [(record, number, options.seconds, options.nodes) for number in range(readers)]
+        with ProcessPoolExecutor(readers, context, _wait_here, (ready,)) as pool:
+            rates.append(sum(pool.map(read_alone, *zip(*given, strict=True))))
+    report.add(
+        "two_processes_points_and_hundreds", "times one process", rates[1] / rates[0],
+        one_per_second=rates[0], two_per_second=rates[1],
+    )  # fmt: skip
+
+
+_BARRIERS: list[Barrier] = []
+
+
+def _wait_here(ready: Barrier) -> None:
+    _BARRIERS.append(ready)
+
+
+def read_alone(record: Path, seed: int, seconds: float, nodes: int) -> float:
+    """Reads a second of one process, which begins when all have opened the record."""
+    database = Embedded(RocksStore(record, read_only=True))
+    chance = random.Random(seed)
+    for query in MIX:
+        for _ in range(100):
+            database.execute(query.text, query.draw(chance, nodes))
+    _BARRIERS[0].wait()
+    done, started = 0, time.monotonic()
+    while time.monotonic() < started + seconds:
+        for query in MIX:
+            database.execute(query.text, query.draw(chance, nodes))
+        done += len(MIX)
+    return done / (time.monotonic() - started)
 
 
 def compare(

@@ -157,7 +157,7 @@ class LimitSettings:
         low=-1,
         high=1 << 40,
     )
-    image_must_fit: bool = _setting(
+    image_must_fit: bool = setting(
         True,
         "Writes that add data are refused once the present graph needs more than "
         "image_memory_bytes; otherwise it is left out of memory then, and queries over many rows "

@@ -16,7 +16,7 @@ from pathlib import Path
 from everwhen import raft
 from everwhen.apply.machine import Machine
 from everwhen.codec.cluster import FEATURE_LEVEL
-from everwhen.columns.graph.image import present_bytes
+from everwhen.columns.graph.content import present_bytes
 from everwhen.errors import CorruptData, NoLeader
 from everwhen.limits import FLUSH_S_DEFAULT, LOG_HELD_BYTES, LOG_SEGMENT_BYTES, LOG_TRAILING_ENTRIES
 from everwhen.mvcc.state import RecordState

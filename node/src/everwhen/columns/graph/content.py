@@ -7,8 +7,11 @@ for every version held, whatever is appended, merged or extended meanwhile.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
+from everwhen.codec.keys import Counter
 from everwhen.columns.arena import Arena
 from everwhen.columns.graph.coding import INT_TAG, Coder
 from everwhen.columns.graph.ids import IdMap, NodeRows
@@ -17,6 +20,17 @@ from everwhen.columns.graph.properties import Property, make_base
 from everwhen.columns.graph.table import Table
 from everwhen.columns.graph.texts import Heap
 from everwhen.model.columns import Ids, Rows
+from everwhen.mvcc.state import Counters
+
+#: what a node and a relationship take, for a first guess
+_NODE_BYTES: Final = 40
+_RELATIONSHIP_BYTES: Final = 56
+
+
+def present_bytes(counters: Counters) -> int:
+    """About what the newest version of a graph needs as columns, without its past."""
+    nodes, relationships = counters.get(Counter.NODES), counters.get(Counter.RELATIONSHIPS)
+    return nodes * _NODE_BYTES + relationships * _RELATIONSHIP_BYTES
 
 
 class Content:

@@ -17,7 +17,7 @@ from typing import Final
 from everwhen.codec.journal import Record
 from everwhen.codec.keys import Counter
 from everwhen.columns.arena import Arena
-from everwhen.columns.graph.content import Content
+from everwhen.columns.graph.content import Content, present_bytes
 from everwhen.columns.graph.follow import Backtracker, Follower, commit_record
 from everwhen.columns.graph.load import load
 from everwhen.columns.graph.merge import merge
@@ -33,7 +33,7 @@ from everwhen.limits import (
     IMAGE_SMALL_ELEMENTS,
 )
 from everwhen.mvcc.graph import GraphSnapshot
-from everwhen.mvcc.state import Counters, RecordState
+from everwhen.mvcc.state import RecordState
 
 #: seconds a reader waits for another one that takes the image on
 _PATIENCE: Final = 0.05
@@ -41,9 +41,6 @@ _PATIENCE: Final = 0.05
 _LOAD_PATIENCE: Final = 60.0
 #: views kept
 _VIEWS: Final = 16
-#: what a node and a relationship take, for a first guess
-_NODE_BYTES: Final = 40
-_RELATIONSHIP_BYTES: Final = 56
 #: of all elements, so many must have been asked for before they are read at once
 _WORTH_SHARE: Final = 4
 
@@ -54,12 +51,6 @@ _STEPS_MAX: Final = 50
 _BACK_STEP: Final = 10_000
 #: commits after which an image that is too large is more than what was read
 _HARDLY: Final = 100
-
-
-def present_bytes(counters: Counters) -> int:
-    """About what the newest version of a graph needs as columns, without its past."""
-    nodes, relationships = counters.get(Counter.NODES), counters.get(Counter.RELATIONSHIPS)
-    return nodes * _NODE_BYTES + relationships * _RELATIONSHIP_BYTES
 
 
 class _TooLarge(Exception):
