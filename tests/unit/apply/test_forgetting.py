@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from everwhen.apply.erasing import DONE, SETTLING
 from everwhen.apply.machine import Machine
 from everwhen.codec.retention import Entity, Horizon
 from everwhen.errors import EraseRefused, TimeOutOfRange, TransactionConflict
@@ -151,8 +152,16 @@ class Forgetful(History):
         self.writes.append(set())
         limit = self.random.choice((1, 20, 2_000))
         self.db.fold()
+        before, number = self.db.view(), len(self.db.state.erased.all)
+        while self.db.state.erased.all[number].phase not in (DONE, SETTLING):
+            self.db.do(c.EraseStep(c.FORMAT, limit, 0))
+            if self.random.random() < 0.2:
+                self.db.do(c.VacuumStep(c.FORMAT, limit, 0))
+            # neither who reads by the state of now nor who began before sees it again
+            for view in (self.db.view(), before):
+                compare(view, self.versions[-1], self.indexes)
         while self.db.do(c.EraseStep(c.FORMAT, limit, len(self.db.log))).more:
-            pass
+            compare(self.db.view(), self.versions[-1], self.indexes)
         self.forget(kind, identity)
 
     def forget(self, kind: EntityKind, identity: int) -> None:
