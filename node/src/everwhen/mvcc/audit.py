@@ -25,7 +25,15 @@ from everwhen.codec import journal, parse, records
 from everwhen.codec.audit_head import AuditHead
 from everwhen.codec.instants import text_of
 from everwhen.codec.journal import GENESIS, Header, Piece, Sealed
-from everwhen.codec.keys import Kind, Space, after, journal_key, kind_range, piece_prefix
+from everwhen.codec.keys import (
+    TOMBSTONE,
+    Kind,
+    Space,
+    after,
+    journal_key,
+    kind_range,
+    piece_prefix,
+)
 from everwhen.codec.records import RecordHead, SegmentEntry
 from everwhen.codec.segments import NodeSegment, Segment, decode_segment, pieces
 from everwhen.errors import AuditHeadInvalid, CorruptData, FormatUnsupported
@@ -222,7 +230,11 @@ class Auditor:
             return
 
         def older(stem: bytes) -> bool:
-            return self._record.at(stem, version - 1) is not None
+            if self._record.at(stem, version - 1) is not None:
+                return True
+            # vacuum took what a tombstone of this commit hid, if there was something
+            vacuumed = self._published.retention.journal_floor
+            return bool(vacuumed) and self._record.at(stem, version) == (version, TOMBSTONE)
 
         def read() -> Iterator[Piece]:
             for value in self._pieces(header):
