@@ -219,8 +219,7 @@ class TwinTransport:
             stranger = Peer(number, f"node {number}", sender.address, sender._meta.disk_id)
             self.set_peers({**self._peers, number: stranger})
         try:
-            for frame in wire.decode_frames(data):
-                self._receiver.on_frame(number, frame)
+            self._receiver.on_frames(number, wire.decode_frames(data))
         except Exception as error:
             if self._broken is not None and not self._broken.done():
                 self._broken.set_exception(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -221,8 +221,15 @@ class Member:
 
     # --- Receiver ---
 
-    def on_frame(self, sender: int, frame: Frame) -> None:
+    def on_frames(self, sender: int, frames: Iterable[Frame]) -> None:
         """See ``Receiver``."""
+        try:
+            for frame in frames:
+                self._on_frame(sender, frame)
+        finally:
+            self.replica.pump()
+
+    def _on_frame(self, sender: int, frame: Frame) -> None:
         if frame.kind != Kind.CONSENSUS:
             self.requests.on_frame(sender, frame)
             return

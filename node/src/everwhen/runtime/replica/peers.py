@@ -219,8 +219,7 @@ class Peers:
             if message.type is not aiohttp.WSMsgType.BINARY:
                 break
             try:
-                for frame in wire.decode_frames(message.data):
-                    self._receiver.on_frame(sender, frame)
+                self._receiver.on_frames(sender, wire.decode_frames(message.data))
             except CorruptData as error:
                 self._report("peer_sent_damage", {"peer": sender, "message": str(error)})
                 break

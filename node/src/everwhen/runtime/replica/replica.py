@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from everwhen import raft
 from everwhen.codec import envelope
@@ -20,13 +19,11 @@ from everwhen.codec.cluster import Configuration
 from everwhen.codec.peer_frames import Kind, Verb, encode_frame
 from everwhen.errors import EverwhenError
 from everwhen.limits import (
-    APPLY_BATCH_BYTES_MAX,
-    APPLY_BATCH_ENTRIES_MAX,
-    APPLY_INLINE_BYTES_MAX,
     LEADER_LOST_SECONDS,
     TICK_SECONDS,
 )
 from everwhen.ports import Random, Threads
+from everwhen.runtime.replica.applying import Applier, Applying
 from everwhen.runtime.replica.commit_news import CommitNews
 from everwhen.runtime.replica.log_view import LogView, to_stored
 from everwhen.runtime.replica.persist import Persister, RecentSyncs, Write
@@ -35,14 +32,6 @@ from everwhen.runtime.replica.reads import ReadRounds
 from everwhen.runtime.replica.transport import Transport
 from everwhen.runtime.replica.waiting import Signal, Watermark
 from everwhen.txn import commands as c
-
-
-class Applier(Protocol):
-    """What is asked of ``apply.machine``."""
-
-    def apply_batch(
-        self, entries: Sequence[tuple[int, int, bytes]]
-    ) -> list[c.Reply | EverwhenError]: ...
 
 
 class Replica:
@@ -74,19 +63,17 @@ class Replica:
         self._view = view
         self._persister = persister
         self._syncs = RecentSyncs()
-        self._applier = applier
         self._transport = transport
         self._news = CommitNews(self._send_now)
         self._random = random
         self._threads = threads
         self._on_applied = on_applied
         self._on_snapshot_wanted = on_snapshot_wanted
-        #: held while entries are applied, and while the record is copied
-        self.apply_gate = asyncio.Lock()
+        self.applying = Applying(
+            applier, threads, self._configured, self._done, self._finished_applying
+        )
         self._to_log: deque[raft.Message] = deque()
-        self._to_apply: deque[raft.Message] = deque()
         self._wake_log = asyncio.Event()
-        self._wake_apply = asyncio.Event()
         self._pump_due = False
         self._stopped = False
         self._leader = 0
@@ -127,7 +114,7 @@ class Replica:
         :raises raft.ProposalDropped: nothing was appended.
         """
         self.core.propose(payloads)
-        self._pump()
+        self.pump()
 
     def awaited_by(self, node: int) -> None:
         """Another node waits for what was appended last: tell it soon that it is committed."""
@@ -137,12 +124,11 @@ class Replica:
         """Handle what the core has ready, after what is happening now."""
         if not self._pump_due and not self._stopped:
             self._pump_due = True
-            asyncio.get_running_loop().call_soon(self._pump)
+            asyncio.get_running_loop().call_soon(self.pump)
 
     def receive(self, message: raft.Message) -> None:
-        """A message of another member."""
+        """A message of another member; ``pump`` once all that came with it are in."""
         self.core.step(message)
-        self.pump_soon()
 
     def leader_lost(self, peer: int) -> None:
         """The process of ``peer`` is gone. If it led, do not wait for the election timeout: forget
@@ -166,7 +152,8 @@ class Replica:
 
     # --- the core ---
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
+        """Handle what the core has ready."""
         self._pump_due = False
         while not self._stopped and self.core.has_ready():
             ready = self.core.ready()
@@ -191,8 +178,8 @@ class Replica:
             self._to_log.append(message)
             self._wake_log.set()
         elif message.to == raft.LOCAL_APPLY:
-            self._to_apply.append(message)
-            self._wake_apply.set()
+            if self.applying.take(message):
+                self._release(message)
         elif message.to == self.node_id:
             self._step_own(message)
         elif message.type is raft.MessageType.SNAP:
@@ -223,7 +210,7 @@ class Replica:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tick())
                 group.create_task(self._write_log())
-                group.create_task(self._apply())
+                group.create_task(self.applying.run())
                 self.pump_soon()
         finally:
             self._stopped = True
@@ -253,7 +240,7 @@ class Replica:
             for message, write in zip(batch, writes, strict=True):
                 self._view.append(write.entries)
                 self._release(message)
-            self._pump()
+            self.pump()
 
     async def _persist(self, writes: list[Write]) -> None:
         """Make writes durable: in a thread, except where the change of threads would take longer
@@ -288,38 +275,8 @@ class Replica:
             if self.node_id in self.core.raft.tracker.progress:
                 raise
 
-    async def _apply(self) -> None:
-        while True:
-            if not self._to_apply:
-                self._wake_apply.clear()
-                await self._wake_apply.wait()
-            message = self._to_apply.popleft()
-            async with self.apply_gate:
-                await self._apply_entries(message.entries)
-            self._release(message)
-            self._pump()
-
-    async def _apply_entries(self, entries: Sequence[raft.Entry]) -> None:
-        """Apply committed entries, membership entries one by one and the others in batches."""
-        batch: list[raft.Entry] = []
-        size = 0
-        for entry in entries:
-            if entry.type is not raft.EntryType.NORMAL:
-                await self._apply_batch(batch)
-                batch, size = [], 0
-                await self._apply_membership(entry)
-                continue
-            if batch and (
-                size + len(entry.data) > APPLY_BATCH_BYTES_MAX
-                or len(batch) == APPLY_BATCH_ENTRIES_MAX
-            ):
-                await self._apply_batch(batch)
-                batch, size = [], 0
-            batch.append(entry)
-            size += len(entry.data)
-        await self._apply_batch(batch)
-
-    async def _apply_membership(self, entry: raft.Entry) -> None:
+    def _configured(self, entry: raft.Entry) -> bytes:
+        """The command for the record that a membership entry stands for, now in force here."""
         state = self.core.apply_conf_change(raft.decode_conf_change(entry))
         configuration = Configuration(
             entry.index,
@@ -329,28 +286,20 @@ class Replica:
             sorted(state.learners_next),
             state.auto_leave,
         )
-        command = c.encode(c.Configure(c.FORMAT, configuration))
-        self._done([entry], await self._machine([(entry.index, entry.term, command)]))
-        self.changed.notify()
+        return c.encode(c.Configure(c.FORMAT, configuration))
 
-    async def _apply_batch(self, batch: list[raft.Entry]) -> None:
-        if batch:
-            raw = [(entry.index, entry.term, entry.data) for entry in batch]
-            self._done(batch, await self._machine(raw))
-
-    async def _machine(
-        self, entries: list[tuple[int, int, bytes]]
-    ) -> list[c.Reply | EverwhenError]:
-        if sum(len(payload) for _, _, payload in entries) <= APPLY_INLINE_BYTES_MAX:
-            return self._applier.apply_batch(entries)
-        return await self._threads.run("apply", self._applier.apply_batch, entries)
+    def _finished_applying(self, message: raft.Message) -> None:
+        self._release(message)
+        self.pump()
 
     def _done(self, entries: Sequence[raft.Entry], replies: list[c.Reply | EverwhenError]) -> None:
         proposals = self.proposals
         for entry, reply in zip(entries, replies, strict=True):
             if isinstance(reply, EverwhenError) and not reply.deterministic:
                 raise reply
-            if proposals and envelope.is_sealed(entry.data):
+            if entry.type is not raft.EntryType.NORMAL:
+                self.changed.notify()
+            elif proposals and envelope.is_sealed(entry.data):
                 ticket = envelope.ticket_of(entry.data)
                 if proposals.is_own(ticket):
                     proposals.applied(ticket, reply)

@@ -118,7 +118,7 @@ class Snapshots:
         assert self._replica is not None
         folder = self._root / layout.SNAPSHOTS
         await self._threads.run("background", self._store.flush)
-        async with self._replica.apply_gate:
+        async with self._replica.applying.gate:
             head = self._state.current.head
             target = folder / f"{head.applied_index}-{head.applied_term}"
             await self._threads.run("background", self._copy, target)

@@ -8,7 +8,7 @@ their own and never queue behind entries or snapshots (research/raft.md P59).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -29,8 +29,11 @@ class Peer:
 class Receiver(Protocol):
     """What a transport calls; on the event loop, one call at a time."""
 
-    def on_frame(self, sender: int, frame: Frame) -> None:
-        """A frame arrived."""
+    def on_frames(self, sender: int, frames: Iterable[Frame]) -> None:
+        """A message arrived.
+
+        :raises CorruptData: frames that are none.
+        """
         ...
 
     def on_lost(self, peer: int) -> None:
