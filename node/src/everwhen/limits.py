@@ -301,8 +301,8 @@ FENCE_REASON_CHARS_MAX: Final = 1_000
 #: entries and bytes on the way to one follower, and in one message
 INFLIGHT_MESSAGES_MAX: Final = 256
 INFLIGHT_BYTES_MAX: Final = 64 << 20
-#: to read that much from the log and to encode it takes about 10 ms
-APPEND_BYTES_MAX: Final = 512 << 10
+#: to read that much from the log and to encode it takes about 3 ms of the event loop
+APPEND_BYTES_MAX: Final = 128 << 10
 #: the same for a message that only asks how far a member's log reaches
 PROBE_BYTES_MAX: Final = 4 << 10
 #: messages of entries sent to a member in one go

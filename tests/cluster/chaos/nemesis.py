@@ -38,6 +38,7 @@ class Nemesis(threading.Thread):
             self._bridge,
             self._transfer,
             self._snapshots,
+            self._vacuum,
             self._replace,
             *([self._full_disk] if group.small_disk.there else []),
             *([self._slow_disk, self._clock_jumps] if group.hosts else []),
@@ -177,6 +178,9 @@ class Nemesis(threading.Thread):
 
     def _snapshots(self) -> None:
         self._group.ask(self._any(), "POST", "/v1/snapshot", {})
+
+    def _vacuum(self) -> None:
+        self._group.ask(self._any(), "POST", "/v1/vacuum", {})
 
     def _replace(self) -> None:
         """A follower loses its disk; it leaves and comes back as somebody else of its name."""

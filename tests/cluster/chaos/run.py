@@ -105,10 +105,8 @@ def campaign(
 
 
 def _join(group: Group, shared: Shared, name: str) -> None:
-    server = group.add(name)
-    server.start(wait=len(group.members) == 1)
-    group.until_voters(len(group.members))
-    server.wait_ready()
+    group.join(name)
+    server = group.members[name]
     shared.nodes[name] = (server.port, server.bolt_port)
 
 
@@ -156,6 +154,7 @@ def final_of(port: int) -> dict[str, Any]:
             "lists": dict(rows("MATCH (l:Lst) RETURN l.key, l.items")),
             "counters": dict(rows("MATCH (c:Cnt) RETURN c.id, c.v")),
             "set": sorted(row[0] for row in rows("MATCH (n:El) RETURN n.v")),
+            "forgotten": sorted(rows("MATCH (t:Tmp) RETURN t.key, t.v")),
             "claims": sorted(row[0] for row in rows("MATCH (n:Claim) RETURN n.v")),
             "accounts": rows("MATCH (a:Acc) RETURN a.id, a.v ORDER BY a.id"),
             "edges": [

@@ -29,6 +29,7 @@ SETUP: Final = (
     "CREATE INDEX v IF NOT EXISTS FOR (n:V) ON (n.id)",
     f"UNWIND range(1, {ACCOUNTS}) AS i MERGE (a:Acc {{id: i}}) ON CREATE SET a.v = {MONEY}",
     f"UNWIND range(1, {COUNTERS}) AS i MERGE (c:Cnt {{id: i}}) ON CREATE SET c.v = 0",
+    "ALTER DATABASE neo4j SET RETENTION '2 seconds' FOR (t:Tmp)",
 )
 _READ_REG: Final = "OPTIONAL MATCH (r:Reg {key: $key}) RETURN r.value"
 _WRITE_REG: Final = "MERGE (r:Reg {key: $key}) SET r.value = $value"
@@ -48,6 +49,9 @@ _ADD: Final = "MATCH (c:Cnt {id: $key}) SET c.v = c.v + 1"
 _GROW: Final = (
     "MERGE (a:V {id: $a}) MERGE (b:V {id: $b}) CREATE (a)-[:E {n: $n}]->(b), (b)-[:E {n: $n}]->(a)"
 )
+_TMP: Final = "MERGE (t:Tmp {key: $key}) SET t.v = $value"
+_TMP_BACK: Final = "FLASHBACK (t:Tmp) TO TIME datetime($moment)"
+_TMP_GONE: Final = "MATCH (t:Tmp) WITH t LIMIT 3 ERASE t FORCE"
 _CUT: Final = "MATCH (a:V {id: $a}) DETACH DELETE a"
 
 
@@ -92,6 +96,7 @@ class Client(threading.Thread):
             (1, self._claim),
             (2, self._graph),
             (2, self._past),
+            (2, self._forgotten),
         )
 
     def run(self) -> None:
@@ -232,3 +237,17 @@ class Client(threading.Thread):
         moment = self._chance.choice(moments[-20:])
         each.arguments = {"moment": moment, "question": "accounts"}
         each.result = self._enter().run(_TOTAL_THEN, {"moment": moment})[0][0]
+
+    def _forgotten(self, each: Operation) -> None:
+        """Things whose past goes away: by vacuum, by erasure; and comes back, as far as it is
+        there. Nobody judges them but the digests: what members hold must stay the same."""
+        each.kind = self._chance.choice(("keep", "keep", "keep", "flashback", "erase"))
+        if each.kind == "keep":
+            each.arguments = {"key": self._chance.randrange(20), "value": self._shared.number()}
+            self._enter().run(_TMP, each.arguments)
+        elif each.kind == "flashback":
+            moment = datetime.now(UTC) - timedelta(seconds=self._chance.random() * 3)
+            each.arguments = {"moment": moment.isoformat()}
+            self._enter(http=True).run(_TMP_BACK, each.arguments)
+        else:
+            self._enter(http=True).run(_TMP_GONE, {})
