@@ -137,20 +137,23 @@ def test_operator_killed_while_scaling(make: Make) -> None:
 
 
 def test_api_server_away(make: Make) -> None:
+    """And a machine is powered off meanwhile."""
     graph = make()
     graph.load.start()
-    leads = graph.leader()
-    graph.load.run_for(1)
+    pod, node = graph.apart()
     rig = graph.world.rig
     rig.stop_api()
+    moment = time.time()
     try:
-        rig.crash(leads, graph.namespace)
-        graph.load.run_for(6)
+        rig.kill_node(node)
+        graph.load.run_for(8)
     finally:
         rig.start_api()
+        rig.start_node(node)
     graph.until_ready(240)
     graph.load.wait_for(50)
-    graph.judged("leader killed while the API server was away")
+    history = graph.judged(f"machine of {pod} powered off while the API server was away")
+    print(f"write gap {history.write_gap(moment - 0.5, moment + 8):.2f} s")
 
 
 def _versions(graph: Graph) -> dict[str, str]:
@@ -176,6 +179,43 @@ def test_steady_state_writes_nothing(make: Make) -> None:
     print(f"\n{len(before)} objects looked at for {seconds:g} s")
     assert not changed, changed
     assert graph.world.kube.get("lease", RELEASE, OPERATORS) != leases
+
+
+def _memory(graph: Graph) -> tuple[float, float]:
+    """What the working operator uses and used at most, MiB."""
+    inside = (
+        "exec",
+        graph.world.working_operator(),
+        "-n",
+        OPERATORS,
+        "--",
+        "cat",
+        "/proc/1/status",
+    )
+    said = dict(line.split(":", 1) for line in graph.kube(*inside).splitlines())
+    return int(said["VmRSS"].split()[0]) / 1024, int(said["VmHWM"].split()[0]) / 1024
+
+
+def test_the_operator_stays_small(make: Make) -> None:
+    """While pods go and settings change, round after round."""
+    seconds = float(os.environ.get("CHURN_SECONDS", "60"))
+    graph = make()
+    used = []
+    end = time.monotonic() + seconds
+    rounds = 0
+    while time.monotonic() < end:
+        rounds += 1
+        graph.kube("delete", "pod", graph.followers()[0], "-n", graph.namespace, "--wait=false")
+        graph.patch(history={"retention": f"{rounds}h"})
+        graph.until_ready()
+        now, peak = _memory(graph)
+        used.append(now)
+    print(
+        f"\n{rounds} rounds in {seconds:g} s: {min(used):.0f} to {max(used):.0f} MiB, peak {peak:.0f}"
+    )
+    assert peak < 120
+    # it grows while it begins, and then no more
+    assert max(used) - used[len(used) // 3] < 10
 
 
 def test_ready_means_writes(make: Make) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 
@@ -14,7 +16,8 @@ from e2e.harness.world import Graph
 
 Make = Callable[..., Graph]
 
-KILLS = 5
+#: of the leader; 30 for the bar of the issue
+KILLS: Final = int(os.environ.get("KILLS", "5"))
 
 
 @pytest.mark.core
@@ -32,7 +35,9 @@ def test_leader_killed(make: Make) -> None:
     history = graph.judged("leader killed with -9")
     gaps = [history.write_gap(moment - 0.5, moment + 6) for moment in moments]
     print(f"write gaps: {', '.join(f'{gap:.2f}' for gap in gaps)} s")
-    assert statistics.median(gaps) < 3
+    print(f"median {statistics.median(gaps):.2f} s, longest {max(gaps):.2f} s of {KILLS}")
+    assert statistics.median(gaps) < 1
+    assert max(gaps) < 3
 
 
 def test_follower_killed(make: Make) -> None:
@@ -141,11 +146,7 @@ def test_majority_lost_and_consent(make: Make) -> None:
 def test_node_powered_off(make: Make) -> None:
     graph = make()
     graph.load.start()
-    leads = graph.leader()
-    node = node_of(graph.kube, graph.namespace, leads)
-    if node_of(graph.kube, graph.namespace, "load") == node:
-        leads = graph.followers()[0]
-        node = node_of(graph.kube, graph.namespace, leads)
+    pod, node = graph.apart()
     graph.load.run_for(2)
     moment = time.time()
     graph.world.rig.kill_node(node)
@@ -154,7 +155,7 @@ def test_node_powered_off(make: Make) -> None:
     finally:
         graph.world.rig.start_node(node)
     graph.until_ready(180)
-    history = graph.judged(f"node of {leads} powered off")
+    history = graph.judged(f"node of {pod} powered off")
     gap = history.write_gap(moment - 0.5, moment + 10)
     print(f"write gap {gap:.2f} s")
     assert gap < 5
@@ -163,11 +164,7 @@ def test_node_powered_off(make: Make) -> None:
 def test_leader_cut_off(make: Make) -> None:
     graph = make()
     graph.load.start()
-    leads = graph.leader()
-    node = node_of(graph.kube, graph.namespace, leads)
-    if node_of(graph.kube, graph.namespace, "load") == node:
-        leads = graph.followers()[0]
-        node = node_of(graph.kube, graph.namespace, leads)
+    pod, node = graph.apart()
     graph.load.run_for(2)
     moment = time.time()
     graph.world.rig.cut_node(node)
@@ -176,16 +173,14 @@ def test_leader_cut_off(make: Make) -> None:
     finally:
         graph.world.rig.heal_node(node)
     graph.until_ready(120)
-    history = graph.judged(f"node of {leads} cut off")
+    history = graph.judged(f"node of {pod} cut off")
     print(f"write gap {history.write_gap(moment - 0.5, moment + 12):.2f} s")
 
 
 def test_node_frozen(make: Make) -> None:
     graph = make()
     graph.load.start()
-    node = node_of(graph.kube, graph.namespace, graph.leader())
-    if node_of(graph.kube, graph.namespace, "load") == node:
-        node = node_of(graph.kube, graph.namespace, graph.followers()[0])
+    _, node = graph.apart()
     moment = time.time()
     graph.world.rig.pause_node(node)
     try:

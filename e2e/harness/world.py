@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from e2e.harness.history import IMAGE, History, LoadPod
+from e2e.harness.history import IMAGE, POD, History, LoadPod, node_of
 from e2e.harness.kubectl import Failed, Object, until
 from e2e.harness.rig import ROOT, Rig
 
@@ -164,6 +164,15 @@ class Graph:
         """The other pods."""
         leads = self.leader()
         return [pod["metadata"]["name"] for pod in self.pods() if pod["metadata"]["name"] != leads]
+
+    def apart(self) -> tuple[str, str]:
+        """A pod and its node, on which the load is not: the leader, if it can be."""
+        load = node_of(self.kube, self.namespace, POD)
+        for pod in (self.leader(), *self.followers()):
+            node = node_of(self.kube, self.namespace, pod)
+            if node != load:
+                return pod, node
+        raise Failed("every member shares a machine with the load")
 
     def pods(self) -> list[Object]:
         """All of them."""
