@@ -43,6 +43,7 @@ CHANGED: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "another password": ({"auth": {"adminSecretRef": {"name": "x"}}}, "adminSecretRef cannot"),
     "another domain": ({"network": {"clusterDomain": "other.local"}}, "clusterDomain cannot"),
 }
+NAMES: Final = {"a" * 41: "at most 40 characters", "1st": "begin with a letter"}
 TAKEN: Final[dict[str, dict[str, Any]]] = {
     "larger volumes": {"storage": {"size": "20Gi"}},
     "the next version": {"version": "1.5.0"},
@@ -95,9 +96,9 @@ def test_refused_at_once(world: World, there: None, name: str) -> None:
     refused(world, cluster("new", change), message)
 
 
-def test_a_name_that_is_too_long(world: World, there: None) -> None:
-    refused(world, cluster("a" * 41, {}), "at most 40 characters")
-    refused(world, cluster("1st", {}), "begin with a letter")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_cannot_be(world: World, there: None, name: str) -> None:
+    refused(world, cluster(name, {}), NAMES[name])
 
 
 @pytest.mark.parametrize("name", CHANGED)

@@ -311,7 +311,8 @@ class Watch:
 
     def _ready_is_true(self, status: dict[str, Any]) -> None:
         """Invariant 29: who is Ready has a leader, and as many voters as pods are asked for."""
-        ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), {})
+        conditions: list[dict[str, Any]] = status.get("conditions", [])
+        ready = next((each for each in conditions if each["type"] == "Ready"), {})
         if ready.get("status") != "True" or not status.get("replicas"):
             return
         voters = [m for m in status.get("members", []) if m["role"] in ("Leader", "Voter")]
