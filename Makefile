@@ -123,6 +123,10 @@ bench-time: .venv/ready-bench ## what the past costs against the present; entiti
 bench-readers: .venv/ready-bench ## what a second reader adds on a second core, while a writer commits
 	@$(bin)/python -m bench.readers $(ARGS)
 
+.PHONY: bench-lag
+bench-lag: .venv/ready-bench ## the event loop while queries and an import run on one node
+	@$(bin)/python -m bench.loop_lag $(ARGS)
+
 .PHONY: bench-flashback
 bench-flashback: .venv/ready-bench ## a million changes undone: memory, and what readers feel meanwhile
 	@$(bin)/python -m bench.flashback $(ARGS)
