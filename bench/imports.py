@@ -22,7 +22,7 @@ from bench.common import Report, scratch, shared
 from tests.support.process import Server, program
 from tests.support.query_api import QueryApi
 
-BAR: Final = 300_000.0
+BAR: Final = 500_000.0
 SEED: Final = 20_231
 
 
@@ -133,6 +133,25 @@ def load(
     # a short run: bench.latency judges it
     report.add(f"loop_lag_{name}", "seconds, p99.9 at most", late, reason=reason)
     report.add(f"disk_{name}", "bytes/relationship", size / count, reason=reason)
+    ready, loaded = restarted(server)
+    report.add(
+        f"restart_{name}", "seconds until ready", ready, bar=5.0, at_most=True, reason=reason,
+        seconds_until_columns=loaded,
+    )  # fmt: skip
+
+
+def restarted(server: Server) -> tuple[float, float]:
+    """Seconds until a node that was stopped is ready, and until its columns are there again."""
+    started = time.monotonic()
+    server.start()
+    try:
+        ready = time.monotonic() - started
+        api = QueryApi(server.port)
+        while not json.loads(api.request("GET", "/v1/status")[2])["imageLoaded"]:
+            time.sleep(0.05)
+        return ready, time.monotonic() - started
+    finally:
+        server.stop()
 
 
 def lateness(port: int) -> float | None:
