@@ -11,8 +11,10 @@ from threading import Event, Thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from everwhen.columns.graph import follow as follow_module
+from everwhen.columns.graph import forget as forget_module
 from everwhen.columns.graph import image as image_module
 from everwhen.columns.graph import merge as merge_module
 from everwhen.columns.graph.check import differences
@@ -283,3 +285,28 @@ def test_what_goes_while_the_past_is_read_in_the_background_ends_nothing(
 
 def _gone(*_: object) -> Iterator[Step]:
     raise CorruptData("piece 0 of commit 7 is missing")
+
+
+def test_what_nobody_may_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (merge_module, forget_module):
+        monkeypatch.setattr(module, "CHANGES_MIN", 1)
+    chance = random.Random(3)
+    with Embedded() as database:
+        state = database.service.database.state
+        image = GraphImage(state)
+        for number in range(60):
+            database.execute(STATEMENTS[number % 4] if number < 8 else chance.choice(STATEMENTS))
+            assert agree(database, image, database.version)
+        held = image.held
+        assert held is not None
+        before = image.arena.by_kind["changes"]
+        oldest = database.version - 10
+        state.publish(structs.replace(state.current.head, oldest_version=oldest))
+        _merge_all(image)
+        assert image.held == (oldest, database.version)
+        assert image.arena.by_kind["changes"] < before
+        assert image.view(oldest - 1, 1 << 40) is None
+        for _ in range(5):
+            database.execute(chance.choice(STATEMENTS))
+        for version in range(oldest, database.version + 1):
+            assert agree(database, image, version)

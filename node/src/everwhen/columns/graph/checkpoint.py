@@ -28,7 +28,7 @@ from everwhen.model.columns import NEVER
 Array = npt.NDArray[Any]
 Fetch = Callable[[str], Array]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 #: what stands for "all nodes" or "of nodes" where there is a token else
 _NODES: Final = -1
 
@@ -70,6 +70,7 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
     floor: int
     base: int
     epoch: int
+    lowest: int
     members: list[MembersPart]
     properties: list[PropertyPart]
     tables: list[TablePart]
@@ -125,6 +126,7 @@ class Frozen:
             content.floor,
             content.base,
             content.epoch,
+            content.lowest,
             [MembersPart(label, one.at) for label, one in everything],
             properties,
             [_table_part(one) for one in content.tables.values()],
@@ -200,7 +202,7 @@ def thaw(arena: Arena, meta: Meta, fetch: Fetch, generation: int) -> Content:
     :raises CorruptData: an array is damaged or missing.
     """
     content = Content(arena, generation, meta.epoch, meta.version)
-    content.floor, content.base = meta.floor, meta.base
+    content.floor, content.base, content.lowest = meta.floor, meta.base, meta.lowest
     content.place_ids(fetch("ids"))
     for part in meta.members:
         label = None if part.label == _NODES else part.label

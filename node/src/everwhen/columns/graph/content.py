@@ -46,6 +46,7 @@ class Content:
         "heap",
         "keys",
         "labels",
+        "lowest",
         "map",
         "nodes",
         "properties",
@@ -60,6 +61,8 @@ class Content:
         self.epoch = epoch
         #: the version it was read at, and the versions it answers for
         self.base = self.floor = self.upto = version
+        #: the oldest version it could be taken back to
+        self.lowest = epoch
         self.heap = Heap(arena)
         self.place_nodes(np.zeros(0, np.int64))
         #: by token

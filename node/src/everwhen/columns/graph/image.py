@@ -19,6 +19,7 @@ from everwhen.codec.keys import Counter
 from everwhen.columns.arena import Arena
 from everwhen.columns.graph.content import Content, present_bytes
 from everwhen.columns.graph.follow import Backtracker, Follower, commit_record
+from everwhen.columns.graph.forget import forget
 from everwhen.columns.graph.load import load
 from everwhen.columns.graph.merge import merge
 from everwhen.columns.graph.recent import Recent
@@ -241,7 +242,7 @@ class GraphImage:
 
     def _extend(self, content: Content, version: int, most: int) -> None:
         """Some commits back, of so many changes; how far is remembered for the background."""
-        if version < content.epoch or not self._may_try(self._past_refused):
+        if version < content.lowest or not self._may_try(self._past_refused):
             return
         wanted = self._past_wanted
         self._past_wanted = version if wanted is None else min(wanted, version)
@@ -362,6 +363,7 @@ class GraphImage:
             more = True
         else:
             more = merge(content, self._lock, self._go_on)
+            more = more or forget(content, self._state.current.head.oldest_version, self._lock)
             if more:
                 # views that are kept would keep what was replaced
                 self._views.clear()

@@ -73,6 +73,17 @@ class Log:
         found.extend(count, *(array[:count] for array in arrays))
         return found
 
+    def since(self, position: int) -> Log:
+        """A new log: the changes from a position on."""
+        count, arrays = self.count - position, self.slice(position, self.count)
+        found = Log(self._arena, [array.dtype for array in arrays], count + count // 8)
+        found.extend(count, *arrays)
+        return found
+
+    def upto(self, version: int) -> int:
+        """How many changes there are up to a version."""
+        return int(self.arrays[0][: self.count].searchsorted(version, "right"))
+
     def between(self, base: int, version: int) -> tuple[int, int]:
         """Positions: those up to ``base``, and those up to ``version``."""
         count = self.count
