@@ -191,3 +191,13 @@ def test_large_integers_do_not_become_floats():
     with pytest.raises(EverwhenError, match=r"9223372036854775807 \+ 1"):
         total(batch, ctx)
     assert np.array_equal(batch.columns[0].data, numbers)
+
+
+def test_texts_of_batches_long_gone_are_not_kept():
+    ctx = h.context(8)
+    evaluate = compile_vector(b.Binary("CONTAINS", b.Slot(0, "x"), b.Literal("a")))
+    for number in range(50):
+        rows = [[f"{number} {value}", *[None] * 11] for value in ("a", "b", "a")]
+        for batch in h.batches_of(rows, ctx, whole=True):
+            assert values_of(evaluate(batch, ctx), ctx) == [True, False, True]
+    assert len(ctx.memo) == 1

@@ -216,7 +216,9 @@ class _Part:
             return
         slots = [slot for _, slot in self.top.columns]
         for batch in batches:
-            yield from _results(batch.unfolded(), slots, ctx)
+            for some in batch.unfolded(self.batch_rows):
+                ctx.check()
+                yield from _results(some, slots, ctx)
 
 
 def _argument(ctx: BatchContext, row: Row) -> Batch:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from everwhen.errors import MemoryLimitExceeded, QueryArgumentError
-from everwhen.limits import ROWS_PER_CHECK, STATEMENT_MEMORY_BYTES_MAX
+from everwhen.errors import QueryArgumentError
+from everwhen.exec.memory import MemoryAccount
+from everwhen.limits import ROWS_PER_CHECK
 from everwhen.model.audit import Audit
 from everwhen.model.elements import Node, Relationship
 from everwhen.model.graph import GraphView, GraphWriter, RangeView
@@ -48,34 +49,6 @@ class Counters:
     def as_dict(self) -> dict[str, int]:
         """Field name -> count, in the order of the fields."""
         return {name: getattr(self, name) for name in self.__slots__}
-
-
-class MemoryAccount:
-    """Bytes a statement holds, roughly; above the limit it ends with a clear error."""
-
-    __slots__ = ("limit", "peak", "used")
-
-    def __init__(self, limit: int = STATEMENT_MEMORY_BYTES_MAX) -> None:
-        self.limit = limit
-        self.used = 0
-        self.peak = 0
-
-    def take(self, count: int) -> None:
-        """Account for ``count`` more bytes.
-
-        :raises MemoryLimitExceeded: above the limit.
-        """
-        self.used += count
-        if self.used > self.peak:
-            self.peak = self.used
-            if self.used > self.limit:
-                raise MemoryLimitExceeded(
-                    f"the statement holds more than {self.limit:,} bytes of intermediate rows",
-                    hint="narrow the pattern, add LIMIT, or use CALL { } IN TRANSACTIONS",
-                )
-
-    def give_back(self, count: int) -> None:
-        self.used -= count
 
 
 class Environment(Protocol):

@@ -12,7 +12,9 @@ from everwhen.query.environment import FunctionSignature, StaticEnvironment, Tab
 
 def _functions() -> dict[str, FunctionSignature]:
     found = {
-        name: FunctionSignature(name, f.min_args, f.max_args, False, f.name)
+        name: FunctionSignature(
+            name, f.min_args, f.max_args, False, f.name, volatile=not f.deterministic
+        )
         for name, f in FUNCTIONS.items()
     }
     for name, aggregate in AGGREGATES.items():

@@ -66,7 +66,8 @@ class FunctionBinder(BinderCore):
             )
         if signature.name == "exists":
             return b.IsNull(bound[0][0], True, at=e.at), BOOLEAN
-        call = b.FunctionCall(signature.name, tuple(x for x, _ in bound), at=e.at)
+        arguments = tuple(x for x, _ in bound)
+        call = b.FunctionCall(signature.name, arguments, signature.volatile, at=e.at)
         return call, t.FUNCTION_RESULTS.get(signature.name, ANY)
 
     def _count_star(self, e: s.CountStar) -> Typed:

@@ -195,10 +195,12 @@ class HasLabels(Expression):
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall(Expression):
-    """A scalar function; ``name`` is the lower-case dotted key of ``exec.functions``."""
+    """A scalar function; ``name`` is the lower-case dotted key of ``exec.functions``; ``volatile``:
+    each call may give another result, so it is called once for each row."""
 
     name: str
     arguments: tuple[Expression, ...]
+    volatile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

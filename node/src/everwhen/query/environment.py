@@ -15,7 +15,8 @@ from typing import Protocol
 class FunctionSignature:
     """A function as a call site sees it. ``maximum`` None: any number of arguments.
 
-    ``name`` is the canonical (lower case, dotted) one; ``display`` is shown in suggestions.
+    ``name`` is the canonical (lower case, dotted) one; ``display`` is shown in suggestions;
+    ``volatile``: equal arguments may give another result at each call.
     """
 
     name: str
@@ -23,6 +24,7 @@ class FunctionSignature:
     maximum: int | None
     aggregate: bool = False
     display: str = ""
+    volatile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,10 @@ def _slots(w: ExpressionText, slots: Any) -> str:
 
 def _sort(w: ExpressionText, op: p.Sort) -> str:
     keys = ", ".join(w.text(k.expression) + (" DESC" if k.descending else "") for k in op.keys)
-    return keys if op.limit is None else f"{keys} LIMIT {w.text(op.limit)}"
+    if op.limit is None:
+        return keys
+    skipped = "" if op.skip is None else f"{w.text(op.skip)} + "
+    return f"{keys} LIMIT {skipped}{w.text(op.limit)}"
 
 
 def _specs(w: ExpressionText, op: p.Create | p.Merge) -> str:

@@ -55,10 +55,12 @@ class SortKey:
 
 @dataclass(slots=True)
 class Sort(Unary):
-    """Stable sort by openCypher's total order; ``limit`` (Top): only so many are needed."""
+    """Stable sort by openCypher's total order; ``limit`` (Top): only so many are needed, behind
+    ``skip`` others."""
 
     keys: tuple[SortKey, ...]
     limit: Expression | None = None
+    skip: Expression | None = None
 
 
 @dataclass(slots=True)

@@ -106,6 +106,11 @@ _SLOT_FIELDS = (
 )
 
 
+def volatile(node: Any) -> bool:
+    """Whether an expression (subquery plans included) may come to something else each time."""
+    return any(isinstance(part, b.FunctionCall) and part.volatile for part in walk(node))
+
+
 def rewrite(node: Any, change: Callable[[Any], Any]) -> Any:
     """A copy with ``change`` applied to every dataclass node, children first.
 

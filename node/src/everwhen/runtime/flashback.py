@@ -21,8 +21,9 @@ from everwhen.errors import (
     TransactionStateError,
 )
 from everwhen.exec.build import build
-from everwhen.exec.context import Counters, ExecutionContext, MemoryAccount
+from everwhen.exec.context import Counters, ExecutionContext
 from everwhen.exec.environment import ENVIRONMENT
+from everwhen.exec.memory import MemoryAccount
 from everwhen.limits import FLASHBACK_SAMPLE
 from everwhen.model.elements import Node, Path, Relationship
 from everwhen.model.graph import EntityKind

@@ -17,7 +17,8 @@ from everwhen.errors import (
     Fault,
     TransactionStateError,
 )
-from everwhen.exec.context import ExecutionContext, MemoryAccount, Profile
+from everwhen.exec.context import ExecutionContext, Profile
+from everwhen.exec.memory import MemoryAccount
 from everwhen.model.graph import GraphView
 from everwhen.query import syntax
 from everwhen.query.compile import Compiled
@@ -226,13 +227,12 @@ class OpenTransaction:
 
     def _start(self, prepared: PreparedQuery, parameters: Mapping[str, Any]) -> Cursor:
         database, plan = self._database, prepared.plan
-        now = database.clock.now_micros()
         ctx = ExecutionContext(
             view=self.view,
             writer=None if self.read_only else self._writable(),
             parameters=parameters,
             environment=ServerEnvironment(database, self),
-            now_statement=now,
+            now_statement=database.clock.now_micros(),
             now_transaction=self.started_micros,
             memory=MemoryAccount(database.statement_memory),
             procedures=database.procedures,

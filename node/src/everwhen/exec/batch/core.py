@@ -12,7 +12,8 @@ Rules that all batch operators keep:
 
 **Weights.** ``Batch.weights`` says how many equal rows each row stands for (None: one each). An
 operator that only counts what nobody looks at (the far end of an Expand, say) multiplies weights
-instead of making rows. Who cannot use weights calls ``unfolded()``.
+instead of making rows. Who cannot use weights calls ``unfolded()``; an operator whose expressions
+come to something else each time takes its rows ``one_by_one``.
 
 **Origins.** An inner plan (Optional, Apply, a subquery expression) is run once for a whole batch of
 argument rows: ``Argument`` gives the batch itself, with the number of each row in a hidden column
@@ -23,7 +24,7 @@ within each origin: ``scope`` names the origin slots around them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ from everwhen.model.columns import GraphColumns, Mask, Vector
 from everwhen.model.elements import ElementReader
 from everwhen.model.graph import GraphView
 from everwhen.query import physical as p
+from everwhen.query.traverse import volatile
 
 Weights = npt.NDArray[np.int64]
 Scope = tuple[int, ...]
@@ -82,12 +84,16 @@ class Batch:
         """The same rows with some columns added or replaced."""
         return Batch(self.length, {**self.columns, **columns}, self.weights)
 
-    def unfolded(self) -> Batch:
-        """Each row as often as its weight says. The caller bounds it."""
+    def unfolded(self, most: int) -> Iterator[Batch]:
+        """Each row as often as its weight says, so many rows at a time (all, without weights)."""
         if self.weights is None:
-            return self
-        folded = Batch(self.length, self.columns)
-        return folded.take(np.repeat(np.arange(self.length), self.weights))
+            yield self
+            return
+        folded, ends = Batch(self.length, self.columns), np.cumsum(self.weights)
+        total = int(ends[-1]) if self.length else 0
+        for start in range(0, total, most):
+            places = np.arange(start, min(start + most, total))
+            yield folded.take(np.searchsorted(ends, places, "right"))
 
 
 @dataclass(slots=True)
@@ -153,6 +159,18 @@ def build_batch(operator: p.Operator, scope: Scope = ()) -> BatchRunner | None:
     builder = BATCH_BUILDERS.get(type(operator))
     run = None if builder is None else builder(operator, scope)
     return None if run is None else profiled(operator, run)
+
+
+def one_by_one(run: BatchRunner, expressions: Iterable[Any]) -> BatchRunner:
+    """A runner without weights, if one of the expressions put to its rows is volatile."""
+    if not any(volatile(expression) for expression in expressions):
+        return run
+
+    def unfolded(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
+        for batch in run(ctx, argument):
+            yield from batch.unfolded(ctx.batch_rows)
+
+    return unfolded
 
 
 def profiled(operator: p.Operator, run: BatchRunner) -> BatchRunner:

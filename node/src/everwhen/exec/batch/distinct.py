@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from everwhen.exec.batch.core import Batch, BatchContext, Scope
-from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.needs import Need
 from everwhen.exec.batch.ordering import number
 from everwhen.exec.batch.values import pieces
@@ -21,6 +20,7 @@ from everwhen.exec.batch.vectors import (
     joined_batches,
     vector_bytes,
 )
+from everwhen.exec.memory import Held
 from everwhen.model.columns import BOOLEAN, INT, NODE, NULL, RELATIONSHIP, STRING, Vector
 
 #: kinds of which equivalent values are one value, found without a look at objects
@@ -84,7 +84,7 @@ def once(
         yield from batches
         return
     slots = (*scope[-1:], *sorted(need.slots))
-    with Held(ctx) as held:
+    with Held(ctx.rows.memory) as held:
         seen = Seen(slots, held, ctx)
         for batch in batches:
             if not all(column(batch, slot).kind in _EXACT for slot in slots):

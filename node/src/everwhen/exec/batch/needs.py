@@ -5,7 +5,7 @@ carry is what the operators above it read: walking down from the root, each adds
 aggregation begins anew, and of an inner plan only the slots that are taken over count.
 
 ``bag`` says whether it matters above how often a row comes: below DISTINCT, EXISTS or aggregations
-of distinct values it does not, and equal rows may be dropped early.
+of distinct values it does not, and equal rows may be dropped early. Where chance is asked it does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from everwhen.exec.batch.core import Scope
 from everwhen.query import bound as b
 from everwhen.query import physical as p
-from everwhen.query.traverse import operators_below, slots_of, walk
+from everwhen.query.traverse import operators_below, slots_of, volatile, walk
 
 Slots = frozenset[int]
 
@@ -76,12 +76,17 @@ def _plain(op: p.Operator, need: Need) -> Below:
         every = need.slots | slots_of(op)
         return [(other, Need(every, bag=True)) for other in operators_below(op)]
     read = [*reads(op), getattr(op, "view", None)]
-    bag = False if isinstance(op, p.Distinct) else need.bag or _counts_rows(op)
+    bag = False if isinstance(op, p.Distinct) else need.bag or _counts_rows(op) or _chance(read)
     return [(op.child, Need(need.slots | _slots(read), bag)), *_subqueries(read)]
 
 
 def _counts_rows(op: p.Operator) -> bool:
     return isinstance(op, (p.Skip, p.Limit)) or (isinstance(op, p.Sort) and op.limit is not None)
+
+
+def _chance(values: Iterable[Any]) -> bool:
+    """Whether one of a mixture of slots and expressions is asked anew for each row."""
+    return any(volatile(value) for value in values)
 
 
 def _slots(values: Iterable[Any]) -> Slots:
@@ -147,7 +152,7 @@ _READS: Final[dict[type, Callable[[Any], list[Any]]]] = {
     p.Filter: lambda op: [op.predicate],
     p.Project: lambda op: [expression for _, expression in op.items],
     p.Distinct: lambda op: [*op.slots],
-    p.Sort: lambda op: [*(key.expression for key in op.keys), op.limit],
+    p.Sort: lambda op: [*(key.expression for key in op.keys), op.limit, op.skip],
     p.Skip: lambda op: [op.count],
     p.Limit: lambda op: [op.count],
     p.Unwind: lambda op: [op.expression],
@@ -176,16 +181,19 @@ def _aggregate(op: p.Aggregate, need: Need) -> Below:
     for _, cell in op.aggregations:
         read += [cell.argument, *cell.extra]
         bag = bag or not (cell.distinct or cell.name in ("min", "max"))
+    bag = bag or _chance(read)
     return [(op.child, Need(_slots(read), bag)), *_subqueries(item for item in read if item)]
 
 
 def _apply(op: p.Apply, need: Need) -> Below:
     inner = Need(need.slots & frozenset(op.slots), need.bag)
-    return [(op.child, Need(need.slots | slots_of(op.inner), need.bag)), (op.inner, inner)]
+    bag = need.bag or volatile(op.inner)
+    return [(op.child, Need(need.slots | slots_of(op.inner), bag)), (op.inner, inner)]
 
 
 def _optional(op: p.Optional, need: Need) -> Below:
-    return [(op.child, Need(need.slots | slots_of(op.inner), need.bag)), (op.inner, need)]
+    bag = need.bag or volatile(op.inner)
+    return [(op.child, Need(need.slots | slots_of(op.inner), bag)), (op.inner, need)]
 
 
 def _hash_join(op: p.HashJoin, need: Need) -> Below:

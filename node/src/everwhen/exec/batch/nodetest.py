@@ -13,12 +13,12 @@ import numpy as np
 
 from everwhen.exec.batch.core import OF_VALUES, Batch, BatchContext, Weights
 from everwhen.exec.batch.elements import node_vector
+from everwhen.exec.batch.expressions.core import repeatable
 from everwhen.exec.batch.expressions.totality import is_total
 from everwhen.exec.batch.steps import ALL, EVERY
-from everwhen.exec.functions import FUNCTIONS
 from everwhen.model.columns import GraphColumns, Mask, Rows
 from everwhen.query import bound as b
-from everwhen.query.traverse import conjuncts, slots_of, walk
+from everwhen.query.traverse import conjuncts, slots_of
 
 #: all nodes are asked if so many times as many would be asked for otherwise
 _WORTH: Final = 0.5
@@ -72,15 +72,6 @@ def own_conditions(
     tests: list[b.Expression] = []
     left: list[b.Expression] = []
     for condition in conjuncts(predicate):
-        own = slots_of(condition) == {slot} and _repeatable(condition)
+        own = slots_of(condition) == {slot} and repeatable(condition)
         (tests if own and (not left or is_total(condition)) else left).append(condition)
     return tests, left
-
-
-def _repeatable(expression: b.Expression) -> bool:
-    for part in walk(expression):
-        if isinstance(part, b.Subquery):
-            return False
-        if isinstance(part, b.FunctionCall) and not FUNCTIONS[part.name].deterministic:
-            return False
-    return True

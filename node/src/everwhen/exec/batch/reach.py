@@ -10,6 +10,7 @@ import numpy as np
 from everwhen.exec.batch.core import BatchContext
 from everwhen.exec.batch.elements import Positions
 from everwhen.exec.batch.steps import Step, walk
+from everwhen.exec.memory import Held
 from everwhen.model.columns import Rows
 
 #: (row, node) pairs whose marks are held at a time
@@ -31,7 +32,9 @@ def reached_from(
     together = max(1, _MARKS // max(1, size))
     for at in range(0, len(sources), together):
         some = slice(at, at + together)
-        yield from _breadth_first(steps, positions[some], sources[some], lengths, size, ctx)
+        with Held(ctx.rows.memory) as held:
+            held.add(2 * len(sources[some]) * size)
+            yield from _breadth_first(steps, positions[some], sources[some], lengths, size, ctx)
 
 
 def _breadth_first(
@@ -44,7 +47,6 @@ def _breadth_first(
 ) -> Iterator[tuple[Positions, Rows]]:
     shortest, longest = lengths
     marks = len(sources) * size
-    ctx.rows.memory.take(2 * marks)
     found, left = np.zeros(marks, np.bool_), np.zeros(marks, np.bool_)
     here = np.arange(len(sources), dtype=np.int64) * size + sources
     left[here] = True
@@ -53,6 +55,7 @@ def _breadth_first(
         yield positions, sources
     depth = 0
     while len(here) and (longest is None or depth < longest):
+        ctx.check()
         depth += 1
         fresh: list[Any] = []
         rows, nodes = here // size, (here % size).astype(np.int32)
@@ -67,4 +70,3 @@ def _breadth_first(
             left[onward] = True
             fresh.append(onward)
         here = np.concatenate(fresh) if fresh else np.empty(0, np.int64)
-    ctx.rows.memory.give_back(2 * marks)

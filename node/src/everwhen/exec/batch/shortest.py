@@ -13,6 +13,7 @@ import numpy as np
 
 from everwhen.exec.batch.core import BatchContext
 from everwhen.exec.batch.steps import Step, walk
+from everwhen.exec.memory import Held
 
 #: (node, node before it, reference) of all relationships by which a level was reached
 Level = tuple[Any, Any, Any]
@@ -29,8 +30,9 @@ class Marks:
 class _Side:
     """One of the two searches."""
 
-    def __init__(self, start: int, steps: Sequence[Step], far: Any) -> None:
+    def __init__(self, start: int, steps: Sequence[Step], far: Any, held: Held) -> None:
         self.steps = steps
+        self.held = held
         self.far = far
         self.front = np.array([start], np.int32)
         self.levels: list[Level] = []
@@ -49,7 +51,7 @@ class _Side:
             self.far[new] = depth
             fresh.append(new)
             found.append((some.others, self.front[some.positions], some.references))
-            ctx.rows.memory.take(16 * len(some.others))
+            self.held.add(16 * len(some.others))
         self.front = np.concatenate(fresh) if fresh else np.empty(0, np.int32)
         self.touched.append(self.front)
         level = [np.concatenate(part) for part in zip(*found, strict=True)]
@@ -86,19 +88,18 @@ def shortest_paths(
 
     ``steps``: from the first node on, and against their direction from the second.
     """
-    held = ctx.rows.memory.used
-    sides = [_Side(ends[n], steps[n], marks.far[n]) for n in (0, 1)]
-    try:
-        middle = _meet(sides, longest, ctx)
-        for node in middle.tolist():
-            depths = [len(side.levels) for side in sides]
-            for first in sides[0].paths(node, depths[0]):
-                for second in sides[1].paths(node, depths[1]):
-                    yield [*reversed(first), *second]
-    finally:
-        for side in sides:
-            side.forget()
-        ctx.rows.memory.give_back(ctx.rows.memory.used - held)
+    with Held(ctx.rows.memory) as held:
+        sides = [_Side(ends[n], steps[n], marks.far[n], held) for n in (0, 1)]
+        try:
+            middle = _meet(sides, longest, ctx)
+            for node in middle.tolist():
+                depths = [len(side.levels) for side in sides]
+                for first in sides[0].paths(node, depths[0]):
+                    for second in sides[1].paths(node, depths[1]):
+                        yield [*reversed(first), *second]
+        finally:
+            for side in sides:
+                side.forget()
 
 
 def _meet(sides: list[_Side], longest: int | None, ctx: BatchContext) -> Any:

@@ -77,7 +77,8 @@ def _collect(run: BatchRunner, slot: int, collected: int) -> VectorEvaluator:
             lists[row] = []
         if batch.length:
             for found in run(ctx, numbered(batch, slot)):
-                _append(lists, found.unfolded(), slot, collected, ctx)
+                for some in found.unfolded(ctx.batch_rows):
+                    _append(lists, some, slot, collected, ctx)
         return Vector(ANY, lists)
 
     return evaluate

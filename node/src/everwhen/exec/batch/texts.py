@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everwhen.exec.batch.core import OBJECTS_AT_ONCE
+from everwhen.exec.sizes import value_bytes
 from everwhen.model.columns import Mask, Texts
 
 Codes = npt.NDArray[np.int32]
@@ -18,12 +19,14 @@ Codes = npt.NDArray[np.int32]
 class LocalTexts:
     """``model.columns.Texts`` over a list; equal texts must have been given one code."""
 
-    __slots__ = ("_codes", "_ranks", "_texts")
+    __slots__ = ("_codes", "_ranks", "_texts", "bytes")
 
     def __init__(self, texts: list[str] | None = None) -> None:
         self._texts: list[str] = []
         self._codes: dict[str, int] = {}
         self._ranks: npt.NDArray[np.int32] | None = None
+        #: about how many bytes the texts take
+        self.bytes = 0
         for text in texts or ():
             self.add(text)
 
@@ -36,6 +39,7 @@ class LocalTexts:
         if code is None:
             code = self._codes[text] = len(self._texts)
             self._texts.append(text)
+            self.bytes += value_bytes(text)
             self._ranks = None
         return code
 

@@ -241,9 +241,9 @@ def row_pieces(
     batch: Batch, ctx: BatchContext, slots: Sequence[int] | None = None
 ) -> Iterator[list[Row]]:
     """All rows of a batch, each as often as its weight says, in lists that are not too long."""
-    batch = batch.unfolded()
-    for start in range(0, batch.length, OBJECTS_AT_ONCE):
-        yield rows_of(slice_batch(batch, start, start + OBJECTS_AT_ONCE), ctx, slots)
+    for some in batch.unfolded(OBJECTS_AT_ONCE):
+        for piece in pieces(some, OBJECTS_AT_ONCE):
+            yield rows_of(piece, ctx, slots)
 
 
 def batch_of(rows: Sequence[Row], slots: Sequence[int], ctx: BatchContext) -> Batch:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from everwhen.exec.batch.core import Batch, BatchContext
 from everwhen.exec.batch.texts import LocalTexts, recoded
+from everwhen.exec.sizes import value_bytes
 from everwhen.model.columns import (
     ANY,
     BOOLEAN,
@@ -196,16 +197,35 @@ def weights_of(batch: Batch) -> npt.NDArray[np.int64]:
 
 
 def batch_bytes(batch: Batch) -> int:
-    """About how many bytes a batch takes; what objects refer to is guessed."""
+    """About how many bytes a batch takes."""
     total = 0 if batch.weights is None else batch.weights.nbytes
     for vector in batch.columns.values():
         total += vector_bytes(vector)
     return total
 
 
+#: values looked at to guess how large all of a vector are
+_LOOKED_AT: Final = 16
+
+
 def vector_bytes(vector: Vector) -> int:
-    """About how many bytes a vector takes."""
+    """About how many bytes a vector takes, with its part of texts that the query made itself."""
     if isinstance(vector, Constant):
         return 64
-    each = 64 if vector.kind == ANY else vector.data.itemsize
-    return len(vector.data) * (each + (vector.valid is not None))
+    length, texts = len(vector.data), vector.texts
+    total = length * (vector.data.itemsize + (vector.valid is not None))
+    if vector.kind == ANY:
+        total += _values_bytes(vector.data)
+    elif isinstance(texts, LocalTexts) and len(texts):
+        total += texts.bytes * min(length, len(texts)) // len(texts)
+    return total
+
+
+def _values_bytes(values: npt.NDArray[Any]) -> int:
+    """Guessed from some of them; what seems to be one value everywhere is counted once."""
+    some = values[:: max(1, -(-len(values) // _LOOKED_AT))].tolist()
+    different = {id(value): value for value in some}
+    found = sum(map(value_bytes, different.values()))
+    if len(different) < 2:
+        return found
+    return found * len(values) // len(some)

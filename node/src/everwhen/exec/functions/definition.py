@@ -19,7 +19,7 @@ class FunctionDef:
 
     ``max_args`` None: any number. ``null_in_null_out``: the caller answers null if an argument
     is null, without calling. ``deterministic``: equal arguments give equal results within one
-    statement, so that calls with constants may be folded.
+    statement, so that a call with constants may be made once for all rows.
     """
 
     name: str

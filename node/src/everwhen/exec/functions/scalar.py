@@ -57,7 +57,6 @@ def _random_uuid(ctx: FunctionContext) -> str:
     "Scalar",
     "timestamp() :: INTEGER",
     "Milliseconds since 1970 UTC when the statement began.",
-    volatile=True,
 )
 def _timestamp(ctx: FunctionContext) -> int:
     return ctx.now_statement // 1_000

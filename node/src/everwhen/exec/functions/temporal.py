@@ -159,7 +159,6 @@ for _name, (_type, _make, _of_now) in _KINDS.items():
         _CATEGORY,
         f"{_name}(input = :: ANY) :: {_type}",
         f"A {_type} from text, components or another temporal value; without argument, now.",
-        volatile=True,
     )(_constructor(_name, _make, _of_now))
     for _clock_name, _instant in _CLOCKS.items():
         register(
@@ -167,7 +166,7 @@ for _name, (_type, _make, _of_now) in _KINDS.items():
             _CATEGORY,
             f"{_name}.{_clock_name}(timezone = :: ANY) :: {_type}",
             f"The current {_type} by the {_clock_name} clock.",
-            volatile=True,
+            volatile=_clock_name == "realtime",
         )(_clock(f"{_name}.{_clock_name}", _of_now, _instant))
 
 
@@ -226,7 +225,6 @@ for _name, (_type, _make, _of_now) in _KINDS.items():
         _CATEGORY,
         f"{_name}.truncate(unit :: STRING, input = :: ANY, fields = :: MAP) :: {_type}",
         "The start of the unit a temporal value lies in, with components set on top.",
-        volatile=True,
     )(_truncate(_name, _TRUNCATE[_name], _of_now))
 
 

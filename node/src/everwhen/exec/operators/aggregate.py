@@ -9,6 +9,7 @@ from everwhen.exec.build import build, builds
 from everwhen.exec.context import Evaluator, ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_expression
 from everwhen.exec.functions.aggregates import AGGREGATES, Aggregate
+from everwhen.exec.memory import Held
 from everwhen.exec.sizes import value_bytes
 from everwhen.model import values as v
 from everwhen.query import bound as b
@@ -31,7 +32,12 @@ class _Cell:
         self.extra = [compile_expression(item) for item in aggregation.extra]
 
     def feed(
-        self, state: Aggregate, seen: set[Any] | None, row: Row, ctx: ExecutionContext
+        self,
+        state: Aggregate,
+        seen: set[Any] | None,
+        row: Row,
+        ctx: ExecutionContext,
+        held: Held,
     ) -> None:
         """One row's value; aggregations other than ``count(*)`` pass over nulls."""
         if self.argument is None:
@@ -41,7 +47,7 @@ class _Cell:
         if value is None:
             return
         if self.keeps:
-            ctx.memory.take(value_bytes(value))
+            held.add(value_bytes(value))
         if seen is not None:
             key = v.group_key(value)
             if key in seen:
@@ -69,7 +75,7 @@ def _aggregate(op: p.Aggregate) -> Runner:
     groups = [(slot, compile_expression(expression)) for slot, expression in op.groups]
     cells = [_Cell(slot, aggregation) for slot, aggregation in op.aggregations]
 
-    def feed(ctx: ExecutionContext, argument: Row) -> Iterator[_Group]:
+    def feed(ctx: ExecutionContext, argument: Row, held: Held) -> Iterator[_Group]:
         table: dict[Any, _Group] = {}
         for row in child(ctx, argument):
             ctx.tick()
@@ -77,23 +83,22 @@ def _aggregate(op: p.Aggregate) -> Runner:
             key = tuple([v.group_key(value) for value in values])
             group = table.get(key)
             if group is None:
-                ctx.memory.take(200 + sum(value_bytes(value) for value in values))
+                held.add(200 + sum(value_bytes(value) for value in values))
                 group = table[key] = _Group(values, cells, row, ctx)
             for cell, state, seen in zip(cells, group.states, group.seen, strict=True):
-                cell.feed(state, seen, row, ctx)
+                cell.feed(state, seen, row, ctx, held)
         if not table and not groups:
             return iter([_Group([], cells, argument, ctx)])
         return iter(table.values())
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
-        before = ctx.memory.used
-        for group in feed(ctx, argument):
-            found = argument[:]
-            for (slot, _), value in zip(groups, group.values, strict=True):
-                found[slot] = value
-            for cell, state in zip(cells, group.states, strict=True):
-                found[cell.slot] = state.result()
-            yield found
-        ctx.memory.give_back(ctx.memory.used - before)
+        with Held(ctx.memory) as held:
+            for group in feed(ctx, argument, held):
+                found = argument[:]
+                for (slot, _), value in zip(groups, group.values, strict=True):
+                    found[slot] = value
+                for cell, state in zip(cells, group.states, strict=True):
+                    found[cell.slot] = state.result()
+                yield found
 
     return run

@@ -11,6 +11,7 @@ from everwhen.errors import SemanticError
 from everwhen.exec.build import build, builds
 from everwhen.exec.context import Evaluator, ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_expression, compile_predicate
+from everwhen.exec.memory import Held
 from everwhen.exec.sizes import row_bytes
 from everwhen.model import values as v
 from everwhen.query import physical as p
@@ -63,14 +64,15 @@ def _distinct(op: p.Distinct) -> Runner:
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
         seen: set[Any] = set()
-        for row in child(ctx, argument):
-            key = tuple([v.group_key(row[slot]) for slot in slots])
-            if key not in seen:
-                ctx.memory.take(100 + 60 * len(slots))
-                seen.add(key)
-                yield row
-            else:
-                ctx.tick()
+        with Held(ctx.memory) as held:
+            for row in child(ctx, argument):
+                key = tuple([v.group_key(row[slot]) for slot in slots])
+                if key not in seen:
+                    held.add(100 + 60 * len(slots))
+                    seen.add(key)
+                    yield row
+                else:
+                    ctx.tick()
 
     return run
 
@@ -94,11 +96,21 @@ def count_of(evaluate: Evaluator, what: str) -> Evaluator:
     return run
 
 
+def rows_wanted(op: p.Sort) -> Evaluator:
+    """How many rows of a sort are needed; None: all."""
+    counts = [
+        count_of(compile_expression(expression), what)
+        for expression, what in ((op.skip, "SKIP"), (op.limit, "LIMIT"))
+        if expression is not None
+    ]
+    return lambda row, ctx: sum(count(row, ctx) for count in counts) if counts else None
+
+
 @builds(p.Sort)
 def _sort(op: p.Sort) -> Runner:
     child = build(op.child)
     keys = [(compile_expression(key.expression), key.descending) for key in op.keys]
-    limit = count_of(compile_expression(op.limit), "LIMIT") if op.limit is not None else None
+    wanted = rows_wanted(op)
 
     def compare(left: tuple[Any, ...], right: tuple[Any, ...]) -> int:
         for (_, descending), a, b in zip(keys, left[0], right[0], strict=True):
@@ -108,27 +120,32 @@ def _sort(op: p.Sort) -> Runner:
 
     order = cmp_to_key(compare)
 
-    def keyed(ctx: ExecutionContext, argument: Row) -> Iterator[tuple[Any, int, Row]]:
+    def keyed(
+        ctx: ExecutionContext, argument: Row, held: Held, most: int | None
+    ) -> Iterator[tuple[Any, int, Row]]:
+        """``most``: rows kept at most."""
         for number, row in enumerate(child(ctx, argument)):
             ctx.tick()
-            ctx.memory.take(row_bytes(row))
+            if most is None or number < most:
+                held.add(row_bytes(row))
             yield [v.order_key(evaluate(row, ctx)) for evaluate, _ in keys], number, row
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
-        before = ctx.memory.used
-        if limit is not None:
-            rows = nsmallest(limit(argument, ctx), keyed(ctx, argument), key=order)
-        else:
-            rows = list(keyed(ctx, argument))
-            # one stable pass per key, the last key first, lets the sort run without Python calls
-            for position in range(len(keys) - 1, -1, -1):
-                rows.sort(
-                    key=lambda item, at=position: item[0][at],  # type: ignore[misc]
-                    reverse=keys[position][1],
-                )
-        for _, _, row in rows:
-            yield row
-        ctx.memory.give_back(ctx.memory.used - before)
+        most = wanted(argument, ctx)
+        with Held(ctx.memory) as held:
+            found = keyed(ctx, argument, held, most)
+            if most is not None:
+                rows = nsmallest(most, found, key=order)
+            else:
+                rows = list(found)
+                # one stable pass per key, the last key first, sorts without Python calls
+                for position in range(len(keys) - 1, -1, -1):
+                    rows.sort(
+                        key=lambda item, at=position: item[0][at],  # type: ignore[misc]
+                        reverse=keys[position][1],
+                    )
+            for _, _, row in rows:
+                yield row
 
     return run
 
@@ -190,33 +207,33 @@ def _hash_join(op: p.HashJoin) -> Runner:
     child, inner = build(op.child), build(op.inner)
     left, right, slots = compile_expression(op.left), compile_expression(op.right), op.slots
 
-    def table(ctx: ExecutionContext, argument: Row) -> dict[Any, list[tuple[Any, Row]]]:
-        rows: dict[Any, list[tuple[Any, Row]]] = {}
+    def table(ctx: ExecutionContext, argument: Row, held: Held) -> dict[Any, list[Any]]:
+        """By key, values with the rows they come from."""
+        rows: dict[Any, list[Any]] = {}
         for row in inner(ctx, argument):
             value = right(row, ctx)
             if value is not None:
-                ctx.memory.take(row_bytes(row))
+                held.add(row_bytes(row))
                 rows.setdefault(v.group_key(value), []).append((value, row))
         return rows
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
-        before = ctx.memory.used
-        rows: dict[Any, list[tuple[Any, Row]]] | None = None
-        for row in child(ctx, argument):
-            if rows is None:
-                rows = table(ctx, argument)
-            value = left(row, ctx)
-            if value is None:
-                continue
-            for other, match in rows.get(v.group_key(value), ()):
-                ctx.tick()
-                # the key groups NaN with NaN and null inside lists; equality does not
-                if v.equals(value, other) is True:
-                    found = row[:]
-                    for slot in slots:
-                        found[slot] = match[slot]
-                    yield found
-        ctx.memory.give_back(ctx.memory.used - before)
+        rows: dict[Any, list[Any]] | None = None
+        with Held(ctx.memory) as held:
+            for row in child(ctx, argument):
+                if rows is None:
+                    rows = table(ctx, argument, held)
+                value = left(row, ctx)
+                if value is None:
+                    continue
+                for other, match in rows.get(v.group_key(value), ()):
+                    ctx.tick()
+                    # the key groups NaN with NaN and null inside lists; equality does not
+                    if v.equals(value, other) is True:
+                        found = row[:]
+                        for slot in slots:
+                            found[slot] = match[slot]
+                        yield found
 
     return run
 
@@ -263,13 +280,12 @@ def _eager(op: p.Eager) -> Runner:
     child = build(op.child)
 
     def run(ctx: ExecutionContext, argument: Row) -> Iterator[Row]:
-        before = ctx.memory.used
         rows: list[Row] = []
-        for row in child(ctx, argument):
-            ctx.memory.take(row_bytes(row))
-            rows.append(row)
-        yield from rows
-        ctx.memory.give_back(ctx.memory.used - before)
+        with Held(ctx.memory) as held:
+            for row in child(ctx, argument):
+                held.add(row_bytes(row))
+                rows.append(row)
+            yield from rows
 
     return run
 

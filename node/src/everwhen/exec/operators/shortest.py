@@ -14,6 +14,7 @@ from everwhen.errors import QueryArgumentError
 from everwhen.exec.build import build, builds
 from everwhen.exec.context import ExecutionContext, Row, Runner
 from everwhen.exec.expressions import compile_expression
+from everwhen.exec.memory import Held
 from everwhen.exec.operators.expand import node_in
 from everwhen.exec.operators.scan import already_used, view_of
 from everwhen.exec.operators.varlength import StepTest, step_test
@@ -41,11 +42,12 @@ def _shortest_path(op: p.ShortestPath) -> Runner:
                 wanted = count(row, ctx)
                 if type(wanted) is not int or wanted < 1:
                     raise QueryArgumentError(f"SHORTEST needs a positive integer, got {wanted}")
-            search = _Search(op, test, row, ctx, view)
-            for walk in search.walks(start.id, end.id, wanted):
-                found = row[:]
-                found[op.relationship] = walk
-                yield found
+            with Held(ctx.memory) as held:
+                search = _Search(op, test, row, ctx, view, held)
+                for walk in search.walks(start.id, end.id, wanted):
+                    found = row[:]
+                    found[op.relationship] = walk
+                    yield found
 
     return run
 
@@ -60,12 +62,14 @@ class _Search:
         row: Row,
         ctx: ExecutionContext,
         view: GraphView,
+        held: Held,
     ) -> None:
         self.op = op
         self.test = test
         self.row = row
         self.ctx = ctx
         self.view = view
+        self.held = held
 
     def steps(self, here: int) -> Iterator[tuple[Relationship, int]]:
         """Allowed (relationship, node reached) from a node."""
@@ -109,7 +113,7 @@ class _Search:
                     known = depth_of.get(reached)
                     if known is None:
                         depth_of[reached] = depth
-                        self.ctx.memory.take(200)
+                        self.held.add(200)
                         following.append(reached)
                         parents[reached] = [(relationship, here)]
                     elif known == depth:
@@ -170,6 +174,6 @@ class _Search:
         for walk, here in level:
             for relationship, reached in self.steps(here):
                 if relationship not in walk:
-                    self.ctx.memory.take(100 + 8 * len(walk))
+                    self.held.add(100 + 8 * len(walk))
                     following.append(([*walk, relationship], reached))
         return following

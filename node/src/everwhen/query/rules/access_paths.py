@@ -17,7 +17,7 @@ from everwhen.query import bound as b
 from everwhen.query import physical as p
 from everwhen.query.cost import EQUALITY, PREFIX, RANGE, SCAN_COST_MIN
 from everwhen.query.rules.context import PlanContext
-from everwhen.query.traverse import slots_of
+from everwhen.query.traverse import slots_of, volatile
 
 _ID_FUNCTIONS: Final = {"id": False, "elementid": True}
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -50,7 +50,7 @@ def node_accesses(
     ``needs``: slots of the pattern that a predicate (by its ``id``) uses.
     """
     others = unknown - {slot}
-    usable = [x for x in predicates if not needs[id(x)] & others]
+    usable = _usable(predicates, needs, others)
     labels = [x for x in usable if _label_of(x, slot) is not None]
     yield from _id_seeks(child, slot, usable, view)
     for has_label in labels:
@@ -69,6 +69,15 @@ def node_accesses(
         rows = ctx.estimator.nodes()
         cost = max(rows, SCAN_COST_MIN)
         yield Access(p.AllNodesScan(child, slot, view), rows, cost, (), seek=False)
+
+
+def _usable(
+    predicates: Sequence[b.Expression],
+    needs: Mapping[int, frozenset[int]],
+    unknown: frozenset[int],
+) -> list[b.Expression]:
+    """Those a seek may look at: of what is known, and the same for all that it finds."""
+    return [x for x in predicates if not needs[id(x)] & unknown and not volatile(x)]
 
 
 def _label_of(predicate: b.Expression, slot: int) -> str | None:
@@ -276,7 +285,7 @@ def relationship_index_access(
 ) -> Access | None:
     """The best index seek for a relationship of one type, if any."""
     others = unknown - {slot}
-    usable = [x for x in predicates if not needs[id(x)] & others]
+    usable = _usable(predicates, needs, others)
     best: Access | None = None
     for index in ctx.catalog.online_indexes("RELATIONSHIP", type_):
         found = _index_access(ctx, child, slot, index, usable, view)

@@ -16,7 +16,7 @@ from everwhen.query import physical as p
 from everwhen.query.cost import EQUALITY, ROWS_MIN
 from everwhen.query.rules.partial import Partial
 from everwhen.query.rules.uniqueness import may_meet
-from everwhen.query.traverse import slots_of
+from everwhen.query.traverse import slots_of, volatile
 
 if TYPE_CHECKING:
     from everwhen.query.rules.pattern_order import PatternOrder
@@ -30,7 +30,7 @@ def joined(order: PatternOrder, partial: Partial) -> Partial | None:
     if order.match.optional or order.view is not None or partial.rows <= 1.0:
         return None
     for predicate in partial.predicates:
-        if not isinstance(predicate, b.Binary) or predicate.operator != "=":
+        if not isinstance(predicate, b.Binary) or predicate.operator != "=" or volatile(predicate):
             continue
         for mine, other in (
             (predicate.left, predicate.right),
@@ -104,7 +104,9 @@ def _piece(
     if not nodes <= unknown or any(x.slot not in unknown for x in parts):
         return None
     inside = frozenset(nodes | {x.slot for x in parts})
-    predicates = tuple(x for x in partial.predicates if slots_of(x) and slots_of(x) <= inside)
+    predicates = tuple(
+        x for x in partial.predicates if slots_of(x) and slots_of(x) <= inside and not volatile(x)
+    )
     return lg.PatternMatch(
         p.Argument(), tuple(sorted(nodes)), tuple(parts), predicates, frozenset()
     )

@@ -25,7 +25,7 @@ from everwhen.query.rules.context import PlanContext
 from everwhen.query.rules.partial import SUBQUERY, Cross, Partial, Step, walks, weight
 from everwhen.query.rules.relationship_starts import relationship_starts
 from everwhen.query.rules.uniqueness import different_from
-from everwhen.query.traverse import conjunction, slots_of
+from everwhen.query.traverse import conjunction, slots_of, volatile
 
 #: beginnings tried; patterns with more nodes than this are planned from the best ones only
 STARTS_MAX: Final = 8
@@ -57,8 +57,8 @@ class PatternOrder:
 
     def _need(self, predicate: b.Expression) -> frozenset[int]:
         """What must be found before a predicate can be tested. Patterns in it are looked for in what
-        the whole match leaves of a range of time."""
-        whole = self.ranged and weight(predicate) == SUBQUERY
+        the whole match leaves of a range of time; chance is asked for each whole match."""
+        whole = (self.ranged and weight(predicate) == SUBQUERY) or volatile(predicate)
         return self.introduced if whole else slots_of(predicate) & self.introduced
 
     def plan(self) -> p.Operator:

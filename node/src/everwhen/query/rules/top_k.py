@@ -18,5 +18,5 @@ def sort_limit(op: p.Operator) -> p.Operator:
         if all(isinstance(x, b.Literal) and type(x.value) is int for x in counts):
             below.child.limit = b.Literal(sum(x.value for x in counts if isinstance(x, b.Literal)))
         else:
-            below.child.limit = b.Binary("+", below.count, op.count)
+            below.child.skip, below.child.limit = counts
     return op

@@ -58,6 +58,9 @@ class Total:
             self._floats(argument.data, groups, weights)
         else:
             self._values(argument, groups, weights)
+        for group, (duration, _) in self.durations.items():
+            if self.counts[group]:
+                raise self._wrong(duration)
 
     def _integers(self, data: Numbers, groups: Numbers, weights: Weights | None) -> None:
         self.counts = self.counts + tally(groups, weights, len(self.counts))
@@ -82,12 +85,12 @@ class Total:
         self, data: npt.NDArray[np.float64], groups: Numbers, weights: Weights | None
     ) -> None:
         count = len(self.counts)
-        if weights is not None:
-            data = data * weights
         self.counts = self.counts + tally(groups, weights, count)
         # each group's sum so far comes first, so that all add up in the order of the rows
         places = np.concatenate([np.arange(count), groups])
         with np.errstate(all="ignore"):
+            if weights is not None:
+                data = data * weights
             parts = np.concatenate([self.floats, data])
             self.floats = np.bincount(places, parts, count).astype(np.float64)
         self.has_float = self.has_float.copy()
@@ -111,13 +114,9 @@ class Total:
             if kinds[place] == 0:
                 raise self._wrong(value)
             times = 1 if weights is None else int(weights[place])
-            for _ in range(times):
-                before, number = self.durations.get(group, (None, 0))
-                total = value if before is None else before.plus(value)
-                self.durations[group] = total, number + 1
-        for group, (duration, _) in self.durations.items():
-            if self.counts[group]:
-                raise self._wrong(duration)
+            before, number = self.durations.get(group, (None, 0))
+            total = value if times == 1 else value.times(times)
+            self.durations[group] = total if before is None else before.plus(total), number + times
 
     def _wrong(self, value: Any) -> Exception:
         return wrong_type(self.name, "numbers only, or durations only", value)

@@ -32,7 +32,6 @@ from everwhen.exec.batch.values import (
 from everwhen.exec.batch.vectors import Constant, joined, nulls
 from everwhen.exec.expressions import compile_expression
 from everwhen.exec.expressions.core import not_boolean
-from everwhen.exec.functions import FUNCTIONS
 from everwhen.model.columns import BOOLEAN, NULL, STRING, Mask, Vector
 from everwhen.query import bound as b
 from everwhen.query.traverse import slots_of, walk
@@ -66,12 +65,15 @@ def compile_vector(expression: b.Expression, scope: Scope = ()) -> VectorEvaluat
 
 def is_constant(expression: b.Expression) -> bool:
     """Whether it is the same in all rows: no slots, no subquery, no chance."""
-    for part in walk(expression):
-        if isinstance(part, b.Subquery):
-            return False
-        if isinstance(part, b.FunctionCall) and not FUNCTIONS[part.name].deterministic:
-            return False
-    return not slots_of(expression)
+    return repeatable(expression) and not slots_of(expression)
+
+
+def repeatable(expression: b.Expression) -> bool:
+    """Whether it is the same for equal values of its slots, and no subquery."""
+    return not any(
+        isinstance(part, b.Subquery) or (isinstance(part, b.FunctionCall) and part.volatile)
+        for part in walk(expression)
+    )
 
 
 def _constant(expression: b.Expression) -> VectorEvaluator:

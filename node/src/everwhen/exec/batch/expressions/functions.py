@@ -44,7 +44,7 @@ def _function(e: b.FunctionCall, scope: Scope) -> VectorEvaluator:
     function = FUNCTIONS[e.name]
     if e.name == "exists":
         return compile_vector(b.IsNull(e.arguments[0], True), scope)
-    if not function.deterministic or not e.arguments:
+    if e.volatile or not e.arguments:
         return by_rows(e)
     arguments = [compile_vector(argument, scope) for argument in e.arguments]
     fast = _FAST.get(e.name) if len(arguments) == 1 else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from everwhen.exec.batch.core import OBJECTS_AT_ONCE, BatchContext
-from everwhen.exec.batch.texts import distinct
+from everwhen.exec.batch.texts import LocalTexts, distinct
 from everwhen.exec.batch.vectors import Constant
 from everwhen.exec.expressions.operators import BINARY
 from everwhen.model.columns import BOOLEAN, Texts, Vector
@@ -19,6 +19,7 @@ from everwhen.model.columns import BOOLEAN, Texts, Vector
 _UNKNOWN: Final = 0
 _FALSE: Final = 1
 _TRUE: Final = 2
+_NOTHING: Final = np.zeros(0, np.int8)
 
 #: what the row path's operator comes to for two strings, of which none is null
 TESTS: Final[dict[str, Callable[[str, str], bool]]] = {
@@ -44,7 +45,7 @@ def tested(name: str, vector: Vector, other: Constant, ctx: BatchContext) -> Vec
     if isinstance(vector, Constant) or len(texts) > _TEXTS_A_ROW * len(vector.data):
         return None
     test, value = TESTS[name], other.value
-    answers = _answers((name, value, id(texts)), texts, ctx)
+    answers = _answers(name, value, texts, ctx)
     valid = vector.valid
     codes = vector.data if valid is None else vector.data[valid]
     found = answers[codes]
@@ -64,10 +65,14 @@ def tested(name: str, vector: Vector, other: Constant, ctx: BatchContext) -> Vec
     return Vector(BOOLEAN, found == _TRUE, valid)
 
 
-def _answers(key: Any, texts: Texts, ctx: BatchContext) -> npt.NDArray[np.int8]:
-    """By code, what is known; texts may have come since the last batch."""
-    _, answers = ctx.memo.get(key, (texts, np.zeros(0, np.int8)))
-    if len(answers) < len(texts):
+def _answers(name: str, value: str, texts: Texts, ctx: BatchContext) -> npt.NDArray[np.int8]:
+    """By code, what is known; texts may have come since the last batch. Of texts that a query makes
+    itself only the last are kept, which there may be of each batch."""
+    key = name, value, None if isinstance(texts, LocalTexts) else id(texts)
+    known, answers = ctx.memo.get(key, (texts, _NOTHING))
+    if known is not texts:
+        answers = _NOTHING
+    if known is not texts or len(answers) < len(texts):
         grown = np.zeros(len(texts), np.int8)
         grown[: len(answers)] = answers
         answers = grown

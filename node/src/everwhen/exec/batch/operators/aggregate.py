@@ -24,14 +24,15 @@ from everwhen.exec.batch.core import (
     Weights,
     batch_builds,
     build_batch,
+    one_by_one,
 )
 from everwhen.exec.batch.expressions import compile_vector, is_constant
-from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.ordering import number
 from everwhen.exec.batch.values import pieces
 from everwhen.exec.batch.vectors import column, joined, vector_bytes
 from everwhen.exec.context import Evaluator
 from everwhen.exec.expressions import compile_expression
+from everwhen.exec.memory import Held
 from everwhen.model.columns import Vector
 from everwhen.query import bound as b
 from everwhen.query import physical as p
@@ -132,6 +133,7 @@ def _aggregate(op: p.Aggregate, scope: Scope) -> BatchRunner | None:
     extra = [item for _, aggregation in op.aggregations for item in aggregation.extra]
     if child is None or not all(map(is_constant, extra)):
         return None
+    child = one_by_one(child, [item for _, item in (*op.groups, *op.aggregations)])
     groups = [(slot, compile_vector(expression, scope)) for slot, expression in op.groups]
     cells = [
         _Cell(
@@ -144,7 +146,7 @@ def _aggregate(op: p.Aggregate, scope: Scope) -> BatchRunner | None:
     ]
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        with Held(ctx) as held:
+        with Held(ctx.rows.memory) as held:
             most = _GATHERED_ROWS if groups or scope else _FED_ROWS
             table = _Table(ctx, [accumulator(cell.aggregation, ctx) for cell in cells], held, most)
             if not groups:

@@ -16,11 +16,12 @@ from everwhen.exec.batch.core import (
     Scope,
     batch_builds,
     build_batch,
+    one_by_one,
 )
 from everwhen.exec.batch.expressions import compile_vector
-from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.values import slice_of, values_of, vector_of
 from everwhen.exec.batch.vectors import Constant, batch_bytes, column, valid_of
+from everwhen.exec.memory import Held
 from everwhen.model.columns import ANY, NULL, Vector
 from everwhen.query import physical as p
 
@@ -36,6 +37,7 @@ def _unwind(op: p.Unwind, scope: Scope) -> BatchRunner | None:
     if child is None:
         return None
     source, slot = compile_vector(op.expression, scope), op.slot
+    child = one_by_one(child, [op.expression])
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):
@@ -135,7 +137,7 @@ def _eager(op: p.Eager, scope: Scope) -> BatchRunner | None:
         return None
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        with Held(ctx) as held:
+        with Held(ctx.rows.memory) as held:
             batches = []
             for batch in child(ctx, argument):
                 held.add(batch_bytes(batch))

@@ -14,8 +14,8 @@ from everwhen.exec.batch.core import (
 )
 from everwhen.exec.batch.distinct import Seen
 from everwhen.exec.batch.elements import kept
-from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.needs import Need, need_of
+from everwhen.exec.memory import Held
 from everwhen.query import physical as p
 
 
@@ -29,7 +29,7 @@ def _distinct(op: p.Distinct, scope: Scope) -> BatchRunner | None:
     need = None if above is None else Need(above.slots | set(op.slots), above.bag)
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        with Held(ctx) as held:
+        with Held(ctx.rows.memory) as held:
             seen = Seen(slots, held, ctx)
             for batch in child(ctx, argument):
                 yield from seen.add(kept(batch, need))

@@ -57,7 +57,7 @@ from everwhen.model.columns import (
 from everwhen.model.graph import Direction
 from everwhen.query import bound as b
 from everwhen.query import physical as p
-from everwhen.query.traverse import conjunction, slots_of
+from everwhen.query.traverse import conjunction, slots_of, volatile
 
 
 @batch_builds(p.Expand)
@@ -133,7 +133,8 @@ def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Exp
         return None
     read = frozenset[int]().union(*(slots_of(condition) for condition in left))
     mask = NodeTest(expand.target, compile_mask(conjunction(tests), scope))
-    step = _Expand(expand, Need(need.slots | read, need.bag), mask)
+    bag = need.bag or any(map(volatile, left))
+    step = _Expand(expand, Need(need.slots | read, bag), mask)
     run = _running(expand, step, scope)
     return None if run is None else (profiled(expand, run), left)
 

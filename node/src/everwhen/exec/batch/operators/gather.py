@@ -21,10 +21,10 @@ from everwhen.exec.batch.elements import (
     nodes_in,
     relationship_vector,
 )
-from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.needs import Need
 from everwhen.exec.batch.nodetest import NodeTest
 from everwhen.exec.batch.steps import ALL, EVERY, counted, meets, steps_of, walk_between
+from everwhen.exec.memory import Held
 from everwhen.model.columns import Mask, Rows
 from everwhen.model.graph import Direction
 from everwhen.query import physical as p
@@ -58,7 +58,7 @@ def gathering(
         return None
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        with Held(ctx) as held:
+        with Held(ctx.rows.memory) as held:
             gathered = _Gathering(op, split, test, plainly, held, ctx)
             rows = gathered.of(child(ctx, argument))
             yield from once(rows, need, scope, ctx)

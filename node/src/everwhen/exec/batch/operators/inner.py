@@ -17,6 +17,7 @@ from everwhen.exec.batch.core import (
     Scope,
     batch_builds,
     build_batch,
+    one_by_one,
     origin_slot,
 )
 from everwhen.exec.batch.elements import Positions, kept
@@ -90,6 +91,7 @@ def _optional(op: p.Optional, scope: Scope) -> BatchRunner | None:
     child, inner = build_batch(op.child, scope), build_batch(op.inner, inside(scope, slot))
     if child is None or inner is None:
         return None
+    child = one_by_one(child, [op.inner])
     join = _Inner(slot, inner, need_of(scope, op), None)
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
@@ -106,6 +108,7 @@ def _apply(op: p.Apply, scope: Scope) -> BatchRunner | None:
     child, inner = build_batch(op.child, scope), build_batch(op.inner, inside(scope, slot))
     if child is None or inner is None:
         return None
+    child = one_by_one(child, [op.inner])
     join = _Inner(slot, inner, need_of(scope, op), frozenset(op.slots))
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:

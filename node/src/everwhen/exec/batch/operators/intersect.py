@@ -31,7 +31,7 @@ from everwhen.exec.batch.steps import Step, steps_of
 from everwhen.model.columns import REFERENCE_BITS, GraphColumns, References, Rows
 from everwhen.model.graph import Direction
 from everwhen.query import physical as p
-from everwhen.query.traverse import slots_of
+from everwhen.query.traverse import slots_of, volatile
 
 #: lists that lead from the anchor at most
 _LISTS = 2
@@ -48,7 +48,8 @@ def closing(op: p.Expand, scope: Scope) -> BatchRunner | None:
     need = need_of(scope, op)
     if need is None or not isinstance(hop, p.Expand) or not _closes(op, hop, need):
         return None
-    if any(hop.relationship in slots_of(each.predicate) for each in filters):
+    asked = [each.predicate for each in filters]
+    if any(hop.relationship in slots_of(one) or volatile(one) for one in asked):
         return None
     child = build_batch(hop.child, scope)
     if child is None:

@@ -17,8 +17,8 @@ from everwhen.exec.batch.core import (
 )
 from everwhen.exec.batch.expressions import compile_vector
 from everwhen.exec.batch.joining import Matches, Table
-from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.vectors import batch_bytes, column, joined, joined_batches
+from everwhen.exec.memory import Held
 from everwhen.model.columns import Vector
 from everwhen.query import physical as p
 
@@ -47,7 +47,7 @@ def _hash_join(op: p.HashJoin, scope: Scope) -> BatchRunner | None:
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         found: tuple[Batch, Table | None] | None = None
-        with Held(ctx) as held:
+        with Held(ctx.rows.memory) as held:
             for batch in child(ctx, argument):
                 if found is None:
                     found = table(ctx, argument, held)

@@ -14,6 +14,7 @@ from everwhen.exec.batch.core import (
     Scope,
     batch_builds,
     build_batch,
+    one_by_one,
 )
 from everwhen.exec.batch.expressions import compile_vector
 from everwhen.exec.batch.filtering import filtered
@@ -51,6 +52,7 @@ def _project(op: p.Project, scope: Scope) -> BatchRunner | None:
     if child is None:
         return None
     items = [(slot, compile_vector(expression, scope)) for slot, expression in op.items]
+    child = one_by_one(child, [expression for _, expression in op.items])
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
         for batch in child(ctx, argument):

@@ -16,16 +16,17 @@ from everwhen.exec.batch.core import (
     Scope,
     batch_builds,
     build_batch,
+    one_by_one,
 )
 from everwhen.exec.batch.elements import kept
 from everwhen.exec.batch.expressions import compile_vector
 from everwhen.exec.batch.keys import stable_order
-from everwhen.exec.batch.memory import Held
 from everwhen.exec.batch.needs import need_of
-from everwhen.exec.batch.operators.rows import counter
 from everwhen.exec.batch.ordering import ranks
 from everwhen.exec.batch.values import pieces
 from everwhen.exec.batch.vectors import Constant, batch_bytes, joined_batches, valid_of
+from everwhen.exec.memory import Held
+from everwhen.exec.operators.relational import rows_wanted
 from everwhen.model.columns import BOOLEAN, FLOAT, INT, STRING, Mask, Texts, Vector
 from everwhen.query import physical as p
 
@@ -46,15 +47,16 @@ def _sort(op: p.Sort, scope: Scope) -> BatchRunner | None:
         (_KEY_SLOT - at, compile_vector(key.expression, scope), key.descending)
         for at, key in enumerate(op.keys)
     ]
+    child = one_by_one(child, [key.expression for key in op.keys])
     order = [(slot, descending) for slot, _, descending in keys]
     need = need_of(scope, op)
-    limit = None if op.limit is None else counter(op.limit, "LIMIT")
+    wanted = rows_wanted(op)
 
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        most = None if limit is None else limit(ctx)
+        most: int | None = wanted([None] * ctx.width, ctx.rows)
         waiting, rows = list[Batch](), 0
         bound: _Bound | None = None
-        with Held(ctx) as held:
+        with Held(ctx.rows.memory) as held:
             for batch in child(ctx, argument):
                 keyed = batch.with_columns({slot: key(batch, ctx) for slot, key, _ in keys})
                 if bound is not None:

@@ -38,6 +38,7 @@ from everwhen.exec.batch.needs import Need, need_of
 from everwhen.exec.batch.reach import reached_from
 from everwhen.exec.batch.steps import Step, Walked, counted, steps_of, walk, walk_between
 from everwhen.exec.batch.walks import Walks, lists_of
+from everwhen.exec.memory import Held
 from everwhen.model.columns import GraphColumns, Mask, Rows, Vector
 from everwhen.model.graph import Direction
 from everwhen.query import physical as p
@@ -172,20 +173,21 @@ class _Search:
         if op.maximum == 0 or not len(start.positions):
             return
         stack = [self._longer(start)]
-        held = [0]
-        while stack:
-            level = next(stack[-1], None)
-            if level is None:
-                stack.pop()
-                self.ctx.rows.memory.give_back(held.pop())
-                continue
-            if level.length >= op.minimum:
-                yield level
-            if level.weights is None and (op.maximum is None or level.length < op.maximum):
-                size = level.walks.nbytes + 16 * len(level.positions)
-                self.ctx.rows.memory.take(size)
-                stack.append(self._longer(level))
-                held.append(size)
+        sizes = [0]
+        with Held(self.ctx.rows.memory) as held:
+            while stack:
+                self.ctx.check()
+                level = next(stack[-1], None)
+                if level is None:
+                    stack.pop()
+                    held.add(-sizes.pop())
+                    continue
+                if level.length >= op.minimum:
+                    yield level
+                if level.weights is None and (op.maximum is None or level.length < op.maximum):
+                    sizes.append(level.walks.nbytes + 16 * len(level.positions))
+                    held.add(sizes[-1])
+                    stack.append(self._longer(level))
 
     def _longer(self, level: Level) -> Iterator[Level]:
         """Every walk of a level, one step on."""
