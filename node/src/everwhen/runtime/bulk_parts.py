@@ -194,6 +194,7 @@ def column(values: pa.Array, kind: str) -> Column | None:
     if pa.types.is_boolean(type_):
         return BoolColumn(_numbers(values, pa.bool_()), valid)
     if pa.types.is_integer(type_):
+        checked_size(pc.max(values).as_py())  # unsigned ones may not fit
         filled = values if valid is None else pc.fill_null(values, pc.min(values))
         return IntColumn(_numbers(filled, pa.int64()), valid)
     if pa.types.is_floating(type_):
