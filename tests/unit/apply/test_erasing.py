@@ -9,6 +9,7 @@ from everwhen.apply.erasing import SETTLING
 from everwhen.codec.keys import Kind, kind_range
 from everwhen.codec.retention import Horizon
 from everwhen.errors import TransactionConflict
+from everwhen.limits import VACUUM_KEYS_PER_STEP
 from everwhen.model.graph import Described
 from everwhen.mvcc.verify import verify
 from everwhen.txn import commands as c
@@ -131,3 +132,31 @@ def test_a_large_commit_says_that_pieces_went_before_the_first_one_does() -> Non
     while more:
         more = db.do(c.VacuumStep(c.FORMAT, 1, len(db.log), True)).more
         assert [one.id for one in db.view().differences(1)] == [100, 101, 102]
+
+
+def test_each_commit_is_gone_through_once_however_many_things_it_made() -> None:
+    db = Database()
+    db.do(c.LeaseIds(c.FORMAT, 1_000, 1_000))
+    number = db.do(c.BeginChunks(c.FORMAT, 0, 0, origin_of())).transaction
+    made: list[list[c.AnyMutation]] = [[c.CreateNode(at, [], {}) for at in range(101)]]
+    made += [
+        [c.CreateRelationship(at, 0, 0, at % 100 + 1, {}) for at in range(low, low + 30)]
+        for low in range(0, 300, 30)
+    ]
+    for at, mutations in enumerate(made):
+        db.do(c.Chunk(c.FORMAT, number, at, ["R"], mutations, [], c.Checks()))
+    db.do(c.CommitChunks(c.FORMAT, db.tick(), number, len(made)))
+    db.fold()
+    t = db.begin()
+    for at in range(300):
+        t.delete_relationship(at)
+    t.delete_node(0)
+    db.commit(t)
+    erase(db, [0], [])
+    steps = 1
+    while db.do(c.EraseStep(c.FORMAT, VACUUM_KEYS_PER_STEP, len(db.log))).more:
+        steps += 1
+    assert steps < 16
+    assert len(dump(db.view(1))[0]) == 100
+    assert dump(db.view(1))[1] == {}
+    assert verify(db.store).problems == []

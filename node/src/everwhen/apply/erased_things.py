@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from everwhen.apply.segments import retired_refs
+from everwhen.apply.vacuum import RECORD, cost_of
 from everwhen.apply.work import Work
 from everwhen.codec import journal, parse
 from everwhen.codec.keys import (
@@ -38,6 +39,7 @@ from everwhen.codec.records import (
     decode_node_head_raw,
     decode_relationship_head_raw,
 )
+from everwhen.codec.retention import Erasure
 from everwhen.index.maintenance import entry
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.entities import Entities
@@ -57,12 +59,11 @@ if TYPE_CHECKING:
 
 Image = NodeImage | RelationshipImage
 
-#: keys that one journal record or piece of one counts for in a step's limit
-_RECORD: Final = 8
-#: stages of one thing: a node's relationships, its row in a segment, its keys
-NEIGHBOURS: Final = 0
-ROW: Final = 1
-KEYS: Final = 2
+#: keys that one thing counts for in a step's limit: its row and all that points at it are looked up
+_THING: Final = 24
+#: stages of one thing: its row in a segment, its keys
+ROW: Final = 0
+KEYS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,17 @@ class Found:
 class Things:
     """One step."""
 
-    def __init__(self, work: Work, erasure: int = 0, limit: int = 0) -> None:
+    def __init__(self, work: Work, erasure: Erasure | None = None, limit: int = 0) -> None:
         self._work = work
-        self._erasure = erasure
+        self._erasure = 0
+        self._nodes = self._relationships = frozenset[int]()
+        #: large commits whose pieces were gone through
+        self.commits: dict[int, None] = {}
+        if erasure is not None:
+            self._erasure = erasure.number
+            self._nodes = frozenset(erasure.nodes)
+            self._relationships = frozenset(erasure.relationships)
+            self.commits.update(dict.fromkeys(erasure.commits))
         self._left = limit
         retired = work.vacuum.retired
         self._segments = work.segments.extended(retired_refs(work)) if retired else work.segments
@@ -180,7 +189,7 @@ class Things:
             if row is not None:
                 self._cover(kind, identity, row)
                 self._mark(row.version)
-                if not self._commit(kind, identity, row.version, position):
+                if not self._commit(row.version, position):
                     return False
             position.stage = KEYS
         start = position.key + b"\x00" if position.key and not position.piece else prefix
@@ -197,11 +206,12 @@ class Things:
                 image = self._image(kind, identity, version)
                 self._point_at(kind, identity, image, placed)
             position.key = key
-            if not self._commit(kind, identity, version, position):
+            if not self._commit(version, position):
                 return False
         layer.delete_range(prefix, after(prefix))
         if placed is not None:
             layer.put(at_version(head, placed), TOMBSTONE)
+        self._left -= _THING
         return True
 
     def uncover(self, kind: EntityKind, identity: int) -> None:
@@ -209,7 +219,7 @@ class Things:
         self._left -= 1
         row = self._row(kind, identity)
         if row is not None:
-            self._left -= _RECORD
+            self._left -= _THING
             prefix, _ = _places(kind, identity)
             self._work.layer.delete_range(prefix, after(prefix))
             self._point_at(kind, identity, _pictured(self._work.tokens, row), None)
@@ -257,42 +267,43 @@ class Things:
             record = journal.with_left(record, record.content, self._erasure)
             self._work.layer.put(journal_key(version), journal.encode_record(record))
 
-    def _commit(self, kind: EntityKind, identity: int, version: int, position: Position) -> bool:
-        """Take a thing out of what the journal says of a commit; False: go on at ``position``."""
+    def _goes(self, change: journal.AnyChange) -> bool:
+        return change.id in (self._nodes if isinstance(change, _OF_NODES) else self._relationships)
+
+    def _commit(self, version: int, position: Position) -> bool:
+        """Take all things of the erasure out of what the journal says of a commit; False: go on at
+        ``position``."""
         layer = self._work.layer
-        value = layer.get(journal_key(version))
+        value = None if version in self.commits else layer.get(journal_key(version))
         if value is None:
             return True
-        self._left -= _RECORD
-
-        def goes(change: journal.AnyChange) -> bool:
-            is_node = isinstance(change, _OF_NODES)
-            return change.id == identity and is_node == (kind is EntityKind.NODE)
-
+        self._left -= RECORD + cost_of(value)
         record = journal.decode_record(value)
-        smaller = journal.without(record, goes, self._erasure)
+        smaller = journal.without(record, self._goes, self._erasure)
         pieces = record.header.pieces
         number = position.piece
         while number < pieces:
-            if self._piece(piece_key(record.header.transaction, number), goes) and not smaller:
+            if self._piece(piece_key(record.header.transaction, number)) and not smaller:
                 # its own content stays, but it does not say all any more
                 left = record.content or record.left
                 smaller = journal.with_left(record, left, self._erasure)
-            self._left -= _RECORD
             number += 1
             if self.full:
                 break
         if smaller is not None:
             layer.put(journal_key(version), journal.encode_record(smaller))
         position.piece = number if number < pieces else 0
+        if pieces and number == pieces:
+            self.commits[version] = None
         return number == pieces
 
-    def _piece(self, key: bytes, goes: Any) -> bool:
+    def _piece(self, key: bytes) -> bool:
         value = self._work.layer.get(key)
+        self._left -= RECORD + cost_of(value)
         if value is None:
             return False
         piece = journal.decode_piece(value)
-        kept = [change for change in piece.changes if not goes(change)]
+        kept = [change for change in piece.changes if not self._goes(change)]
         if len(kept) == len(piece.changes):
             return False
         self._work.layer.put(key, journal.encode_piece(journal.Piece(kept, piece.segments)))

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from everwhen.apply.commits import Commits
-from everwhen.apply.erased_things import NEIGHBOURS, ROW, Found, Things
+from everwhen.apply.erased_things import Found, Things
 from everwhen.apply.segments import replaced
 from everwhen.apply.vacuum import Vacuums
 from everwhen.apply.work import Work
@@ -34,12 +34,14 @@ from everwhen.mvcc.erased import WAITING
 from everwhen.mvcc.segments import SegmentRef
 from everwhen.txn import commands as c
 
-#: phases of an erasure
+#: phases of an erasure: what belongs to the things is gathered, they are taken away, rows of
+#: segments after them, readers of before are waited for, what stood over the rows is taken away
 DONE: Final = 0
-ENTITIES: Final = 1
+GATHERING: Final = 1
 SEGMENTS: Final = 2
 SETTLING: Final = WAITING
 UNCOVERING: Final = 4
+ENTITIES: Final = 5
 
 
 class Position(msgspec.Struct, array_like=True):
@@ -130,6 +132,8 @@ class Erasures:
             return c.Vacuumed(0, 0, False)
         if any(run.version <= erasure.version for run in work.runs):
             return c.Vacuumed(0, 0, True)  # large transactions are folded first
+        if erasure.phase == GATHERING:
+            return self._gather(erasure, command.limit)
         if erasure.phase == ENTITIES:
             return self._entities(erasure, command.limit)
         if erasure.phase == SEGMENTS:
@@ -140,36 +144,45 @@ class Erasures:
             erasure = replace(erasure, phase=UNCOVERING, place=0)
         return self._uncover(erasure, command.limit)
 
-    def _entities(self, erasure: Erasure, limit: int) -> c.Vacuumed:
-        things = Things(self._work, erasure.number, limit)
-        relationships = list(erasure.relationships)
-        known = set(relationships)
-        position = _POSITION.decode(erasure.position) if erasure.position else Position()
-        place = erasure.place
-        while not things.full:
-            if place >= len(erasure.nodes) + len(relationships):
-                break
-            kind, identity = _thing(erasure.nodes, relationships, place)
-            if position.stage == NEIGHBOURS and kind is EntityKind.NODE:
-                for one in things.relationships_of(identity, position):
-                    if one not in known:
-                        known.add(one)
-                        relationships.append(one)
-                if things.full:
-                    break
-                position = Position(ROW)
-            if not things.take_away(kind, identity, position):
-                break
-            place, position = place + 1, Position()
-        ended = place >= len(erasure.nodes) + len(relationships)
+    def _gather(self, erasure: Erasure, limit: int) -> c.Vacuumed:
+        """The relationships that the nodes ever had."""
+        things = Things(self._work, limit=limit)
+        relationships = dict.fromkeys(erasure.relationships)
+        position, place = _position(erasure), erasure.place
+        while place < len(erasure.nodes) and not things.full:
+            node = erasure.nodes[place]
+            relationships.update(dict.fromkeys(things.relationships_of(node, position)))
+            if not things.full:
+                place, position = place + 1, Position()
+        ended = place >= len(erasure.nodes)
         self._put(
             replace(
                 erasure,
-                relationships=relationships,
+                relationships=list(relationships),
+                phase=ENTITIES if ended else GATHERING,
+                place=0 if ended else place,
+                position=b"" if ended else _ENCODE(position),
+            )
+        )
+        return c.Vacuumed(0, 0, True)
+
+    def _entities(self, erasure: Erasure, limit: int) -> c.Vacuumed:
+        things = Things(self._work, erasure, limit)
+        position, place = _position(erasure), erasure.place
+        last = len(erasure.nodes) + len(erasure.relationships)
+        while place < last and not things.full:
+            if not things.take_away(*_thing(erasure, place), position):
+                break
+            place, position = place + 1, Position()
+        ended = place >= last
+        self._put(
+            replace(
+                erasure,
                 phase=SEGMENTS if ended else ENTITIES,
                 place=place,
                 position=b"" if ended else _ENCODE(position),
                 keys=erasure.keys + things.keys,
+                commits=[] if ended else list(things.commits),
             )
         )
         return c.Vacuumed(things.keys, things.bytes, True)
@@ -220,11 +233,12 @@ class Erasures:
     def _uncover(self, erasure: Erasure, limit: int) -> c.Vacuumed:
         """Nobody reads a row any more: what stands over them goes."""
         work = self._work
-        things = Things(work, erasure.number, limit)
-        nodes, relationships, place = erasure.nodes, erasure.relationships, erasure.place
-        last = len(nodes) + len(relationships) if work.vacuum.retired else place
+        things, place = Things(work, limit=limit), erasure.place
+        last = len(erasure.nodes) + len(erasure.relationships)
+        if not work.vacuum.retired:
+            place = last
         while place < last and not things.full:
-            things.uncover(*_thing(nodes, relationships, place))
+            things.uncover(*_thing(erasure, place))
             place += 1
         erasure = replace(erasure, place=place, keys=erasure.keys + things.keys)
         if place >= last:
@@ -234,11 +248,16 @@ class Erasures:
         return c.Vacuumed(things.keys, things.bytes, bool(erasure.phase))
 
 
-def _thing(nodes: list[int], relationships: list[int], place: int) -> tuple[EntityKind, int]:
+def _position(erasure: Erasure) -> Position:
+    return _POSITION.decode(erasure.position) if erasure.position else Position()
+
+
+def _thing(erasure: Erasure, place: int) -> tuple[EntityKind, int]:
     """The one at a place in both lists."""
+    nodes = erasure.nodes
     if place < len(nodes):
         return EntityKind.NODE, nodes[place]
-    return EntityKind.RELATIONSHIP, relationships[place - len(nodes)]
+    return EntityKind.RELATIONSHIP, erasure.relationships[place - len(nodes)]
 
 
 def things_of(

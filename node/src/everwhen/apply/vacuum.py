@@ -45,8 +45,10 @@ PHASES: Final = (
     Kind.SEGMENT,
     Kind.TIME,
 )
-#: keys that one journal record counts for in a step's limit
-_RECORD: Final = 8
+#: keys that one journal record or piece of one counts for in a step's limit, and bytes of changes
+#: that count for one more where each change is looked at
+RECORD: Final = 8
+_CHANGES: Final = 100
 _PLACE: Final = Struct(">QI")
 
 
@@ -133,9 +135,10 @@ class Vacuums:
         while version <= horizons.highest:
             if looked >= limit:
                 return keys, size, _PLACE.pack(version, piece)
-            looked += _RECORD
+            looked += RECORD
             value = work.layer.get(journal_key(version))
             if value is not None:
+                looked += cost_of(value) if version > horizons.lowest else 0
                 record = journal.decode_record(value)
                 # the record first: it says that not all of its pieces are there any more
                 gone = None if piece else self._forget(record, horizons)
@@ -146,29 +149,31 @@ class Vacuums:
                     size += len(value) - len(smaller)
                 if piece < record.header.pieces:
                     key = piece_key(record.header.transaction, piece)
-                    taken = self._piece(key, version, horizons)
+                    taken, cost = self._piece(key, version, horizons)
                     keys, size, piece = keys + bool(taken), size + taken, piece + 1
+                    looked += cost
                     continue
             version, piece = version + 1, 0
         work.put_vacuum(replace(work.vacuum, emptied=horizons.lowest))
         return keys, size, b""
 
-    def _piece(self, key: bytes, version: int, horizons: Horizons) -> int:
-        """Take out of a large transaction's piece what is below its horizon; bytes that went."""
+    def _piece(self, key: bytes, version: int, horizons: Horizons) -> tuple[int, int]:
+        """Take out of a large transaction's piece what is below its horizon; bytes that went, and
+        what the look at it cost."""
         layer = self._work.layer
         value = layer.get(key)
         if value is None:
-            return 0
+            return 0, 0
         if version <= horizons.lowest:
             layer.delete(key)
-            return len(key) + len(value)
+            return len(key) + len(value), 0
         piece = journal.decode_piece(value)
         kept = [change for change in piece.changes if not self._goes(change, version, horizons)]
         if len(kept) == len(piece.changes):
-            return 0
+            return 0, cost_of(value)
         smaller = journal.encode_piece(journal.Piece(kept, piece.segments))
         layer.put(key, smaller)
-        return len(value) - len(smaller)
+        return len(value) - len(smaller), cost_of(value)
 
     def _forget(self, record: journal.Record, horizons: Horizons) -> journal.Record | None:
         """The record without what is below its horizon; None if it is as it should be."""
@@ -256,3 +261,8 @@ class Vacuums:
                 left.append(one)
         if len(left) < len(work.vacuum.retired):
             work.put_vacuum(replace(work.vacuum, retired=tuple(left)))
+
+
+def cost_of(value: bytes | None) -> int:
+    """Keys that the changes of a journal record, or of a piece, count for in a step's limit."""
+    return len(value or b"") // _CHANGES

@@ -143,6 +143,8 @@ class Erasure(msgspec.Struct, frozen=True, array_like=True):
     #: entries of the log up to this one may hold its content; 0 while it is not done
     log_index: int = 0
     format: int = FORMAT
+    #: large commits whose pieces were gone through
+    commits: list[int] = []
 
 
 _T = TypeVar("_T", Retention, Vacuum, Erasure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from everwhen.apply.erasing import DONE, ENTITIES, SEGMENTS, SETTLING, UNCOVERING
+from everwhen.apply.erasing import DONE, ENTITIES, GATHERING, SEGMENTS, SETTLING, UNCOVERING
 from everwhen.apply.vacuum import PHASES
 from everwhen.codec.retention import FOR_EVER, Entity
 from everwhen.model.moments import micros_text
@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _STATES: Final = {
     DONE: "done",
+    GATHERING: "erasing",
     ENTITIES: "erasing",
     SEGMENTS: "erasing",
     SETTLING: "waiting for readers",
