@@ -10,7 +10,7 @@ from everwhen.codec.keys import Kind, kind_range
 from everwhen.codec.retention import Horizon
 from everwhen.errors import TransactionConflict
 from everwhen.limits import VACUUM_KEYS_PER_STEP
-from everwhen.model.graph import Described
+from everwhen.model.graph import Described, EntityKind
 from everwhen.mvcc.verify import verify
 from everwhen.txn import commands as c
 from everwhen.txn.bulk import BulkLoad
@@ -160,3 +160,17 @@ def test_each_commit_is_gone_through_once_however_many_things_it_made() -> None:
     assert len(dump(db.view(1))[0]) == 100
     assert dump(db.view(1))[1] == {}
     assert verify(db.store).problems == []
+
+
+def test_who_reads_changes_since_before_finds_the_segment_that_is_left() -> None:
+    db = Database()
+    loaded(db)
+    begun = db.view()
+    erase(db, [1], [])
+    while db.do(c.EraseStep(c.FORMAT, 100, 0)).more and db.state.erased.all[1].phase != SETTLING:
+        pass
+    told = [(one.event, one.kind, one.id) for one in begun.changes(0)]
+    assert told == [
+        *(("created", EntityKind.NODE, node) for node in (0, 2, 3)),
+        ("created", EntityKind.RELATIONSHIP, 2),
+    ]

@@ -279,3 +279,23 @@ def test_erased_things_do_not_come_back() -> None:
     assert found == []
     assert db.view(1).node(node.id) is None
     assert verify(db.store).problems == []
+
+
+def test_the_past_of_an_open_snapshot_ends_where_horizons_are_now() -> None:
+    db = Database()
+    t = db.begin()
+    node = t.create_node(["A"], {"x": 0}).id
+    db.commit(t)
+    for value in (1, 2, 3):
+        t = db.begin()
+        found = t.node(node)
+        assert found is not None
+        t.set_property(found, "x", value)
+        db.commit(t)
+    view = db.view()
+    db.do(c.RaiseHorizon(c.FORMAT, 0, [Horizon("", "", 3, 0)]))
+    while db.do(c.VacuumStep(c.FORMAT, 100, len(db.log), True)).more:
+        pass
+    eras = [(era.version, era.properties) for era in view.history(EntityKind.NODE, node)]
+    assert eras == [(3, {"x": 2}), (4, {"x": 3})]
+    assert [span.since for span in view.spans(EntityKind.NODE, node)] == [3, 4]

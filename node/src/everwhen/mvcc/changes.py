@@ -33,8 +33,8 @@ from everwhen.codec.values import decode_value
 from everwhen.errors import ChangesGone, CorruptData
 from everwhen.model.changes import ChangeRecord, CommitFacts, Names, Position
 from everwhen.model.graph import EntityKind
-from everwhen.mvcc.segments import SegmentCache, SegmentDirectory, SegmentRef
-from everwhen.mvcc.state import Published, RecordState
+from everwhen.mvcc.segments import SegmentCache, SegmentRef
+from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.tokens import Tokens
 
 _EVENTS: Final = {
@@ -101,26 +101,23 @@ def _facts(record: Record) -> CommitFacts:
 
 def reader_of(
     state: RecordState,
-    published: Published,
     after: Position,
     upto: int,
     names: Names | None,
     tick: Callable[[], None] | None,
 ) -> ChangeReader:
     """The changes of a record after a position up to a version."""
-    source = Source(state, published.segments)
-    return ChangeReader(source, after, upto, names, tick)
+    return ChangeReader(Source(state), after, upto, names, tick)
 
 
 class Source:
-    """The journal, and what is needed to put its records into words. Vacuum may come meanwhile:
-    what was read counts if it is still kept after that."""
+    """The journal as it is now, and what is needed to put its records into words. Vacuum may come
+    meanwhile: what was read counts if it is still kept after that."""
 
-    def __init__(self, state: RecordState, segments: SegmentDirectory) -> None:
+    def __init__(self, state: RecordState) -> None:
         self._state = state
         self._store = state.store
         self._tokens = state.tokens
-        self._segments = segments
         self._cache = state.cache
 
     def _check_kept(self, version: int) -> None:
@@ -156,7 +153,8 @@ class Source:
             if piece.changes:
                 yield _Changes(self._tokens, piece.changes)
             if piece.segments and refs is None:
-                refs = {ref.id: ref for ref in self._segments.refs if ref.version == header.version}
+                known = self._state.current.segments.refs
+                refs = {ref.id: ref for ref in known if ref.version == header.version}
             for segment in piece.segments:
                 ref = None if refs is None else refs.get(segment.id)
                 if ref is None:

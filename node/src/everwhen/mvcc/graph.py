@@ -329,7 +329,8 @@ class GraphSnapshot(Indexed):
 
     def _oldest(self, kind: EntityKind, identity: int) -> int:
         """From which version on an entity's past can be read; a restore point stands alone."""
-        horizons, found = self._published.horizons, 0
+        # those of now: they may have risen since the snapshot was taken
+        horizons, found = self._state.current.horizons, 0
         if not horizons.highest:
             return 0
         if kind is EntityKind.NODE:
@@ -360,12 +361,12 @@ class GraphSnapshot(Indexed):
 
         for version in (low, max(low, high)):
             times.check_readable(self._state.current.head, version)
-        self._published.horizons.check_since(low)
+        self._state.current.horizons.check_since(low)
         return GraphRange.whole(self._state, low, high)
 
     def differences(self, since: int) -> Iterator[Difference]:
         for version in (since, self._version):
-            self._published.horizons.check_whole(version)
+            self._state.current.horizons.check_whole(version)
         floor = self._state.current.retention.journal_floor
         return differences(self._entities.as_of(since), self._entities, floor)
 
@@ -380,7 +381,7 @@ class GraphSnapshot(Indexed):
         self, after: Position, names: Names | None, tick: Callable[[], None] | None = None
     ) -> ChangeReader:
         """The changes after a position up to this version."""
-        return reader_of(self._state, self._published, after, self._version, names, tick)
+        return reader_of(self._state, after, self._version, names, tick)
 
     def at_version(self, version: int) -> GraphSnapshot:
         now = self._state.current
