@@ -42,7 +42,7 @@ from everwhen.query.traverse import walk
 
 #: rows that all operators of a plan together must expect for batches to be worth their while: the
 #: arrays of a plan cost about as much as ten rows of an expand (docs/performance.md)
-ROWS_WORTH_BATCHES: Final = 50
+ROWS_WORTH_BATCHES: Final = 25
 #: and to load the kernels for it, which takes a second or two, if nobody did yet
 ROWS_WORTH_KERNELS: Final = 20_000
 #: rows that a search for a shortest path looks at, which no estimate says
