@@ -88,6 +88,24 @@ def history(kept: Kept, versions: int = 5) -> None:
         kept.run("MATCH (c:City) SET c.v = $v", v=version)
 
 
+def load_rows(kept: Kept, rows: int) -> None:
+    """Nodes :P with i from 0 on, in a segment."""
+    bulk = kept.db.service.bulk
+    table = pa.table({"i": list(range(rows))})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+
+    async def load() -> None:
+        caller = Caller("", "")
+        token, _ = await bulk.begin(BulkOptions(), caller)
+        found = bulk.find(token, caller)
+        await bulk.nodes(token, found, sink.getvalue().to_pybytes(), ["P"])
+        await bulk.commit(token, found)
+
+    kept.db.call(load())
+
+
 def test_nothing_goes_without_a_rule(kept: Kept) -> None:
     history(kept)
     kept.clock.ahead = 1_000 * DAY
@@ -339,26 +357,35 @@ def test_nothing_goes_under_the_eyes_of_who_reads_the_graph_in_the_background(ke
 def test_a_preview_of_many_steps_counts_the_rows_of_all(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = kept.db.service.database
-    bulk = kept.db.service.bulk
-    table = pa.table({"i": list(range(50))})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-
-    async def load() -> None:
-        caller = Caller("", "")
-        token, _ = await bulk.begin(BulkOptions(), caller)
-        found = bulk.find(token, caller)
-        await bulk.nodes(token, found, sink.getvalue().to_pybytes(), ["P"])
-        await bulk.commit(token, found)
-
-    kept.db.call(load())
+    load_rows(kept, 50)
     kept.run("MATCH (p:P) WHERE p.i < 40 DELETE p")
     kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
     kept.clock.ahead = 2 * DAY
-    state = database.state
+    state = kept.db.service.database.state
     monkeypatch.setattr(vacuum_preview, "VACUUM_KEYS_PER_STEP", 7)
     promised = preview(state, kept.vacuuming.wanted(state.current.retention))
     kept.vacuum()
     assert state.current.vacuum.keys == promised.keys
+
+
+def test_who_is_open_for_too_long_is_told_when_a_segment_it_reads_is_gone(kept: Kept) -> None:
+    """The bytes are gone, and that ends the transaction, not the node."""
+    load_rows(kept, 50)
+    kept.run("MATCH (p:P) WHERE p.i < 40 DELETE p")
+    kept.run("CREATE (:Q)")
+    session = kept.db.session()
+    session.run("BEGIN")
+    assert session.run("MATCH (p:P) RETURN count(p)").rows == [[10]]
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    kept.clock.ahead = 2 * DAY
+    kept.vacuuming.options = VacuumOptions(wait_s=1.0, keys_per_s=0.0)
+    kept.vacuum()
+    state = kept.db.service.database.state
+    # its version can be read still, but not by the directory it has
+    assert state.current.head.oldest_version == state.current.head.version
+    assert state.current.vacuum.retired == ()
+    state.cache._kept.clear()
+    with pytest.raises(SnapshotExpired):
+        session.run("MATCH (p:P) RETURN sum(p.i)")
+    session.close()
+    assert kept.run("MATCH (p:P) RETURN sum(p.i)") == [[445]]

@@ -257,6 +257,7 @@ class Vacuums:
             if one.index <= settled:
                 prefix = segment_prefix(one.segment)
                 work.layer.delete_range(prefix, after(prefix))
+                work.state.let_go = max(work.state.let_go, one.index)
             else:
                 left.append(one)
         if len(left) < len(work.vacuum.retired):

@@ -115,14 +115,13 @@ def changes_between(
     :raises CorruptData: the journal misses a commit or a piece of one.
     """
     for version in range(after + 1, upto + 1):
-        value = store.get(journal_key(version))
+        key = journal_key(version)
+        value = store.get(key)
         if value is None:
             raise CorruptData(f"commit {version} is missing in the journal")
         record = decode_record(value)
         if was_vacuumed(record, floor):
-            raise TimeOutOfRange(
-                f"what commit {version} changed was vacuumed, and cannot be told any more"
-            )
+            raise _vacuumed(version)
         for change in changes_of(record):
             yield version, change
         for number in range(record.header.pieces):
@@ -130,9 +129,17 @@ def changes_between(
             if piece is None:
                 if not record.content:
                     continue  # it went, and the record says so
+                if not decode_record(store.get(key) or value).content:
+                    raise _vacuumed(version)  # just now
                 raise CorruptData(f"piece {number} of commit {version} is missing in the journal")
             for change in decode_piece(piece).changes:
                 yield version, change
+
+
+def _vacuumed(version: int) -> TimeOutOfRange:
+    return TimeOutOfRange(
+        f"what commit {version} changed was vacuumed, and cannot be told any more"
+    )
 
 
 def _everything(old: Entities, new: Entities, tick: Callable[[int], None]) -> Touched:

@@ -176,6 +176,7 @@ class RecordState:
         "current",
         "erased",
         "graph",
+        "let_go",
         "store",
         "texts",
         "tokens",
@@ -193,6 +194,8 @@ class RecordState:
         self.texts: TextColumns | None = None
         self.graph: GraphColumnsImage | None = None
         self.current = Published()
+        #: segments that were replaced up to this entry cannot be read any more. Apply only
+        self.let_go = 0
 
     @classmethod
     def load(cls, store: Store) -> RecordState:

@@ -34,6 +34,11 @@ class MustWait(TakesLong):
     """It only waits for something that the next run will find there."""
 
 
+def expired_snapshot(why: str) -> SnapshotExpired:
+    """What a transaction is told that reads what is gone."""
+    return SnapshotExpired(why, hint="run the transaction again")
+
+
 class Deadline:
     """When a transaction must end, and whether somebody asked it to."""
 
@@ -68,7 +73,7 @@ class Deadline:
     def check_wanted(self) -> None:
         """:raises SnapshotExpired: what it reads is gone. :raises QueryCancelled: somebody asked."""
         if self.expired is not None:
-            raise SnapshotExpired(self.expired, hint="run the transaction again")
+            raise expired_snapshot(self.expired)
         if self.cancelled is not None:
             raise QueryCancelled(self.cancelled)
 

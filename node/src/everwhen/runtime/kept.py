@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everwhen.codec.instants import text_of
+from everwhen.errors import CorruptData, EverwhenError
 from everwhen.mvcc.state import RecordState
+from everwhen.runtime.environment import expired_snapshot
 
 if TYPE_CHECKING:
     from everwhen.runtime.transaction import OpenTransaction
@@ -35,6 +37,8 @@ class Kept:
     def expire(self) -> None:
         """End the transaction if something that it reads was vacuumed since it began."""
         before, now, deadline = self._horizons, self._state.current, self._owner.deadline
+        if self._owner.began_index < self._state.let_go and deadline.expired is None:
+            deadline.expired = "what this transaction reads was rewritten: it was open for too long"
         if now.horizons is before:
             return
         passed = [one for one in self.versions() if now.horizons.passed(before, one)]
@@ -44,6 +48,14 @@ class Kept:
                 f"readable version is {now.head.oldest_version}, of {text_of(now.head.oldest_time)}"
             )
         self._horizons = now.horizons
+
+    def cause(self, error: EverwhenError) -> EverwhenError:
+        """What is missing in the record may have been vacuumed; any other error is itself."""
+        if isinstance(error, CorruptData):
+            self.expire()
+            if self._owner.deadline.expired is not None:
+                return expired_snapshot(self._owner.deadline.expired)
+        return error
 
     def check(self) -> None:
         """For who has read something, before it counts.

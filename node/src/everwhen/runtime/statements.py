@@ -62,8 +62,8 @@ class PreparedQuery:
             watched = False  # it is run again, in a thread
             raise
         except EverwhenError as failure:
-            error = transaction.failed = failure
-            raise
+            error = transaction.failed = transaction.kept.cause(failure)
+            raise error from failure.__cause__
         finally:
             if ctx.profile is not None:
                 summary.plan = describe(self.plan, ctx.profile.operators)
