@@ -19,6 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from everwhen.limits import ERROR_TEXT_CHARS_MAX
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -54,7 +56,12 @@ class EverwhenError(Exception):
         self.detail = detail
 
     def __str__(self) -> str:
-        return self.message if self.hint is None else f"{self.message} ({self.hint})"
+        message = _shortened(self.message)
+        return message if self.hint is None else f"{message} ({_shortened(self.hint)})"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= ERROR_TEXT_CHARS_MAX else text[:ERROR_TEXT_CHARS_MAX] + "…"
 
 
 # --- what the client sent -----------------------------------------------------------------

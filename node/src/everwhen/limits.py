@@ -27,6 +27,8 @@ IDENTIFIER_CHARS_MAX: Final = 16_383
 PLAN_CACHE_ENTRIES_MAX: Final = 1_000
 
 # --- one statement ---
+#: of what an error says: a value that it shows may be large
+ERROR_TEXT_CHARS_MAX: Final = 4_000
 STATEMENT_MEMORY_BYTES_MAX: Final = 1 << 30
 #: rows between two looks at deadline, cancellation and memory
 ROWS_PER_CHECK: Final = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import everwhen.model.values as v
 from everwhen.errors import QueryArgumentError, QueryTypeError
@@ -30,13 +30,19 @@ def _unary(e: b.Unary) -> Evaluator:
     return lambda row, ctx: arithmetic.plus(operand(row, ctx))
 
 
+#: of a regular expression that is none so much is shown
+_SHOWN_CHARS: Final = 80
+
+
 @lru_cache(maxsize=256)
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
+        shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
+        why = "it nests too deep" if isinstance(error, RecursionError) else error
         raise QueryArgumentError(
-            f"invalid regular expression {text!r}: {error}", detail="InvalidRegularExpression"
+            f"invalid regular expression {shown!r}: {why}", detail="InvalidRegularExpression"
         ) from error
 
 

@@ -120,7 +120,12 @@ class _Answer:
 
     async def _rows(self) -> list[list[Any]]:
         """The next rows as they came."""
-        rows = await self._service.fetch(self._execution, ROWS_PER_PIECE)
+        try:
+            rows = await self._service.fetch(self._execution, ROWS_PER_PIECE)
+        except EverwhenError:
+            # also behind the first rows, where the answer only tells of it
+            await self._service.rollback(self._execution.transaction)
+            raise
         return [] if self._repeated else rows
 
     def _values(self, rows: list[list[Any]]) -> list[list[Any]]:

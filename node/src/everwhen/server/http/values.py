@@ -199,39 +199,50 @@ def _parameter(value: Any, where: str, is_typed: bool, depth: int) -> Any:
 
 
 def _integer(value: Any) -> int:
-    number = int(value)
+    number = int(_of(str, value)) if type(value) is not int else value
     if not INT_MIN <= number <= INT_MAX:
-        raise ValueError(f"{number} does not fit into 64 bits")
+        raise ValueError("it does not fit into 64 bits")
     return number
+
+
+def _of(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"it is {type(value).__name__}, not {kind.__name__}")
+    return value
 
 
 _SCALARS: Final[dict[str, Callable[[Any], Any]]] = {
     "Null": lambda value: None,
-    "Boolean": lambda value: {True: True, False: False}[value],
+    "Boolean": lambda value: _of(bool, value),
     "Integer": _integer,
-    "Float": float,
-    "String": lambda value: value if isinstance(value, str) else str(value),
+    "Float": lambda value: float(value if type(value) in (int, float) else _of(str, value)),
+    "String": lambda value: _of(str, value),
     "Base64": lambda value: base64.b64decode(value, validate=True),
     "Point": parse_point,
     "Duration": parse_duration,
 }
+#: of a wrong value so many characters are shown
+_SHOWN_CHARS: Final = 80
 
 
 def _typed_parameter(kind: Any, value: Any, where: str, depth: int) -> Any:
     try:
         if kind == "List":
-            return [_parameter(item, where, True, depth + 1) for item in value]
+            return [_parameter(item, where, True, depth + 1) for item in _of(list, value)]
         if kind == "Map":
             return {
                 key: _parameter(item, f"{where}.{key}", True, depth + 1)
-                for key, item in value.items()
+                for key, item in _of(dict, value).items()
             }
-        scalar = _SCALARS.get(kind)
+        scalar = _SCALARS.get(_of(str, kind))
         return scalar(value) if scalar is not None else parse_temporal(kind, value)
     except RequestInvalid:
         raise
     except EverwhenError as error:
         raise RequestInvalid(f"parameter {where}: {error.message}") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        shown = value if isinstance(value, (str, int, float)) else type(value).__name__
-        raise RequestInvalid(f"parameter {where}: {shown!r} is not a {kind} ({error})") from error
+        shown = repr(value) if isinstance(value, (str, int, float)) else type(value).__name__
+        raise RequestInvalid(
+            f"parameter {where}: {shown[:_SHOWN_CHARS]} is not a {kind} "
+            f"({str(error)[:_SHOWN_CHARS]})"
+        ) from error
