@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from everwhen.apply.erasing import DONE, SETTLING, UNCOVERING, check_kept, things_of
 from everwhen.apply.work import Work
 from everwhen.codec.cluster import LEVEL_RETENTION, check_level
-from everwhen.codec.retention import FOR_EVER, Erasure
+from everwhen.codec.retention import FOR_EVER, Erasure, Vacuum
 from everwhen.errors import (
     DatabaseNotFound,
     Fault,
@@ -153,10 +153,12 @@ class KeepingRunner:
             return summary
         database = self._database
         if not body.force:
-            state = database.state
-            scratch = Work(state.store, state)
-            for kind, identity, found in things_of(scratch, nodes, relationships):
-                check_kept(state.current.retention, kind, identity, found)
+            with database.reading():
+                state = database.state
+                scratch = Work(state.store, state)
+                scratch.vacuum = Vacuum()  # what is retired may go at any moment
+                for kind, identity, found in things_of(scratch, nodes, relationships):
+                    check_kept(state.current.retention, kind, identity, found)
         origin = self._origin(body, caller, nodes, relationships)
         for attempt in range(ERASE_ATTEMPTS):
             try:

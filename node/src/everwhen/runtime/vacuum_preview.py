@@ -34,7 +34,7 @@ def preview(state: RecordState, horizons: list[Horizon]) -> Preview:
     if horizons:
         command = c.RaiseHorizon(c.FORMAT, work.retention.revision, horizons)
         Retentions(work).raise_horizon(command)
-    work.vacuum = Vacuum(emptied=work.vacuum.emptied, retired=work.vacuum.retired)
+    work.vacuum = Vacuum(emptied=work.vacuum.emptied)  # what is retired may go at any moment
     vacuums = Vacuums(work)
     begin = True
     rows = size = 0

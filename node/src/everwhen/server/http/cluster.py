@@ -236,7 +236,8 @@ async def vacuum(request: web.Request) -> web.StreamResponse:
     vacuuming = database.vacuuming
     state = database.state
     wanted = [] if vacuuming is None else vacuuming.wanted(state.current.retention)
-    found = await node.threads.run("query", preview, state, wanted)
+    with database.reading():
+        found = await node.threads.run("query", preview, state, wanted)
     oldest = micros_text(found.oldest_time) if found.oldest_version else None
     return json_response(
         {
