@@ -40,6 +40,8 @@ class Seen:
         self.acknowledged: list[float] = []
         #: (when, client, what) of everything that was not success
         self.trouble: list[tuple[float, str, str]] = []
+        #: what those that failed said
+        self.reasons: list[str] = []
         self.stop = threading.Event()
 
     def gap(self, since: float) -> float:
@@ -122,6 +124,7 @@ class OverBolt(threading.Thread):
                     incomplete = type(broken).__name__ == "IncompleteCommit"
                     what = "unknown" if incomplete else "failed"
                     self.seen.trouble.append((time.monotonic(), self.client, what))
+                    self.seen.reasons.append(f"{type(broken).__name__}: {broken}"[:200])
                 else:
                     self.seen.acknowledged.append(time.monotonic())
 
@@ -215,6 +218,7 @@ def planned_change(
     report: Report, group: Group, seen: Seen, name: str, change: Callable[[], None], times: int
 ) -> None:
     since = time.monotonic()
+    seen.reasons.clear()
     for _ in range(times):
         change()
         group.settle_roughly()
@@ -224,7 +228,7 @@ def planned_change(
     lost = seen.count(since, "lost")
     report.add(
         f"{name}_write_gap_longest", "s", seen.gap(since), bar=1.0, at_most=True,
-        times=times, failed=failed, unknown=lost, trouble=dict(trouble),
+        times=times, failed=failed, unknown=lost, trouble=dict(trouble), reasons=seen.reasons[:5],
     )  # fmt: skip
     report.add(
         f"{name}_failed_or_unknown", "transactions", float(failed + lost), bar=0.0, at_most=True
