@@ -279,6 +279,9 @@ ROUTING_SECONDS: Final = 5
 ROUTING_SECONDS_LONG: Final = 300
 #: a node that stops serves who is connected for so long, which is until their tables are too old
 ROUTING_LEAVE_SECONDS: Final = ROUTING_SECONDS + 1.0
+#: so long it waits for transactions of drivers whose tables last, whose connection it then ends, and
+#: for them to ask where to go: they do so after about a second
+ROUTING_TOLD_SECONDS: Final = 3.0
 #: a piece of a snapshot file on its way to a follower
 SNAPSHOT_PIECE_BYTES: Final = 1 << 20
 #: consensus: seconds of one tick, ticks of a heartbeat and of an election timeout

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from everwhen.limits import ROUTING_LEAVE_SECONDS
+from everwhen.limits import ROUTING_LEAVE_SECONDS, ROUTING_TOLD_SECONDS
 from everwhen.runtime.node import Node
 from everwhen.server.bolt.listener import Listener
 from everwhen.server.http.app import Door
@@ -67,9 +67,12 @@ class Leaving:
         """Until nobody is connected any more, nobody else is there to go to, or it takes too long."""
         now = time.monotonic
         deadline = now() + ROUTING_LEAVE_SECONDS
+        told_until = now() + ROUTING_TOLD_SECONDS if self._routing.lasts else 0.0
         presence = self._node.member.presence
         while now() < deadline and presence.others_stay and not self._hurries():
-            drivers = self._bolt.connections and now() < self._routing.used_until
+            used_until = max(self._routing.used_until, told_until)
+            drivers = self._bolt.connections and now() < used_until
+            drivers = drivers or now() < self._routing.asked_until
             if not drivers and not self._door.transactions.open:
                 break
             await asyncio.sleep(_LOOK_SECONDS)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import time
 
-from everwhen.limits import ROUTING_LEAVE_SECONDS, ROUTING_SECONDS, ROUTING_SECONDS_LONG
+from everwhen.limits import (
+    ROUTING_LEAVE_SECONDS,
+    ROUTING_SECONDS,
+    ROUTING_SECONDS_LONG,
+    ROUTING_TOLD_SECONDS,
+)
 from everwhen.runtime.node import Node
 from everwhen.settings_doors import BoltSettings
 
@@ -14,13 +19,17 @@ class Routing:
 
     Some drivers ask for the next table only at the address they were given, and fail while that is
     down. So tables are short for who came by another name than a member's (a Service, several
-    addresses in the DNS), and last for who did not.
+    addresses in the DNS), and last for who did not. Before this node stops, the latter are told at
+    their next transaction to look elsewhere, while there is somebody to be asked.
     """
 
     def __init__(self, node: Node, bolt: BoltSettings) -> None:
         self._node = node
         self._bolt = bolt
         self._used_until = 0.0
+        #: a table that lasts was given to somebody
+        self.lasts = False
+        self._asked_until = 0.0
 
     @property
     def used_until(self) -> float:
@@ -29,17 +38,39 @@ class Routing:
 
     def table(self, used: str) -> tuple[int, list[tuple[str, list[str]]]]:
         """For how many seconds, and what; ``used``: the address by which the driver came."""
-        bolt = self._bolt
-        members = self._node.member.cluster.members
-        outside = any(under(used, each.addresses.get("external", "")) for each in members)
-        door, said = ("external", bolt.external) if outside else ("bolt", bolt.advertised)
+        bolt, door = self._bolt, self._door(used)
+        said = bolt.external if door == "external" else bolt.advertised
         table = routing_table(self._node, said or used or f"{bolt.host}:{bolt.port}", door)
-        own = {each.addresses.get(door) for each in members}
-        if len(members) < 2 or not used or used in own:
+        if len(self._node.member.cluster.members) < 2 or not used or self._is_of_member(used):
+            self.lasts = True
             return ROUTING_SECONDS_LONG, table
         if not self._node.member.presence.stops:
             self._used_until = time.monotonic() + ROUTING_LEAVE_SECONDS
         return ROUTING_SECONDS, table
+
+    @property
+    def asked_until(self) -> float:
+        """On the monotonic clock: when the last driver that was sent away has asked where to."""
+        return self._asked_until
+
+    def sends_away(self, used: str) -> bool:
+        """Whether a driver that came by this address is to look for somebody else to write to: then
+        it will ask here for whom."""
+        presence = self._node.member.presence
+        sent = presence.stops and presence.others_stay and self._is_of_member(used)
+        if sent:
+            self._asked_until = time.monotonic() + ROUTING_TOLD_SECONDS
+        return sent
+
+    def _door(self, used: str) -> str:
+        """Which addresses of members a driver needs that came by this one."""
+        members = self._node.member.cluster.members
+        outside = any(under(used, each.addresses.get("external", "")) for each in members)
+        return "external" if outside else "bolt"
+
+    def _is_of_member(self, used: str) -> bool:
+        door = self._door(used)
+        return used in {each.addresses.get(door) for each in self._node.member.cluster.members}
 
 
 def under(used: str, external: str) -> bool:

@@ -226,6 +226,7 @@ def _bolt(
         silence_seconds=bolt.silence_s,
         message_bytes_max=bolt.message_bytes_max,
         routes=routing.table,
+        sends_away=routing.sends_away,
         observe=metrics.bolt_request,
         fatal=fatal,
         unexpected=unexpected,

@@ -53,6 +53,8 @@ class Server:
     #: what ROUTE answers, given the address that the client used: for how many seconds, and
     #: role -> addresses
     routes: Callable[[str], tuple[int, Sequence[tuple[str, Sequence[str]]]]]
+    #: whether a driver that routes and used this address is to write elsewhere from now on
+    sends_away: Callable[[str], bool]
     #: told of every answer: name of the request, its outcome, seconds
     observe: Callable[[str, str, float], None]
     #: an error that the node must not survive
@@ -345,6 +347,10 @@ class Conversation:
     async def _begin(self, request: m.Begin) -> None:
         service = self._server.service
         self._identity.check()
+        if request.extra.get("mode") != "r" and self._server.sends_away(self._used_address):
+            # drivers take an error for one of the statement and try again here; a connection that
+            # ends makes them ask for another table, and nothing has happened yet
+            raise Closed
         options = options_of(request.extra, service, self._stop)
         self._transaction_remarks = self._remarks.changed(request.extra)
         self._transaction = await service.begin(options, self._identity.caller)
