@@ -214,6 +214,17 @@ class Peers:
         except ConnectionError:
             # whoever called is gone again; nobody reads this answer
             return web.Response(status=400)
+        try:
+            await self._take_in(sender, socket)
+        except ConnectionError:
+            pass  # it broke while a ping of the other side was answered: that is its end
+        return socket
+
+    async def _take_in(self, sender: int, socket: web.WebSocketResponse) -> None:
+        """Hand on what comes until the connection ends.
+
+        :raises ConnectionError: it broke.
+        """
         assert self._receiver is not None
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.BINARY:
@@ -223,7 +234,6 @@ class Peers:
             except CorruptData as error:
                 self._report("peer_sent_damage", {"peer": sender, "message": str(error)})
                 break
-        return socket
 
     def _answer_stranger(self, sender: int, headers: Mapping[str, str]) -> None:
         """A node that was just admitted does not know the others yet: it calls back who calls."""

@@ -101,8 +101,15 @@ class Requests:
         elif self._answering >= PEER_REQUESTS_OPEN_MAX:
             self._refuse(sender, frame, TooManyRequests("too many requests are being answered"))
         else:
-            self._answering += 1
-            self._tasks.create_task(self._answer(sender, frame, handler))
+            answer = self._answer(sender, frame, handler)
+            try:
+                self._tasks.create_task(answer)
+            except RuntimeError:
+                # the tasks are being ended, and with them the connections
+                answer.close()
+                self._refuse(sender, frame, TooManyRequests("this node is stopping"))
+            else:
+                self._answering += 1
 
     async def _answer(self, sender: int, frame: Frame, handler: Handler) -> None:
         try:
