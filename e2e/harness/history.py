@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 from e2e.harness.kubectl import Failed, Kube, Object, until
@@ -120,6 +122,9 @@ class LoadPod:
         self._in_pod("touch", f"{_HISTORY}.stop")
         until(lambda: self._in_pod("ls", f"{_HISTORY}.end"), 60, "the load has ended")
         lines = self._in_pod("cat", _HISTORY).splitlines()
+        if folder := os.environ.get("E2E_HISTORIES"):
+            kept = Path(folder) / f"{self._namespace}-{time.time():.0f}.jsonl"
+            kept.write_text("\n".join(lines), encoding="utf-8")
         end = json.loads(self._in_pod("cat", f"{_HISTORY}.end"))
         self._kube.delete("pod", POD, self._namespace, "--now", "--wait=false")
         read = [json.loads(line) for line in lines]
