@@ -11,7 +11,6 @@ from e2e.harness.kubectl import Failed, until
 from e2e.harness.rig import ROOT
 from e2e.harness.world import OPERATORS, RELEASE, REPOSITORY, TAG, Graph, World
 
-NAMESPACE: Final = "e2e-helm"
 CHART: Final = str(ROOT / "charts" / "everwhen")
 VALUES: Final = (
     f"spec.version={TAG}", "spec.storage.size=1Gi", f"testImage={REPOSITORY}:{TAG}",
@@ -20,8 +19,8 @@ VALUES: Final = (
 
 
 @pytest.fixture
-def graph(world: World) -> Iterator[Graph]:
-    found = Graph(world, NAMESPACE)
+def graph(world: World, request: pytest.FixtureRequest) -> Iterator[Graph]:
+    found = Graph(world, "e2e-helm-" + request.node.name.rpartition("_")[2])
     yield found
     found.remove()
 
@@ -31,7 +30,7 @@ def helm(graph: Graph, verb: str, *more: str) -> str:
     values = [part for value in (*VALUES, *more) for part in ("--set", value)]
     chart = [CHART, *values] if verb in ("install", "upgrade") else [*more]
     made = ["--create-namespace"] if verb == "install" else []
-    return graph.kube.tool("helm", verb, graph.name, *chart, "-n", NAMESPACE, *made)
+    return graph.kube.tool("helm", verb, graph.name, *chart, "-n", graph.namespace, *made)
 
 
 def test_the_operator_passes_its_own_test(world: World) -> None:
@@ -43,7 +42,7 @@ def test_a_cluster_comes_back_with_its_data(graph: Graph) -> None:
     """An uninstall keeps the volumes. A new cluster of the name takes them over only by consent."""
     kube = graph.kube
     notes = helm(graph, "install")
-    assert f"neo4j://graph.{NAMESPACE}.svc.cluster.local:7687" in notes
+    assert f"neo4j://graph.{graph.namespace}.svc.cluster.local:7687" in notes
     graph.until_ready(120)
     told = next(line for line in notes.splitlines() if "everwhen sh" in line).split()
     arguments = [word for word in told[1:] if word != "-it"]
@@ -56,7 +55,7 @@ def test_a_cluster_comes_back_with_its_data(graph: Graph) -> None:
     assert graph.status["clusterId"] == before
     helm(graph, "uninstall")
     until(lambda: not graph.pods(), 60, "its pods are gone")
-    claims = kube.list("pvc", NAMESPACE, "app.kubernetes.io/instance=graph")
+    claims = kube.list("pvc", graph.namespace, "app.kubernetes.io/instance=graph")
     assert len(claims) == 3
 
     kube(
@@ -65,7 +64,7 @@ def test_a_cluster_comes_back_with_its_data(graph: Graph) -> None:
         "generic",
         "kept",
         "-n",
-        NAMESPACE,
+        graph.namespace,
         f"--from-literal=password={password}",
     )
     kept = "spec.auth.adminSecretRef.name=kept"
@@ -76,7 +75,7 @@ def test_a_cluster_comes_back_with_its_data(graph: Graph) -> None:
         return found.get("reason") == "ClaimsOfAnotherCluster" and before in found["message"]
 
     until(refused, 60, "it says whose volumes these are")
-    kube("annotate", "gc", "graph", "-n", NAMESPACE, f"everwhen.io/adopt={before}")
+    kube("annotate", "gc", "graph", "-n", graph.namespace, f"everwhen.io/adopt={before}")
     graph.until_ready(120)
     assert graph.status["clusterId"] == before
     assert graph.ask("graph-0", "MATCH (k:Kept) RETURN k.v AS v") == [{"v": 1}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,16 +39,20 @@ class Writer(threading.Thread):
         self._stop_asked = stop
         self._write = write
         self.done = 0
+        #: seconds of the one that took longest
+        self.longest = 0.0
         self.wrong: list[str] = []
 
     def run(self) -> None:
         while not self._stop_asked.is_set():
+            began = time.monotonic()
             try:
                 self._write(self.done)
             except Exception as error:
                 self.wrong.append(f"{type(error).__name__}: {error}")
                 return
             self.done += 1
+            self.longest = max(self.longest, time.monotonic() - began)
 
 
 def driver_writer(
@@ -121,3 +126,47 @@ def test_nobody_fails_when_members_are_stopped(group: Group) -> None:
         [[total]] = api.rows("MATCH (w:W) RETURN count(w)")
     assert found == Counter({writer.name: writer.done for writer in writers})
     assert total == sum(writer.done for writer in writers), "something was done twice"
+
+
+@pytest.mark.timeout(300)
+def test_nobody_waits_for_a_member_that_is_removed(group: Group) -> None:
+    """It sees its clients off before, as what it does not know of it would wait for a leader."""
+    stop = threading.Event()
+    leads = group.leader()
+    assert leads is not None
+    away = next(name for name in group.members if name != leads)
+    # by a name that stands for every member, as a Service does: tables last for seconds
+    uri = f"neo4j://localhost:{group.members[leads].bolt_port}"
+    with neo4j.GraphDatabase.driver(uri, auth=None, max_transaction_retry_time=10) as driver:
+        writers = [driver_reader(driver, f"r{n}", stop) for n in range(4)]
+        for writer in writers:
+            writer.start()
+        group.until("readers read", lambda: all(writer.done > 20 for writer in writers))
+        number = group.status(away)["nodeId"]
+        group.ask(leads, "DELETE", f"/v1/members/{number}")
+        before = [writer.done for writer in writers]
+        group.until(
+            "readers go on",
+            lambda: all(
+                w.done > then + 20 or w.wrong for w, then in zip(writers, before, strict=True)
+            ),
+        )
+        stop.set()
+        for writer in writers:
+            writer.join(60)
+    assert [writer.wrong for writer in writers] == [[]] * len(writers)
+    assert max(writer.longest for writer in writers) < 3
+
+
+def driver_reader(driver: neo4j.Driver, name: str, stop: threading.Event) -> Writer:
+    """Reads of two statements in a managed transaction, by whichever member is named for it."""
+
+    def work(transaction: neo4j.ManagedTransaction) -> None:
+        for _ in range(2):
+            transaction.run("MATCH (w:W) RETURN count(w)").consume()
+
+    def read(number: int) -> None:
+        with driver.session(database="neo4j") as session:
+            session.execute_read(work)
+
+    return Writer(name, stop, read)

@@ -282,6 +282,8 @@ ROUTING_LEAVE_SECONDS: Final = ROUTING_SECONDS + 1.0
 #: so long it waits for transactions of drivers whose tables last, whose connection it then ends, and
 #: for them to ask where to go: they do so after about a second
 ROUTING_TOLD_SECONDS: Final = 3.0
+#: a member that is about to be removed is waited for so long, until its clients are gone
+SEE_OFF_SECONDS: Final = ROUTING_LEAVE_SECONDS + 2.0
 #: a piece of a snapshot file on its way to a follower
 SNAPSHOT_PIECE_BYTES: Final = 1 << 20
 #: consensus: seconds of one tick, ticks of a heartbeat and of an election timeout

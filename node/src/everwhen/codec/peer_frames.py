@@ -67,6 +67,7 @@ class Verb(IntEnum):
     DIGESTS = 9
     LEAVING = 10
     PINS = 11
+    SEE_OFF = 12
 
 
 class Frame(NamedTuple):

@@ -47,6 +47,7 @@ class Leaving:
         self._door = door
         self._routing = routing
         self._hurries = hurries
+        node.member.presence.until_gone = self._until_gone
 
     async def when(self, stop: asyncio.Event, ended: asyncio.Event) -> None:
         """Wait for ``stop``, see everybody off, and set ``ended``."""

@@ -73,5 +73,31 @@ def test_a_member_of_a_version_before_refuses_and_nobody_minds() -> None:
     asyncio.run(main())
 
 
-def test_the_verb_keeps_its_number() -> None:
+def test_a_member_sees_its_clients_off_before_it_is_removed() -> None:
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            leads, goes, other = nodes = [_Node(number, tasks) for number in (1, 2, 3)]
+            for node in nodes:
+                node.transport.others = {n.node_id: n for n in nodes if n is not node}
+            asked = asyncio.Event()
+
+            async def until_gone() -> None:
+                assert goes.presence.stops
+                assert not leads.presence.stays(2)
+                assert not other.presence.stays(2)
+                asked.set()
+
+            goes.presence.until_gone = until_gone
+            await leads.presence.see_off(2)
+            assert asked.is_set()
+            # nobody waits for who is not there, or for itself
+            await leads.presence.see_off(9)
+            await leads.presence.see_off(1)
+            assert not leads.presence.stops
+
+    asyncio.run(main())
+
+
+def test_verbs_keep_their_numbers() -> None:
     assert Frame(Kind.REQUEST, 1, Verb.LEAVING, b"").verb == 10
+    assert Frame(Kind.REQUEST, 1, Verb.SEE_OFF, b"").verb == 12

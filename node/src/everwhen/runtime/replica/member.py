@@ -121,7 +121,9 @@ class Member:
             clock,
             self._describe_leader,
         )
-        self.membership = Membership(self.replica, self.consensus, lambda: self.cluster)
+        self.membership = Membership(
+            self.replica, self.consensus, lambda: self.cluster, self.presence.see_off
+        )
         self.admin = Admin(self.replica, self.membership, self.consensus, self.requests)
 
     def _make_replica(self, random: Random, threads: Threads) -> Replica:

@@ -8,7 +8,7 @@ unsafe is refused with the reason, and every verb may be repeated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from everwhen import raft
@@ -49,11 +49,17 @@ class Membership:
     """The verbs. Event loop only; the node must lead."""
 
     def __init__(
-        self, replica: Replica, consensus: GroupConsensus, cluster: Callable[[], Cluster]
+        self,
+        replica: Replica,
+        consensus: GroupConsensus,
+        cluster: Callable[[], Cluster],
+        see_off: Callable[[int], Awaitable[None]],
     ) -> None:
+        """``see_off``: have a member's clients go elsewhere."""
         self._replica = replica
         self._consensus = consensus
         self._cluster = cluster
+        self._see_off = see_off
         self._changing = asyncio.Lock()
 
     # --- verbs ---
@@ -112,11 +118,12 @@ class Membership:
                 await self._without_vote(node)
 
     async def leave(self, node: int, precondition: Precondition = NO_PRECONDITION) -> None:
-        """Remove a member: demoted first, then gone, its id for ever."""
+        """Remove a member: its clients go elsewhere, it is demoted, then gone, its id for ever."""
         async with self._changing:
             await self.check(precondition)
             if self._cluster().member(node) is None:
                 return
+            await self._see_off(node)
             if node in self._configuration.voters:
                 await self._without_vote(node)
             if node in self._configuration.ids:

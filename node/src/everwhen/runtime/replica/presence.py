@@ -7,14 +7,19 @@ that is gone try another one.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from everwhen.codec.cluster import Configuration
 from everwhen.codec.peer_frames import Verb
 from everwhen.errors import EverwhenError
-from everwhen.limits import LEAVING_SECONDS
+from everwhen.limits import LEAVING_SECONDS, SEE_OFF_SECONDS
 from everwhen.runtime.replica.requests import Requests
 from everwhen.runtime.replica.transport import Transport
+
+
+async def _nobody_there() -> None:
+    """There are no doors."""
 
 
 class OneOf(Protocol):
@@ -40,8 +45,18 @@ class Presence:
         #: members that said they are about to stop -> until when that is believed
         self._leaving: dict[int, float] = {}
         #: this node is about to stop
-        self.stops = False
+        self._stops = False
+        #: it is about to be removed, as is believed until then
+        self._goes_until = 0.0
+        #: waits until no client relies on this node; set by whoever serves them
+        self.until_gone: Callable[[], Awaitable[None]] = _nobody_there
         member.requests.handle(Verb.LEAVING, self._on_leaving)
+        member.requests.handle(Verb.SEE_OFF, self._on_see_off)
+
+    @property
+    def stops(self) -> bool:
+        """Whether this node is about to stop, or to be removed."""
+        return self._stops or self._goes_until > asyncio.get_running_loop().time()
 
     def stays(self, node: int) -> bool:
         """Whether clients should be sent to a member."""
@@ -61,7 +76,26 @@ class Presence:
     async def leave(self) -> None:
         """Tell the others that this node is about to stop. Those that are not reached, or are of a
         version before this, send clients here until they see that it is gone."""
-        self.stops = True
+        self._stops = True
+        await self._tell_others()
+
+    async def see_off(self, node: int) -> None:
+        """Have a member that is about to be removed see its clients off, if it is there: it does not
+        learn that it is none any more, and what is asked of it then waits for a leader."""
+        if node == self._node_id or not self._transport.connected(node):
+            return
+        try:
+            await self._member.requests.ask(node, Verb.SEE_OFF, b"", seconds=SEE_OFF_SECONDS)
+        except EverwhenError:
+            return  # it is gone, or of a version before this
+
+    async def _on_see_off(self, sender: int, body: bytes) -> bytes:
+        self._goes_until = asyncio.get_running_loop().time() + LEAVING_SECONDS
+        await self._tell_others()
+        await self.until_gone()
+        return b""
+
+    async def _tell_others(self) -> None:
         others = [node for node in self._member.configuration.ids if node != self._node_id]
         async with asyncio.TaskGroup() as group:
             for node in others:
