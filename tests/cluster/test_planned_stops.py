@@ -163,7 +163,7 @@ def driver_reader(driver: neo4j.Driver, name: str, stop: threading.Event) -> Wri
 
     def work(transaction: neo4j.ManagedTransaction) -> None:
         for _ in range(2):
-            transaction.run("MATCH (w:W) RETURN count(w)").consume()
+            transaction.run("MATCH (n) RETURN count(n)").consume()
 
     def read(number: int) -> None:
         with driver.session(database="neo4j") as session:

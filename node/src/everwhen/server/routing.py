@@ -30,11 +30,16 @@ class Routing:
         #: a table that lasts was given to somebody
         self.lasts = False
         self._asked_until = 0.0
+        node.member.presence.tables_last = self._last
 
     @property
     def used_until(self) -> float:
-        """On the monotonic clock: when the last short table that names this node is too old."""
-        return self._used_until
+        """On the monotonic clock: when the last short table that names this node, of whichever member,
+        is too old."""
+        return max(self._used_until, time.monotonic() + self._node.member.presence.named_for)
+
+    def _last(self) -> float:
+        return max(self._used_until - time.monotonic(), 0.0)
 
     def table(self, used: str) -> tuple[int, list[tuple[str, list[str]]]]:
         """For how many seconds, and what; ``used``: the address by which the driver came."""

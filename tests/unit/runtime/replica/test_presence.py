@@ -49,7 +49,9 @@ def test_a_member_that_leaves_is_not_named() -> None:
             assert two.presence.stays(2)
             assert not two.presence.stays(3), "it is not connected"
             assert two.presence.others_stay
+            two.presence.tables_last = lambda: 4.5
             await one.presence.leave()
+            assert 4 < one.presence.named_for <= 4.5
             assert not one.presence.stays(1)
             assert not two.presence.stays(1)
             assert not two.presence.others_stay

@@ -10,12 +10,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import msgspec
+
 from everwhen.codec.cluster import Configuration
 from everwhen.codec.peer_frames import Verb
 from everwhen.errors import EverwhenError
 from everwhen.limits import LEAVING_SECONDS, SEE_OFF_SECONDS
 from everwhen.runtime.replica.requests import Requests
 from everwhen.runtime.replica.transport import Transport
+
+
+def _no_tables() -> float:
+    """None are given."""
+    return 0.0
 
 
 async def _nobody_there() -> None:
@@ -48,6 +55,10 @@ class Presence:
         self._stops = False
         #: it is about to be removed, as is believed until then
         self._goes_until = 0.0
+        #: seconds that routing tables given here may still be used; set by whoever gives them
+        self.tables_last: Callable[[], float] = _no_tables
+        #: when the last table of another member that may name this node is old
+        self._named_until = 0.0
         #: waits until no client relies on this node; set by whoever serves them
         self.until_gone: Callable[[], Awaitable[None]] = _nobody_there
         member.requests.handle(Verb.LEAVING, self._on_leaving)
@@ -57,6 +68,11 @@ class Presence:
     def stops(self) -> bool:
         """Whether this node is about to stop, or to be removed."""
         return self._stops or self._goes_until > asyncio.get_running_loop().time()
+
+    @property
+    def named_for(self) -> float:
+        """Seconds that tables of other members may still name this node, which told them it goes."""
+        return max(self._named_until - asyncio.get_running_loop().time(), 0.0)
 
     def stays(self, node: int) -> bool:
         """Whether clients should be sent to a member."""
@@ -97,19 +113,20 @@ class Presence:
 
     async def _tell_others(self) -> None:
         others = [node for node in self._member.configuration.ids if node != self._node_id]
-        async with asyncio.TaskGroup() as group:
-            for node in others:
-                group.create_task(self._tell(node))
+        last = await asyncio.gather(*map(self._tell, others))
+        self._named_until = asyncio.get_running_loop().time() + max(last, default=0.0)
 
-    async def _tell(self, node: int) -> None:
+    async def _tell(self, node: int) -> float:
+        """How many seconds tables of that member may still name this one; 0 where it does not say."""
         try:
-            await self._member.requests.ask(node, Verb.LEAVING, b"", seconds=1.0)
-        except EverwhenError:
-            return  # see ``leave``
+            said = await self._member.requests.ask(node, Verb.LEAVING, b"", seconds=1.0)
+            return msgspec.msgpack.decode(said, type=float) if said else 0.0
+        except (EverwhenError, msgspec.MsgspecError):
+            return 0.0  # see ``leave``
 
     async def _on_leaving(self, sender: int, body: bytes) -> bytes:
         self._leaving[sender] = asyncio.get_running_loop().time() + LEAVING_SECONDS
-        return b""
+        return msgspec.msgpack.encode(self.tables_last())
 
     def lost(self, peer: int) -> None:
         """Its process is gone; the next one has said nothing yet."""
