@@ -85,9 +85,7 @@ class Member:
         self.description = description
         #: ask for a vote as soon as it keeps up
         self.promote_when_ready = False
-        self._directory = directory
-        self._state = state
-        self._machine = machine
+        self._directory, self._state, self._machine = directory, state, machine
         self._transport = transport
         self._report = report
         self._trailing_entries = trailing_entries
@@ -121,9 +119,8 @@ class Member:
             clock,
             self._describe_leader,
         )
-        self.membership = Membership(
-            self.replica, self.consensus, lambda: self.cluster, self.presence.see_off
-        )
+        see_off = self.presence.see_off
+        self.membership = Membership(self.replica, self.consensus, lambda: self.cluster, see_off)
         self.admin = Admin(self.replica, self.membership, self.consensus, self.requests)
 
     def _make_replica(self, random: Random, threads: Threads) -> Replica:
