@@ -57,6 +57,9 @@ SEGMENT_CACHE_BYTES: Final = 256 << 20
 SNAPSHOT_CACHE_ENTRIES: Final = 16_384
 #: snapshots of the newest version kept for the next short reads
 SNAPSHOTS_KEPT_MAX: Final = 4
+#: snapshots of older versions kept for the next reads of the same, and decoded things in all of them
+PAST_SNAPSHOTS_KEPT_MAX: Final = 256
+PAST_IMAGES_KEPT_MAX: Final = 65_536
 
 #: graphs of single moments that a range of time keeps at once
 RANGE_SNAPSHOTS: Final = 256

@@ -52,6 +52,21 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 # --- both alike ---
 
 
+def test_a_cursor_after_a_closed_one_sees_what_was_written_since(store: Store) -> None:
+    for value in (b"1", b"2", b"3"):
+        store.write(puts((b"k", value)))
+        first, second = store.cursor(), store.cursor()
+        for cursor in (first, second):
+            cursor.seek(b"a")
+            assert cursor.valid() and cursor.value() == value
+        first.close()
+        first.close()  # counts once
+        third, fourth = store.cursor(), store.cursor()
+        third.seek(b"z")
+        fourth.seek(b"a")
+        assert fourth.valid() and not third.valid()
+
+
 def everything_about(store: Store, low: bytes, high: bytes) -> dict[str, object]:
     cursor = store.cursor()
     walk: list[object] = []

@@ -182,6 +182,9 @@ class _Forward:
         own = self._at < len(self._keys)
         self._own = own and not (self._below.valid() and self._below.key() < self._keys[self._at])
 
+    def close(self) -> None:
+        self._below.close()
+
     def valid(self) -> bool:
         return self._own or self._below.valid()
 

@@ -29,9 +29,7 @@ from everwhen.codec.keys import (
     kind_range,
     label_prefix,
     label_stem,
-    node_prefix,
     node_stem,
-    relationship_prefix,
     relationship_stem,
 )
 from everwhen.codec.segments import NodeSegment, RelationshipSegment
@@ -59,6 +57,8 @@ _U64 = Struct(">Q")
 _ID_AT: Final = 3
 _TYPE_AT: Final = 11
 _NODE_AT: Final = 7
+#: behind every ``sub`` of an entity
+_SUBS_END: Final = b"\xff" * 5
 #: ids of a segment turned into Python integers at a time
 _CHUNK: Final = 4_096
 
@@ -103,22 +103,23 @@ class Entities:
 
     def node(self, node: int) -> NodeImage | None:
         """A node, or None if it is not there."""
-        prefix = node_prefix(node)
         row = self._node_row(node) if self._segments else None
-        return node_image(self.tokens, self._parts(prefix, node_stem(node)), row)
+        return node_image(self.tokens, self._parts(node_stem(node)), row)
 
     def relationship(self, relationship: int) -> RelationshipImage | None:
         """A relationship, or None if it is not there."""
-        prefix = relationship_prefix(relationship)
         row = self._relationship_row(relationship) if self._segments else None
-        stem = relationship_stem(relationship)
-        return relationship_image(self.tokens, self._parts(prefix, stem), row)
+        return relationship_image(self.tokens, self._parts(relationship_stem(relationship)), row)
 
-    def _parts(self, prefix: bytes, stem: bytes) -> Iterator[Part]:
+    def _parts(self, stem: bytes) -> list[Part]:
+        """The entries of the entity whose head has a stem."""
         # without runs the scan may begin right at the visible head
         start = stem if self.record.runs else at_version(stem, self.version)
-        for entry, version, value in self.record.scan(start, after(prefix), self.version):
-            yield Part(int.from_bytes(entry[-4:], "big"), version, value)
+        end = stem[:-4] + _SUBS_END
+        return [
+            Part(int.from_bytes(entry[-4:], "big"), version, value)
+            for entry, version, value in self.record.all(start, end, self.version)
+        ]
 
     def node_head(self, node: int) -> tuple[int, bool] | None:
         """Version of a node's newest head (or tombstone), and whether it is alive."""

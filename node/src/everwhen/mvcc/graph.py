@@ -86,6 +86,11 @@ class GraphSnapshot(Indexed):
         return self._published is self._state.current
 
     @property
+    def images_held(self) -> int:
+        """How many nodes and relationships it keeps decoded."""
+        return len(self._images) + len(self._relationship_images)
+
+    @property
     def entities(self) -> Entities:
         """The same version in tokens and ids."""
         return self._entities
@@ -386,7 +391,8 @@ class GraphSnapshot(Indexed):
     def at_version(self, version: int) -> GraphSnapshot:
         now = self._state.current
         times.check_readable(now.head, version, now.horizons.pinned)
-        return GraphSnapshot(self._state, version)
+        kept = self._state.snapshots
+        return GraphSnapshot(self._state, version) if kept is None else kept.take(version)
 
     def version_at(self, time_micros: int) -> int:
         now = self._state.current

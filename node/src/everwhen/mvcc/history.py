@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from everwhen.codec.journal import decode_record
-from everwhen.codec.keys import SUB_HEAD, journal_key, node_prefix, relationship_prefix
+from everwhen.codec.keys import SUB_HEAD, SUB_PROPERTY, journal_key, node_prefix, relationship_prefix
 from everwhen.errors import CorruptData
 from everwhen.model.graph import EntityKind, Era, Span
 from everwhen.mvcc.difference import same_node, same_relationship
@@ -56,15 +56,23 @@ def states(entities: Entities, kind: EntityKind, identity: int, since: int = 0) 
         for part in written[version]:
             changed = changed or _changes(current, part)
             current[part.sub] = part
-        parts = [current[sub] for sub in sorted(current)]
-        placed = row if row is not None and row.version <= version else None
-        image = _image(entities.tokens, parts, placed, node=node)
+        if last is not None and _only_properties(written[version]):
+            image: Image | None = last.followed(written[version])
+        else:
+            parts = [current[sub] for sub in sorted(current)]
+            placed = row if row is not None and row.version <= version else None
+            image = _image(entities.tokens, parts, placed, node=node)
         if image is None and last is None:
             continue
         if not changed and image is not None and last is not None and _same(last, image):
             continue
         last = image
         yield State(version, image)
+
+
+def _only_properties(parts: list[Part]) -> bool:
+    """Whether what was written at a version, something, left head and labels alone."""
+    return bool(parts) and all(part.sub >= SUB_PROPERTY for part in parts)
 
 
 def _changes(current: dict[int, Part], part: Part) -> bool:

@@ -101,6 +101,10 @@ class _Image:
                     found.pop(names[token], None)
         return dict(sorted(found.items()))
 
+    def _with(self, parts: Iterable[Part]) -> dict[int, Part]:
+        """Its deltas after some of its properties were written again."""
+        return {**(self._deltas or {}), **{part.sub - SUB_PROPERTY: part for part in parts}}
+
     def property_version(self, token: int) -> int:
         """The version that last wrote (or removed) a property in this lifetime."""
         part = None if self._deltas is None else self._deltas.get(token)
@@ -167,6 +171,17 @@ class NodeImage(_Image):
             self._label_tokens = tokens
         return tokens
 
+    def followed(self, parts: Iterable[Part]) -> NodeImage:
+        """What it is after some of its properties were written again; the rest is shared."""
+        row = self._row
+        assert row is None or isinstance(row, NodeRow)
+        names = self.labels  # decoded once for all that follow
+        found = NodeImage(
+            self._tokens, self.version, self._raw, row, self._label_part, self._with(parts)
+        )
+        found._base, found._label_tokens, found._label_names = self._base, self._label_tokens, names
+        return found
+
     @property
     def labels_version(self) -> int:
         """The version that last wrote the label set in this lifetime."""
@@ -216,6 +231,15 @@ class RelationshipImage(_Image):
                 ends = self._ends
                 assert ends is not None
         return ends
+
+    def followed(self, parts: Iterable[Part]) -> RelationshipImage:
+        """See :meth:`NodeImage.followed`."""
+        row = self._row
+        assert row is None or isinstance(row, RelationshipRow)
+        ends = self.ends
+        found = RelationshipImage(self._tokens, self.version, self._raw, row, self._with(parts))
+        found._base, found._ends = self._base, ends
+        return found
 
 
 def node_image(

@@ -204,6 +204,9 @@ class _MemoryCursor:
             else:
                 self._key = None
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def valid(self) -> bool:
         return self._key is not None
 

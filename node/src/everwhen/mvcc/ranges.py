@@ -47,6 +47,9 @@ class Ever(Versioned):
         )
         return self._present(found)
 
+    def all(self, start: bytes, end: bytes, version: int) -> list[Entry]:
+        return list(self.scan(start, end, version))
+
     def _present(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         for _, group in groupby(entries, _STEM):
             for entry in group:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,9 @@ from everwhen.mvcc.store import Batch, Store
 from everwhen.mvcc.text_search import Own
 from everwhen.mvcc.tokens import Tokens
 from everwhen.mvcc.versioned import Run
+
+if TYPE_CHECKING:
+    from everwhen.mvcc.graph import GraphSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,13 @@ class TextColumns(Protocol):
         """Something was erased: read it anew."""
 
 
+class PastSnapshots(Protocol):
+    """Snapshots of older versions, kept for the next reader."""
+
+    def take(self, version: int) -> GraphSnapshot:
+        """The committed graph at a version, for a reader who may give it back."""
+
+
 class RecordState:
     """The record's state in memory; see the module."""
 
@@ -193,6 +203,7 @@ class RecordState:
         self.vectors: VectorColumns | None = None
         self.texts: TextColumns | None = None
         self.graph: GraphColumnsImage | None = None
+        self.snapshots: PastSnapshots | None = None
         self.current = Published()
         #: segments that were replaced up to this entry cannot be read any more. Apply only
         self.let_go = 0

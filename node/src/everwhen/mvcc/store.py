@@ -111,6 +111,10 @@ class Cursor(Protocol):
         """Go to the pair before; only while valid."""
         ...
 
+    def close(self) -> None:
+        """It is used no more. Need not be called, but then the next cursor is made anew."""
+        ...
+
 
 class Store(Protocol):
     """A sorted map of bytes; see the module for what is promised."""

@@ -11,12 +11,13 @@ both places is the same entry.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from heapq import merge
 from typing import Final, NamedTuple
 
 from everwhen.codec.keys import VERSION, VERSION_MAX, after, run_prefix
-from everwhen.mvcc.store import Store
+from everwhen.mvcc.store import Cursor, Store
 
 Entry = tuple[bytes, int, bytes]
 """Stem, version, value."""
@@ -24,6 +25,9 @@ Entry = tuple[bytes, int, bytes]
 _END: Final = b"\xff" * 8
 #: behind a stem's last version
 _PAST: Final = _END + b"\x00"
+#: entries that a scan looks for at once: so many at first, then twice as many, up to
+_FEW: Final = 4
+_MANY: Final = 256
 
 
 class Run(NamedTuple):
@@ -100,26 +104,53 @@ class Versioned:
         main = _newest_each(self.store, start, end, version)
         return merged([*heads, main])
 
+    def all(self, start: bytes, end: bytes, version: int) -> list[Entry]:
+        """The same at once, for ranges that hold little."""
+        if self.runs:
+            return list(self.scan(start, end, version))
+        cursor = self.store.cursor()
+        try:
+            cursor.seek(start)
+            floor = VERSION.pack(VERSION_MAX - version)
+            return _newest(cursor, end, floor, b"", sys.maxsize)
+        finally:
+            cursor.close()
+
     def prefix(self, prefix: bytes, version: int) -> Iterator[Entry]:
         """:meth:`scan` over every stem that begins with ``prefix``."""
         return self.scan(prefix, after(prefix), version)
 
 
 def _newest_each(store: Store, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
-    """Of every stem its newest entry at or below a version. What is newer or older than that is
-    jumped over, however much it is."""
+    """Of every stem its newest entry at or below a version, a few at first, then more at a time."""
     floor = VERSION.pack(VERSION_MAX - version)
+    room, last = _FEW, b""
     cursor = store.cursor()
+    try:
+        cursor.seek(start)
+        while True:
+            found = _newest(cursor, end, floor, last, room)
+            yield from found
+            if len(found) < room:
+                return
+            last = found[-1][0]
+            room = min(2 * room, _MANY)
+    finally:
+        cursor.close()
+
+
+def _newest(cursor: Cursor, end: bytes, floor: bytes, last: bytes, room: int) -> list[Entry]:
+    """Of every stem behind ``last`` its newest entry at or below a version, from the cursor's place
+    on, at most ``room`` of them. What is newer or older than that is jumped over, however much."""
     seek, step, valid, key_of, value_of = (
         cursor.seek, cursor.next, cursor.valid, cursor.key, cursor.value
     )  # fmt: skip
-    current = b""
-    given = passed = False
-    seek(start)
+    found: list[Entry] = []
+    current, given, passed = last, True, False
     while valid():
         key = key_of()
         if key >= end:
-            return
+            break
         stem, inverted = key[:-8], key[-8:]
         if stem != current:
             current, given, passed = stem, False, False
@@ -131,8 +162,11 @@ def _newest_each(store: Store, start: bytes, end: bytes, version: int) -> Iterat
                 step()
             continue
         given, passed = True, False
-        yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), value_of()
+        found.append((stem, VERSION_MAX - int.from_bytes(inverted, "big"), value_of()))
         step()
+        if len(found) == room:
+            break
+    return found
 
 
 def through(store: Store, start: bytes, end: bytes, since: int, version: int) -> Iterator[Entry]:
@@ -141,24 +175,27 @@ def through(store: Store, start: bytes, end: bytes, since: int, version: int) ->
     cursor = store.cursor()
     current = b""
     done = passed = False
-    cursor.seek(start)
-    while cursor.valid():
-        key = cursor.key()
-        if key >= end:
-            return
-        stem, inverted = key[:-8], key[-8:]
-        if stem != current:
-            current, done, passed = stem, False, False
-        if done or inverted < floor:
-            if passed:
-                cursor.seek(stem + (_PAST if done else floor))
-            else:
-                passed = True
-                cursor.next()
-            continue
-        done, passed = inverted >= ceiling, False
-        yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), cursor.value()
-        cursor.next()
+    try:
+        cursor.seek(start)
+        while cursor.valid():
+            key = cursor.key()
+            if key >= end:
+                return
+            stem, inverted = key[:-8], key[-8:]
+            if stem != current:
+                current, done, passed = stem, False, False
+            if done or inverted < floor:
+                if passed:
+                    cursor.seek(stem + (_PAST if done else floor))
+                else:
+                    passed = True
+                    cursor.next()
+                continue
+            done, passed = inverted >= ceiling, False
+            yield stem, VERSION_MAX - int.from_bytes(inverted, "big"), cursor.value()
+            cursor.next()
+    finally:
+        cursor.close()
 
 
 def run_entries(store: Store, run: Run, start: bytes, end: bytes) -> Iterator[Entry]:

@@ -28,12 +28,12 @@ from everwhen.limits import (
     OPEN_TRANSACTIONS_MAX,
     PASSWORD_CHARS_MIN_DEFAULT,
     PLAN_CACHE_ENTRIES_MAX,
-    SNAPSHOTS_KEPT_MAX,
     STATEMENT_MEMORY_BYTES_MAX,
 )
 from everwhen.model.graph import GraphView
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.times import version_at
 from everwhen.ports import Clock, Random
 from everwhen.query.compile import Compiled, Compiler
 from everwhen.query.pretty_users import discreet
@@ -45,6 +45,7 @@ from everwhen.runtime.ids import IdAllocator
 from everwhen.runtime.keeping import KeepingBody, KeepingRunner
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.schema import SchemaRunner
+from everwhen.runtime.snapshots import Snapshots
 from everwhen.runtime.statements import Observer, PreparedQuery, PreparedSchema
 from everwhen.runtime.transaction import OpenTransaction
 from everwhen.runtime.users import UserBody, UserRunner
@@ -121,8 +122,7 @@ class Database:
         self._execution = Execution(options.execution, options.batch_rows)
         self._observer = observer
         self._registry = _Registry()
-        #: of the newest version, with what they decoded, for the next reads
-        self._spare: list[GraphSnapshot] = []
+        self.snapshots = state.snapshots = Snapshots(state)
         self._newest = GraphSnapshot(state)
         self._compiler = Compiler(PLAN_CACHE_ENTRIES_MAX)
         self.schema = SchemaRunner(self)
@@ -161,26 +161,10 @@ class Database:
         """The committed graph at a version."""
         return GraphSnapshot(self.state, version)
 
-    def take_snapshot(self, version: int) -> GraphSnapshot:
-        """The same for a read that gives it back: perhaps one that has looked around already."""
-        spare = self._spare
-        while spare:
-            try:
-                found = spare.pop()
-            except IndexError:
-                break  # another thread took it
-            if found.is_current and found.version == version:
-                return found
-        return GraphSnapshot(self.state, version)
-
-    def give_back(self, snapshot: GraphSnapshot) -> None:
-        """Nobody reads through it any more."""
-        if snapshot.is_current and len(self._spare) < SNAPSHOTS_KEPT_MAX:
-            self._spare.append(snapshot)
-
     def version_at(self, time_micros: int) -> int:
         """The version readable at a time that is closed already."""
-        return self.snapshot(self.version).version_at(time_micros)
+        now = self.state.current
+        return version_at(self.state.store, now.head, time_micros, now.horizons.pinned)
 
     def is_closed(self, time_micros: int) -> bool:
         """Whether no commit can come at or before a time that would not be seen here."""

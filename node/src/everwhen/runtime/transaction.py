@@ -20,6 +20,7 @@ from everwhen.errors import (
 from everwhen.exec.context import ExecutionContext, Profile
 from everwhen.exec.memory import MemoryAccount
 from everwhen.model.graph import GraphView
+from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.query import syntax
 from everwhen.query.compile import Compiled
 from everwhen.runtime.cursor import Cursor, Summary
@@ -83,7 +84,7 @@ class OpenTransaction:
         self._flashback: c.Commit | c.CommitChunks | None = None
         self._batch = 0  # batches of CALL { } IN TRANSACTIONS that are done
         self.transaction: Transaction | Reading = (
-            Reading(database.take_snapshot(version))
+            Reading(database.snapshots.take(version))
             if only_reads and options.at is None
             else self._begin(version, writes_first=writes_first)
         )
@@ -361,10 +362,18 @@ class OpenTransaction:
         if self.options.isolation is Isolation.PESSIMISTIC:
             self._database.backend.unlock(self.number)
         self._database.forget(self)
-        self.ctx = None
         self.transaction.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """What its last statement looked at may serve the next one."""
+        snapshots, ctx = self._database.snapshots, self.ctx
+        self.ctx = None
         if isinstance(self.transaction, Reading):
-            self._database.give_back(self.transaction.snapshot)
+            snapshots.give_back(self.transaction.snapshot)
+        for view in () if ctx is None else ctx.views.values():
+            if isinstance(view, GraphSnapshot):
+                snapshots.give_back(view)
 
     # --- CALL { } IN TRANSACTIONS ---
 

@@ -140,7 +140,7 @@ class RocksStore:
                 found = key, iterator.value()
         else:
             _check(iterator)
-        self._idle.append((made_at, iterator))
+        self._give_back(made_at, iterator)
         return found
 
     def last(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
@@ -156,7 +156,7 @@ class RocksStore:
                 found = key, iterator.value()
         else:
             _check(iterator)
-        self._idle.append((made_at, iterator))
+        self._give_back(made_at, iterator)
         return found
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -182,8 +182,13 @@ class RocksStore:
         _check(iterator)
 
     def cursor(self) -> Cursor:
-        """A new cursor: RocksDB's iterator itself."""
-        return _CheckedCursor(self._db.iter())
+        """A cursor: RocksDB's iterator itself, one that is idle if nothing was written since."""
+        made_at, iterator = self._taken_iterator()
+        return _CheckedCursor(self, made_at, iterator)
+
+    def _give_back(self, made_at: int, iterator: RdictIter) -> None:
+        if made_at == self._writes:
+            self._idle.append((made_at, iterator))
 
     def _taken_iterator(self) -> tuple[int, RdictIter]:
         """An iterator that nobody else uses; whoever has it puts it back to the idle ones."""
@@ -329,9 +334,13 @@ class RocksStore:
 class _CheckedCursor:
     """RocksDB's iterator that says when it ended because of damage."""
 
-    __slots__ = ("_iterator", "key", "next", "prev", "seek", "seek_for_prev", "value")
+    __slots__ = (
+        "_iterator", "_made_at", "_store", "key", "next", "prev", "seek", "seek_for_prev", "value"
+    )  # fmt: skip
 
-    def __init__(self, iterator: RdictIter) -> None:
+    def __init__(self, store: RocksStore, made_at: int, iterator: RdictIter) -> None:
+        self._store = store
+        self._made_at = made_at
         self._iterator = iterator
         self.seek = iterator.seek
         self.seek_for_prev = iterator.seek_for_prev
@@ -339,6 +348,11 @@ class _CheckedCursor:
         self.value = iterator.value
         self.next = iterator.next
         self.prev = iterator.prev
+
+    def close(self) -> None:
+        """Let the next reader have the iterator."""
+        self._store._give_back(self._made_at, self._iterator)
+        self._made_at = -1  # not twice
 
     def valid(self) -> bool:
         """Whether the position is on a pair."""
