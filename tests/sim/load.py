@@ -16,6 +16,7 @@ from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.session import Session
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
 from everwhen.txn.transaction import Isolation
+from tests.checkers import undoing
 from tests.checkers.history import Operation, Outcome
 from tests.sim.machine import Lost, Machine
 
@@ -115,7 +116,7 @@ class Client:
             *[self._add] * 3, *[self._insert] * 3, *[self._past] * 2,
         ]  # fmt: skip
         if forgets:
-            self._works += [*[self._erase] * 2, self._point]
+            self._works += [*[self._erase] * 2, self._point, *[self._undo] * 2]
 
     async def run(self) -> None:
         """Until told to stop."""
@@ -276,6 +277,18 @@ class Client:
         found = await self._run("MATCH (t:Tmp {v: $value}) RETURN count(t)", {"value": value})
         if found != [[0]]:
             raise AssertionError(f"the erased thing {value} is there: {found}")
+
+    async def _undo(self, each: Operation) -> None:
+        """Something of its own is changed or deleted, and comes back as it was."""
+        each.kind = "undo"
+        k = self._shared.number()
+        await self._run(undoing.MAKE, {"k": k})
+        [[version]] = await self._run(undoing.VERSION, {"k": k})
+        await self._run(undoing.SPOIL[self._random.below(len(undoing.SPOIL))], {"k": k})
+        await self._run(f"{undoing.UNDO} {version}", {"k": k})
+        problem = undoing.problem(k, await self._run(undoing.LOOK, {"k": k}))
+        if problem is not None:
+            raise AssertionError(problem)
 
     async def _point(self, each: Operation) -> None:
         name = f"p{self._random.below(2)}"

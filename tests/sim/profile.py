@@ -16,7 +16,7 @@ class Profile:
     events: int = EVENTS
     clients: int = CLIENTS
     without: frozenset[str] = frozenset()
-    #: old versions are let go, restore points kept, things erased meanwhile
+    #: old versions are let go, restore points kept, things erased and flashed back meanwhile
     forgets: bool = False
 
     def __str__(self) -> str:

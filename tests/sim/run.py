@@ -34,7 +34,7 @@ class State(TypedDict):
 STATE: Final = Path(__file__).resolve().parents[2] / "build" / "sim.json"
 #: every run of so many seeds must have met all of this, or the simulator does not look hard enough
 _DECADE: Final = 10
-#: every so many seeds forget as well (``--forgets`` plays such a one again)
+#: every so many seeds forget and undo as well (``--forgets`` plays such a one again)
 _FORGETFUL: Final = 4
 _MUST: Final = {
     "a crash": ("power cut", "kill -9", "kill leader", "all dark"),
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, help="number of the first seed (default: go on)")
     parser.add_argument("--events", type=int, default=EVENTS, help="of a seed, at least")
     parser.add_argument("--clients", type=int, default=CLIENTS)
-    parser.add_argument("--forgets", action="store_true", help="retention, vacuum, erasures")
+    parser.add_argument("--forgets", action="store_true", help="retention, vacuum, erasures, undo")
     parser.add_argument("--without", default="", help="kinds of faults: one,other_one")
     parser.add_argument("--shrink", action="store_true", help="with --seed: find a smaller run")
     parser.add_argument("--jobs", type=int, default=2, help="processes")

@@ -16,7 +16,7 @@ from typing import Any, Final
 from everwhen.runtime.twins.loop import run_virtual
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
 from tests.checkers import appends, registers, sums
-from tests.checkers.history import Operation, Problem
+from tests.checkers.history import Operation, Problem, of_kind
 from tests.sim.faults import Nemesis
 from tests.sim.invariants import Invariants
 from tests.sim.load import ACCOUNTS, FORGETTING, MONEY, REMEMBERING, SETUP, Client, Shared, rows
@@ -215,6 +215,7 @@ class _Run:
         ok = sum(each.ok for each in history)
         world.counts["requests"] += len(history)
         world.counts["requests done"] += ok
+        world.counts["flashbacks"] += sum(each.ok for each in of_kind(history, "undo"))
         if not ok:
             self.problems.append(Problem("no progress", "no request succeeded"))
 

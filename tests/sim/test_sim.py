@@ -36,6 +36,7 @@ def test_seed_that_forgets(seed: int) -> None:
     report = run_seed(f"forgets {seed}", Profile(_EVENTS, forgets=True))
     assert report.good, report.problems
     assert report.counts["rounds of vacuum"] > 0
+    assert report.counts["flashbacks"] > 0
 
 
 @pytest.mark.parametrize("seed", FOUND)

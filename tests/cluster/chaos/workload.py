@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from tests.checkers import undoing
 from tests.checkers.history import Operation, Outcome
 from tests.cluster.chaos.doors import BoltDoor, Door, HttpDoor, NotDone, Unknown
 
@@ -97,6 +98,7 @@ class Client(threading.Thread):
             (2, self._graph),
             (2, self._past),
             (2, self._forgotten),
+            (1, self._undo),
         )
 
     def run(self) -> None:
@@ -251,3 +253,16 @@ class Client(threading.Thread):
             self._enter(http=True).run(_TMP_BACK, each.arguments)
         else:
             self._enter(http=True).run(_TMP_GONE, {})
+
+    def _undo(self, each: Operation) -> None:
+        """Something of its own is changed or deleted, and comes back as it was."""
+        each.kind = "undo"
+        each.arguments = {"k": self._shared.number()}
+        self._enter().run(undoing.MAKE, each.arguments)
+        [[version]] = self._enter().run(undoing.VERSION, each.arguments)
+        self._enter().run(self._chance.choice(undoing.SPOIL), each.arguments)
+        self._enter().run(f"{undoing.UNDO} {version}", each.arguments)
+        found = self._enter().run(undoing.LOOK, each.arguments)
+        problem = undoing.problem(each.arguments["k"], found)
+        if problem is not None:
+            self._shared.errors.append(problem)

@@ -187,6 +187,7 @@ class RecordState:
         "erased",
         "graph",
         "let_go",
+        "snapshots",
         "store",
         "texts",
         "tokens",
