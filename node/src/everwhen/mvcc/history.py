@@ -10,7 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from everwhen.codec.journal import decode_record
-from everwhen.codec.keys import SUB_HEAD, SUB_PROPERTY, journal_key, node_prefix, relationship_prefix
+from everwhen.codec.keys import (
+    SUB_HEAD,
+    SUB_PROPERTY,
+    journal_key,
+    node_prefix,
+    relationship_prefix,
+)
 from everwhen.errors import CorruptData
 from everwhen.model.graph import EntityKind, Era, Span
 from everwhen.mvcc.difference import same_node, same_relationship

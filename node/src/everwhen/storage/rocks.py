@@ -118,6 +118,9 @@ class RocksStore:
         #: iterators that no thread is using, each with the count of writes it knows
         self._idle: list[tuple[int, RdictIter]] = []
         self._failed: EverwhenError | None = None
+        #: held by a compaction under way: files cannot be closed below it
+        self._compacting = Lock()
+        self._closing = False
 
     # --- reads ---
 
@@ -286,11 +289,15 @@ class RocksStore:
             raise _fault(f"copying the record to {folder}", error) from error
 
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:
-        """Give back the space of what was overwritten or deleted."""
-        try:
-            self._db.compact_range(start, end, CompactOptions())
-        except Exception as error:
-            raise self._latch("compacting the record", error) from error
+        """Give back the space of what was overwritten or deleted; ``close`` ends it early."""
+        with self._compacting:
+            if self._closing:
+                return
+            try:
+                self._db.compact_range(start, end, CompactOptions())
+            except Exception as error:
+                if not self._closing:
+                    raise self._latch("compacting the record", error) from error
 
     def approximate_size(self, start: bytes, end: bytes) -> int:
         """Bytes of the files' shares in [start, end); what is not flushed is left out."""
@@ -320,10 +327,17 @@ class RocksStore:
     def close(self) -> None:
         """Release everything."""
         self._drop_iterators()
+        self._closing = True
+        cut = not self._compacting.acquire(blocking=False)
         try:
+            if cut:
+                self._db.cancel_all_background(wait=False)
+                self._compacting.acquire()
             self._db.close()
         except Exception as error:
-            raise self._latch("closing the record", error) from error
+            # after that RocksDB refuses the flush that closing begins with, and closes all the same
+            if not (cut and "Shutdown in progress" in str(error)):
+                raise self._latch("closing the record", error) from error
 
     def _latch(self, doing: str, error: Exception) -> EverwhenError:
         """After a failed write nothing more is written: the process must end."""

@@ -1,0 +1,150 @@
+"""A node is killed in the midst of vacuum, and of an erasure: both go on where they were."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.crash.run import verify
+from tests.support.process import Server
+from tests.support.query_api import Failed, Lost, QueryApi
+
+NODES: Final = 3_000
+VERSIONS: Final = 8
+#: erased; with their relationships nearly as many things as one statement may erase
+GONE: Final = 450
+_SECONDS: Final = 120.0
+#: slow enough to be killed in the midst, fast enough to come to an end
+_SLOW: Final = ("--set", "vacuum.every_s=1", "--set", "vacuum.keys_per_s=3000")
+_FAST: Final = ("--set", "vacuum.every_s=1", "--set", "vacuum.keys_per_s=10000000")
+_STATE: Final = (
+    "MATCH (n:N) OPTIONAL MATCH (n)-[r:NEXT]->() "
+    "RETURN count(n), sum(n.i), min(n.v), max(n.v), count(r)"
+)
+
+
+def fill(port: int) -> None:
+    """A chain, then versions of its nodes."""
+    with QueryApi(port, timeout=300) as api:
+        api.run("CREATE INDEX FOR (n:N) ON (n.v)")
+        api.run(
+            f"UNWIND range(1, {NODES}) AS i CREATE (n:N {{i: i, v: 0, text: 'secret ' + i}}) "
+            f"WITH collect(n) AS ns UNWIND range(0, {NODES - 2}) AS k "
+            "WITH ns[k] AS a, ns[k + 1] AS b CREATE (a)-[:NEXT]->(b)"
+        )
+        for version in range(1, VERSIONS):
+            api.run("MATCH (n:N) SET n.v = $v", {"v": version})
+
+
+def ask(port: int, text: str) -> list[list[Any]]:
+    with QueryApi(port, timeout=_SECONDS) as api:
+        return api.rows(text)
+
+
+def until(what: str, condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + _SECONDS
+    while not condition():
+        assert time.monotonic() < ends, what
+        threading.Event().wait(0.01)
+
+
+@pytest.mark.timeout(600)
+def test_vacuum_goes_on_after_a_kill(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", *_SLOW)
+    server.start()
+    try:
+        fill(server.port)
+        before = ask(server.port, _STATE)
+        ask(server.port, "ALTER DATABASE neo4j SET RETENTION '1 second'")
+        seen: list[int] = []
+
+        def looked_at() -> int:
+            [[state, keys]] = ask(server.port, "SHOW VACUUM YIELD state, keys")
+            return 0 if state == "idle" else int(keys)
+
+        for _ in range(2):
+            until("vacuum takes more away", lambda: looked_at() > max(seen, default=0))
+            seen.append(looked_at())
+            server.kill()
+            server.start()
+            assert ask(server.port, _STATE) == before
+        server.kill()
+        server.options = _FAST
+        server.start()
+        until(
+            "vacuum comes to an end",
+            lambda: ask(server.port, "SHOW VACUUM YIELD state, round") == [["idle", 1]],
+        )
+        [[keys]] = ask(server.port, "SHOW VACUUM YIELD keysEver")
+        assert keys >= (VERSIONS - 1) * NODES > seen[1] > seen[0] > 0
+        assert ask(server.port, _STATE) == before
+        with pytest.raises(Failed, match="readable"):
+            ask(server.port, f"{_STATE} AT VERSION 1")
+        assert server.stop() == 0
+    finally:
+        server.kill()
+    assert verify(tmp_path / "data") == []
+
+
+class Erasing(threading.Thread):
+    """An erasure under way; ``answered``: it was over."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._port = port
+        self.answered = False
+
+    def run(self) -> None:
+        try:
+            ask(self._port, f"MATCH (n:N) WHERE n.i <= {GONE} ERASE n")
+            self.answered = True
+        except Lost:
+            return
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("entries", [1, 5, 40])
+def test_an_erasure_goes_on_after_a_kill(tmp_path: Path, entries: int) -> None:
+    """Killed so many log entries after it began: it is not begun, or it comes to its end alone."""
+    server = Server(tmp_path / "data")
+    server.start()
+    try:
+        fill(server.port)
+        before = ask(server.port, _STATE)
+
+        def applied() -> int:
+            with QueryApi(server.port) as api:
+                return int(json.loads(api.request("GET", "/v1/status")[2])["appliedIndex"])
+
+        first, erasing = applied(), Erasing(server.port)
+        erasing.start()
+        until("it is under way", lambda: applied() >= first + entries)
+        server.kill()
+        erasing.join(_SECONDS)
+        assert not erasing.answered
+        server.start()
+        if not ask(server.port, "SHOW ERASURES YIELD erasure"):
+            [[nodes]] = ask(server.port, "MATCH (n:N) RETURN count(n)")
+            assert nodes in (NODES, NODES - GONE)
+            assert ask(server.port, f"{_STATE} AT VERSION {VERSIONS}") == before
+            ask(server.port, f"MATCH (n:N) WHERE n.i <= {GONE} AT VERSION 1 ERASE n")
+        gone = f"MATCH (n:N) WHERE n.i <= {GONE} RETURN count(n)"
+        until(
+            "nothing of it can be read",
+            lambda: all(
+                ask(server.port, f"{gone}{moment}") == [[0]]
+                for moment in ("", *(f" AT VERSION {v}" for v in range(1, VERSIONS + 1)))
+            ),
+        )
+        [[left]] = ask(server.port, f"MATCH (n:N) RETURN count(n) AT VERSION {VERSIONS}")
+        assert left == NODES - GONE
+        assert server.stop() == 0
+    finally:
+        server.kill()
+    assert verify(tmp_path / "data") == []
