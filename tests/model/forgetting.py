@@ -14,7 +14,7 @@ from tests.engines.inprocess import InProcess
 from tests.model.flashback import Flashback
 from tests.model.graph import Graph
 from tests.model.history import Player, compare
-from tests.support.kept import DAY, Kept
+from tests.unit.runtime.keeping import DAY, Kept
 
 #: label whose nodes are kept for ever, in half of the histories
 FOR_EVER: Final = "A"

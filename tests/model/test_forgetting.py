@@ -13,7 +13,7 @@ from tests.model.forgetting import FOR_EVER, Forgetting
 from tests.model.history import random_transaction
 from tests.model.test_history import build_indexes
 from tests.support.effort import rounds
-from tests.support.kept import Kept
+from tests.unit.runtime.keeping import Kept
 
 ROUNDS = rounds("MODEL_FORGETTING_ROUNDS", 6, 60)
 STEPS = 40
