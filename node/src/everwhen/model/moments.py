@@ -9,6 +9,7 @@ from everwhen.limits import INT_MAX, INT_MIN
 from everwhen.model.calendar import NANOS_PER_DAY
 from everwhen.model.temporal import Date, DateTime, LocalDateTime
 from everwhen.model.temporal_parse import parse_datetime
+from everwhen.model.values import to_text
 
 
 def moment_micros(value: Any) -> int:
@@ -32,7 +33,8 @@ def moment_micros(value: Any) -> int:
         micros = _parse(value)
     else:
         raise TimeOutOfRange(
-            f"a time must be a datetime, a date, a text or milliseconds since 1970, got {value!r}"
+            "a time must be a datetime, a date, a text or milliseconds since 1970, "
+            f"got {to_text(value)}"
         )
     if not INT_MIN <= micros <= INT_MAX:
         raise TimeOutOfRange(f"the time {value} cannot be counted in microseconds since 1970")
@@ -40,11 +42,12 @@ def moment_micros(value: Any) -> int:
 
 
 def _parse(text: str) -> int:
+    read = text.strip().replace(" ", "T", 1)
     try:
-        return parse_datetime(text.strip().replace(" ", "T", 1)).epoch_micros
+        return parse_datetime(read).epoch_micros
     except EverwhenError as error:
         raise TimeOutOfRange(
-            f"malformed time {text!r}: {error.message}",
+            f"malformed time {text!r}: {error.message.replace(read, text)}",
             hint="write it as 2025-08-09, 2025-08-09T12:00 or 2025-08-09T12:00:00.5+02:00",
         ) from error
 
