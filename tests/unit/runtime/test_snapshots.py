@@ -36,19 +36,19 @@ def test_who_reads_a_version_again_finds_what_was_decoded(database: Embedded) ->
     other = snapshots.take(2)  # it has one reader at a time
     assert other is not one
     assert other.images_held == 0
-    snapshots.give_back(one)
+    snapshots.give_back([one])
     assert snapshots.take(2) is one
 
 
 def test_nothing_is_kept_across_what_is_published(database: Embedded) -> None:
     snapshots = kept(database)
     one, newest = snapshots.take(2), snapshots.take(VALUES)
-    snapshots.give_back(one)
-    snapshots.give_back(newest)
+    snapshots.give_back([one])
+    snapshots.give_back([newest])
     database.execute("MATCH (c:C) SET c.x = 99")
     assert snapshots.take(2) is not one
     assert snapshots.take(VALUES) is not newest
-    snapshots.give_back(one)
+    snapshots.give_back([one])
     assert snapshots.take(2) is not one
 
 
@@ -67,10 +67,10 @@ def test_versions_and_images_are_bounded(
     snapshots = kept(database)
     taken = [snapshots.take(version) for version in (1, 2, 3)]
     for one in taken:
-        snapshots.give_back(one)
+        snapshots.give_back([one])
     assert [snapshots.take(each.version) is each for each in taken] == [False, True, True]
     monkeypatch.setattr("everwhen.runtime.snapshots.PAST_IMAGES_KEPT_MAX", 0)
     taken[0].relationship_image(1)
-    snapshots.give_back(taken[0])
+    snapshots.give_back([taken[0]])
     assert snapshots.take(1) is not taken[0]
     assert limits.PAST_IMAGES_KEPT_MAX >= limits.SNAPSHOT_CACHE_ENTRIES

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from everwhen.codec.keys import Counter
 from everwhen.model.elements import Node, Relationship
 from everwhen.model.schema import Catalog
+from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.state import Published, RecordState
 from everwhen.mvcc.tokens import TokenTable
 
@@ -15,7 +16,9 @@ class Counted:
     """Counts, exact at the newest version, and names in use; the part of a snapshot that needs
     little else of it."""
 
-    __slots__ = ("_limited", "_published", "_state", "_tokens", "_version")
+    __slots__ = (
+        "_images", "_limited", "_published", "_relationship_images", "_state", "_tokens", "_version"
+    )  # fmt: skip
 
     _published: Published
     #: some things of this version are gone; what may be touched is looked up each time
@@ -25,6 +28,13 @@ class Counted:
         self._state = state
         self._tokens = state.tokens
         self._version = version
+        self._images: dict[int, NodeImage | None] = {}
+        self._relationship_images: dict[int, RelationshipImage | None] = {}
+
+    @property
+    def images_held(self) -> int:
+        """How many nodes and relationships it keeps decoded."""
+        return len(self._images) + len(self._relationship_images)
 
     @property
     def version(self) -> int:

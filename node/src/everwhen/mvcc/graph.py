@@ -47,7 +47,7 @@ class GraphSnapshot(Indexed):
     own writes on top of it.
     """
 
-    __slots__ = ("_entities", "_images", "_loads", "_relationship_images", "_spans", "_view")
+    __slots__ = ("_entities", "_loads", "_spans", "_view")
 
     def __init__(
         self, state: RecordState, version: int | None = None, view: ElementReader | None = None
@@ -63,8 +63,6 @@ class GraphSnapshot(Indexed):
             state.cache,
             self._version,
         )
-        self._images: dict[int, NodeImage | None] = {}
-        self._relationship_images: dict[int, RelationshipImage | None] = {}
         self._spans: dict[tuple[EntityKind, int], list[Span]] = {}
         #: nodes fetched one by one so far: tells whether reading ahead would have paid
         self._loads = 0
@@ -84,11 +82,6 @@ class GraphSnapshot(Indexed):
     def is_current(self) -> bool:
         """Whether it was made of what is published now."""
         return self._published is self._state.current
-
-    @property
-    def images_held(self) -> int:
-        """How many nodes and relationships it keeps decoded."""
-        return len(self._images) + len(self._relationship_images)
 
     @property
     def entities(self) -> Entities:

@@ -7,6 +7,7 @@ of. It belongs to one transaction at a time: who takes it has it alone until it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import Lock
 
 from everwhen.limits import (
@@ -14,6 +15,7 @@ from everwhen.limits import (
     PAST_SNAPSHOTS_KEPT_MAX,
     SNAPSHOTS_KEPT_MAX,
 )
+from everwhen.model.graph import GraphView
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.state import RecordState
 
@@ -46,10 +48,13 @@ class Snapshots:
                     return kept[0]
         return GraphSnapshot(self._state, version)
 
-    def give_back(self, snapshot: GraphSnapshot) -> None:
-        """Nobody reads through it any more."""
-        if not snapshot.is_current:
-            return
+    def give_back(self, views: Iterable[GraphView]) -> None:
+        """Nobody reads through them any more; those that are snapshots are kept."""
+        for view in views:
+            if isinstance(view, GraphSnapshot) and view.is_current:
+                self._give_back(view)
+
+    def _give_back(self, snapshot: GraphSnapshot) -> None:
         with self._lock:
             if snapshot.version == self._state.current.head.version:
                 if len(self._newest) < SNAPSHOTS_KEPT_MAX:

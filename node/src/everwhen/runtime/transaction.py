@@ -20,7 +20,6 @@ from everwhen.errors import (
 from everwhen.exec.context import ExecutionContext, Profile
 from everwhen.exec.memory import MemoryAccount
 from everwhen.model.graph import GraphView
-from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.query import syntax
 from everwhen.query.compile import Compiled
 from everwhen.runtime.cursor import Cursor, Summary
@@ -362,18 +361,12 @@ class OpenTransaction:
         if self.options.isolation is Isolation.PESSIMISTIC:
             self._database.backend.unlock(self.number)
         self._database.forget(self)
-        self.transaction.close()
-        self._give_back()
-
-    def _give_back(self) -> None:
-        """What its last statement looked at may serve the next one."""
-        snapshots, ctx = self._database.snapshots, self.ctx
-        self.ctx = None
+        views = [] if self.ctx is None else list(self.ctx.views.values())
         if isinstance(self.transaction, Reading):
-            snapshots.give_back(self.transaction.snapshot)
-        for view in () if ctx is None else ctx.views.values():
-            if isinstance(view, GraphSnapshot):
-                snapshots.give_back(view)
+            views.append(self.transaction.snapshot)
+        self.ctx = None
+        self.transaction.close()
+        self._database.snapshots.give_back(views)
 
     # --- CALL { } IN TRANSACTIONS ---
 

@@ -20,6 +20,7 @@ Choices, each measured (docs/adr and research/raft.md hold the reasons):
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -38,8 +39,9 @@ from rocksdict import (
     WriteOptions,
 )
 
-from everwhen.errors import CorruptData, DiskFailed, EverwhenError
+from everwhen.errors import EverwhenError
 from everwhen.mvcc.store import Batch, Change, Cursor
+from everwhen.storage.rocks_cursor import CheckedCursor, check, fault
 
 _PUT: Final = int(Change.PUT)
 _DELETE: Final = int(Change.DELETE)
@@ -106,7 +108,7 @@ class RocksStore:
                 access_type=_READ_ONLY if read_only else AccessType.read_write(),
             )
         except Exception as error:
-            raise _fault(f"opening the record in {path}", error) from error
+            raise fault(f"opening the record in {path}", error) from error
         no_log = WriteOptions()
         no_log.disable_wal = True  # type: ignore[method-assign, assignment]
         no_log.no_slowdown = True
@@ -129,7 +131,7 @@ class RocksStore:
         try:
             value: bytes | None = self._db.get(key)
         except Exception as error:
-            raise _fault("reading the record", error) from error
+            raise fault("reading the record", error) from error
         return value
 
     def first(self, start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
@@ -142,7 +144,7 @@ class RocksStore:
             if key < end:
                 found = key, iterator.value()
         else:
-            _check(iterator)
+            check(iterator)
         self._give_back(made_at, iterator)
         return found
 
@@ -158,7 +160,7 @@ class RocksStore:
             if key >= start:
                 found = key, iterator.value()
         else:
-            _check(iterator)
+            check(iterator)
         self._give_back(made_at, iterator)
         return found
 
@@ -182,12 +184,12 @@ class RocksStore:
         iterator.seek(newest)
         while iterator.valid() and iterator.key() <= newest:
             iterator.next()
-        _check(iterator)
+        check(iterator)
 
     def cursor(self) -> Cursor:
         """A cursor: RocksDB's iterator itself, one that is idle if nothing was written since."""
         made_at, iterator = self._taken_iterator()
-        return _CheckedCursor(self, made_at, iterator)
+        return CheckedCursor(iterator, partial(self._give_back, made_at, iterator))
 
     def _give_back(self, made_at: int, iterator: RdictIter) -> None:
         if made_at == self._writes:
@@ -263,7 +265,7 @@ class RocksStore:
                 # a compaction may remove files between reading their list and opening them
                 if "No such file" in str(error) and attempt + 1 < _READ_BACK_ATTEMPTS:
                     continue
-                raise _fault(f"reading back {self._path}", error) from error
+                raise fault(f"reading back {self._path}", error) from error
         raise AssertionError("the last attempt raises or returns")
 
     def _read_back(self, key: bytes) -> bytes | None:
@@ -286,7 +288,7 @@ class RocksStore:
         try:
             Checkpoint(self._db).create_checkpoint(folder)
         except Exception as error:
-            raise _fault(f"copying the record to {folder}", error) from error
+            raise fault(f"copying the record to {folder}", error) from error
 
     def compact(self, start: bytes | None = None, end: bytes | None = None) -> None:
         """Give back the space of what was overwritten or deleted; ``close`` ends it early."""
@@ -341,39 +343,8 @@ class RocksStore:
 
     def _latch(self, doing: str, error: Exception) -> EverwhenError:
         """After a failed write nothing more is written: the process must end."""
-        self._failed = _fault(doing, error)
+        self._failed = fault(doing, error)
         return self._failed
-
-
-class _CheckedCursor:
-    """RocksDB's iterator that says when it ended because of damage."""
-
-    __slots__ = (
-        "_iterator", "_made_at", "_store", "key", "next", "prev", "seek", "seek_for_prev", "value"
-    )  # fmt: skip
-
-    def __init__(self, store: RocksStore, made_at: int, iterator: RdictIter) -> None:
-        self._store = store
-        self._made_at = made_at
-        self._iterator = iterator
-        self.seek = iterator.seek
-        self.seek_for_prev = iterator.seek_for_prev
-        self.key = iterator.key
-        self.value = iterator.value
-        self.next = iterator.next
-        self.prev = iterator.prev
-
-    def close(self) -> None:
-        """Let the next reader have the iterator."""
-        self._store._give_back(self._made_at, self._iterator)
-        self._made_at = -1  # not twice
-
-    def valid(self) -> bool:
-        """Whether the position is on a pair."""
-        if self._iterator.valid():
-            return True
-        _check(self._iterator)
-        return False
 
 
 def _steps(batch: Batch) -> WriteBatch:
@@ -388,28 +359,6 @@ def _steps(batch: Batch) -> WriteBatch:
         else:
             steps.delete_range(key, value)
     return steps
-
-
-def _check(iterator: RdictIter) -> None:
-    """Raise if an iterator that is not on a pair got there because of damage."""
-    try:
-        iterator.status()
-    except Exception as error:
-        raise _fault("reading the record", error) from error
-
-
-def _fault(doing: str, error: Exception) -> EverwhenError:
-    text = str(error)
-    if "Corruption" in text:
-        return CorruptData(
-            f"{doing}: {text}",
-            hint="the record is damaged; restore the data directory from a backup, or replace "
-            "this node by an empty one under a new id",
-        )
-    return DiskFailed(
-        f"{doing} failed: {text}",
-        hint="the process ends now; check the volume (space, health, mount), then start again",
-    )
 
 
 def _position(key: bytes) -> int:
