@@ -1,7 +1,8 @@
-"""A node is killed in the midst of vacuum, which goes on where it was."""
+"""A node is killed in the midst of vacuum, and of an erasure: both go on where they were."""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +13,13 @@ import pytest
 
 from tests.crash.run import verify
 from tests.support.process import Server
-from tests.support.query_api import Failed, QueryApi
+from tests.support.query_api import Failed, Lost, QueryApi
 
 NODES: Final = 3_000
 VERSIONS: Final = 8
+#: of the graph that something is erased from, and how many nodes that is
+FEW: Final = 300
+GONE: Final = 40
 _SECONDS: Final = 120.0
 #: slow enough to be killed in the midst, fast enough to come to an end
 _SLOW: Final = ("--set", "vacuum.every_s=1", "--set", "vacuum.keys_per_s=3000")
@@ -26,13 +30,13 @@ _STATE: Final = (
 )
 
 
-def fill(port: int) -> None:
+def fill(port: int, nodes: int) -> None:
     """A chain, then versions of its nodes."""
     with QueryApi(port, timeout=300) as api:
         api.run("CREATE INDEX FOR (n:N) ON (n.v)")
         api.run(
-            f"UNWIND range(1, {NODES}) AS i CREATE (n:N {{i: i, v: 0, text: 'secret ' + i}}) "
-            f"WITH collect(n) AS ns UNWIND range(0, {NODES - 2}) AS k "
+            f"UNWIND range(1, {nodes}) AS i CREATE (n:N {{i: i, v: 0, text: 'secret ' + i}}) "
+            f"WITH collect(n) AS ns UNWIND range(0, {nodes - 2}) AS k "
             "WITH ns[k] AS a, ns[k + 1] AS b CREATE (a)-[:NEXT]->(b)"
         )
         for version in range(1, VERSIONS):
@@ -56,7 +60,7 @@ def test_vacuum_goes_on_after_a_kill(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", *_SLOW)
     server.start()
     try:
-        fill(server.port)
+        fill(server.port, NODES)
         before = ask(server.port, _STATE)
         ask(server.port, "ALTER DATABASE neo4j SET RETENTION '1 second'")
         seen: list[int] = []
@@ -83,6 +87,68 @@ def test_vacuum_goes_on_after_a_kill(tmp_path: Path) -> None:
         assert ask(server.port, _STATE) == before
         with pytest.raises(Failed, match="readable"):
             ask(server.port, f"{_STATE} AT VERSION 1")
+        assert server.stop() == 0
+    finally:
+        server.kill()
+    assert verify(tmp_path / "data") == []
+
+
+class Erasing(threading.Thread):
+    """An erasure under way; ``answered``: it was over."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._port = port
+        self.answered = False
+
+    def run(self) -> None:
+        try:
+            ask(self._port, f"MATCH (n:N) WHERE n.i <= {GONE} ERASE n")
+            self.answered = True
+        except Lost:
+            return
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("entries", [1, 4])
+def test_an_erasure_goes_on_after_a_kill(tmp_path: Path, entries: int) -> None:
+    """Killed so many log entries after it began: it is not begun, or it comes to its end alone."""
+    server = Server(tmp_path / "data")
+    server.start()
+    try:
+        fill(server.port, FEW)
+        before = ask(server.port, _STATE)
+
+        def applied() -> int:
+            with QueryApi(server.port) as api:
+                return int(json.loads(api.request("GET", "/v1/status")[2])["appliedIndex"])
+
+        first, erasing = applied(), Erasing(server.port)
+        erasing.start()
+        until("it is under way", lambda: applied() >= first + entries)
+        server.kill()
+        erasing.join(_SECONDS)
+        assert not erasing.answered
+        server.start()
+        if not ask(server.port, "SHOW ERASURES YIELD erasure"):
+            [[nodes]] = ask(server.port, "MATCH (n:N) RETURN count(n)")
+            assert nodes in (FEW, FEW - GONE)
+            assert ask(server.port, f"{_STATE} AT VERSION {VERSIONS}") == before
+            ask(server.port, f"MATCH (n:N) AT VERSION 1 WHERE n.i <= {GONE} ERASE n")
+        gone = f"MATCH (n:N) WHERE n.i <= {GONE} RETURN count(n)"
+        until(
+            "it comes to its end",
+            lambda: ask(server.port, "SHOW ERASURES YIELD state") != [["erasing"]],
+        )
+        until(
+            "nothing of it can be read",
+            lambda: all(
+                ask(server.port, f"{gone}{moment}") == [[0]]
+                for moment in ("", *(f" AT VERSION {v}" for v in range(1, VERSIONS + 1)))
+            ),
+        )
+        [[left]] = ask(server.port, f"MATCH (n:N) RETURN count(n) AT VERSION {VERSIONS}")
+        assert left == FEW - GONE
         assert server.stop() == 0
     finally:
         server.kill()
