@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from rocksdict import RdictIter
+from typing import Protocol
 
 from everwhen.errors import CorruptData, DiskFailed, EverwhenError
+
+
+class RawIterator(Protocol):
+    """RocksDB's own."""
+
+    def seek(self, key: bytes, /) -> None: ...
+
+    def seek_for_prev(self, key: bytes, /) -> None: ...
+
+    def valid(self) -> bool: ...
+
+    def key(self) -> bytes: ...
+
+    def value(self) -> bytes: ...
+
+    def next(self) -> None: ...
+
+    def prev(self) -> None: ...
+
+    def status(self) -> None: ...
 
 
 class CheckedCursor:
@@ -16,7 +35,7 @@ class CheckedCursor:
         "_give_back", "_iterator", "key", "next", "prev", "seek", "seek_for_prev", "value"
     )  # fmt: skip
 
-    def __init__(self, iterator: RdictIter, give_back: Callable[[], None]) -> None:
+    def __init__(self, iterator: RawIterator, give_back: Callable[[], None]) -> None:
         """``give_back``: the iterator is free again."""
         self._iterator = iterator
         self._give_back: Callable[[], None] | None = give_back
@@ -41,7 +60,7 @@ class CheckedCursor:
         return False
 
 
-def check(iterator: RdictIter) -> None:
+def check(iterator: RawIterator) -> None:
     """Raise if an iterator that is not on a pair got there because of damage."""
     try:
         iterator.status()
