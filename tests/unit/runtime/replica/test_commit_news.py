@@ -58,6 +58,16 @@ def test_who_waits_for_an_outcome_is_told_at_once():
     run(script)
 
 
+def test_everybody_is_told_what_is_no_data():
+    async def script(news: CommitNews, sent: list[tuple[int, int]]) -> None:
+        assert not news.passes(append(3, 5))
+        assert not news.passes(append(2, 5))
+        news.release_all()
+        assert sent == [(2, 5), (3, 5)]
+
+    run(script)
+
+
 def test_who_is_answered_a_read_is_told_before():
     async def script(news: CommitNews, sent: list[tuple[int, int]]) -> None:
         assert not news.passes(append(2, 5))

@@ -3,7 +3,8 @@
 Under load the next entries follow within a millisecond or two and carry the commit index as well.
 A message of its own would wake every follower, and its answer the leader, once more for each
 batch; so exchanges are what a replicated commit costs most. A member that waits for the outcome
-of its own proposal, or that is answered a read, is told at once.
+of its own proposal, or that is answered a read, is told at once; and everybody is of what is no
+data: users, schema, membership are looked up on every member without asking the leader.
 
 A message that is held back may be replaced by a later one or never sent: to the core that is a
 message that was slow, or lost.
@@ -56,6 +57,11 @@ class CommitNews:
         if held is not None:
             self._send(held)
 
+    def release_all(self) -> None:
+        """Everybody needs to know now."""
+        for node in sorted(self._held):
+            self.release(node)
+
     def _due(self) -> None:
         """Send what has waited long enough."""
         self._timer = None
@@ -66,5 +72,4 @@ class CommitNews:
         if left > 0:
             self._timer = loop.call_later(left, self._due)
             return
-        for node in sorted(self._held):
-            self.release(node)
+        self.release_all()

@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from everwhen import raft
 from everwhen.codec import envelope
 from everwhen.codec.cluster import Configuration
+from everwhen.codec.envelope import Flag
 from everwhen.codec.peer_frames import Kind, Verb, encode_frame
 from everwhen.errors import EverwhenError
 from everwhen.limits import (
@@ -32,6 +34,9 @@ from everwhen.runtime.replica.reads import ReadRounds
 from everwhen.runtime.replica.transport import Transport
 from everwhen.runtime.replica.waiting import Signal, Watermark
 from everwhen.txn import commands as c
+
+#: flags of commits of data; a plain number, as operations on flags as such are slow
+_DATA: Final = int(Flag.STAMP | Flag.OWN_TIME)
 
 
 class Replica:
@@ -299,9 +304,11 @@ class Replica:
                 raise reply
             if entry.type is not raft.EntryType.NORMAL:
                 self.changed.notify()
-            elif proposals and envelope.is_sealed(entry.data):
+            elif envelope.is_sealed(entry.data):
+                if not envelope.flags_of(entry.data) & _DATA:
+                    self._news.release_all()
                 ticket = envelope.ticket_of(entry.data)
-                if proposals.is_own(ticket):
+                if proposals and proposals.is_own(ticket):
                     proposals.applied(ticket, reply)
         if proposals:
             proposals.term_applied(entries[-1].term)
