@@ -40,6 +40,7 @@ coverage-language: .venv/ready ## productions and functions without a golden scr
 model: .venv/ready ## 10,000 generated queries, with and without indexes, now and later; long histories
 	@$(bin)/python -m tests.model.equivalence $(ARGS)
 	@HYPOTHESIS_PROFILE=long $(bin)/python -m pytest -q --timeout=0 tests/model
+	@$(bin)/python -m pytest -q -n0 -p no:randomly --timeout=0 tests/model/growth.py
 isolation: .venv/ready ## anomalies, one script each, at every isolation level
 	@$(bin)/python -m pytest -q tests/isolation $(ARGS)
 fuzz: .venv/ready ## bad texts, bodies and files; more of them than make test has

@@ -4,6 +4,9 @@ that their plans name.
 The cost is counted, not timed: calls of functions, and elements of all arrays that functions gave
 back, which is what work over batches consists of. So a step that looks again at what it has seen
 for each further row or batch is found, whatever the machine does meanwhile.
+
+``make model`` runs it, ``make test`` does not: in a worker of several, calls of kernels under
+``sys.setprofile`` end Python 3.11 with a segmentation fault; in a process of its own they do not.
 """
 
 from __future__ import annotations
