@@ -205,11 +205,13 @@ def test_silent_connections_give_way(node: Server, api: QueryApi) -> None:
 
 
 def test_no_room_beside_busy_connections(node: Server) -> None:
-    raws = [Raw(node.port) for _ in range(CONNECTIONS)]
+    raws: list[Raw] = []
     try:
-        for raw in raws:
-            raw.ask(statement(ENDLESS))
-            assert raw.begins().startswith(b"HTTP/1.1 202 ")
+        for _ in range(CONNECTIONS):
+            # busy before the next one comes: an idle one would give way to it
+            raws.append(Raw(node.port))
+            raws[-1].ask(statement(ENDLESS))
+            assert raws[-1].begins().startswith(b"HTTP/1.1 202 ")
         # none of them reads on: all are under way until they are closed
         with Raw(node.port) as another:
             another.ask(statement("RETURN 1"))
