@@ -1,10 +1,23 @@
-"""What consensus asks of the record's state."""
+"""What consensus asks of the record: to take entries, and how far it has come."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from everwhen.errors import EverwhenError
 from everwhen.mvcc.state import RecordState
+from everwhen.txn import commands as c
+
+Replies = list[c.Reply | EverwhenError]
+Raw = tuple[int, int, bytes]
+"""Index, term, payload of an entry."""
+
+
+class Applier(Protocol):
+    """What is asked of ``apply.machine``."""
+
+    def apply_batch(self, entries: Sequence[Raw]) -> Replies: ...
 
 
 class Applied(Protocol):

@@ -34,7 +34,7 @@ from everwhen.limits import (
 from everwhen.model.clock import HybridClock
 from everwhen.model.moments import micros_text
 from everwhen.ports import Clock, Threads
-from everwhen.runtime.applied import Applied
+from everwhen.runtime.applied import Applied, Applier
 from everwhen.runtime.consensus import Leader, Order, ReadMode, admit, grows
 from everwhen.runtime.lock_service import LockService
 from everwhen.storage.frames import Entry
@@ -52,14 +52,6 @@ class Log(Protocol):
     def last_index(self) -> int: ...
 
     def append(self, entries: Sequence[Entry]) -> None: ...
-
-
-class Applier(Protocol):
-    """What is asked of ``apply.machine``."""
-
-    def apply_batch(
-        self, entries: Sequence[tuple[int, int, bytes]]
-    ) -> list[c.Reply | EverwhenError]: ...
 
 
 @dataclass(slots=True)

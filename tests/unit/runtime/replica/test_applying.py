@@ -12,7 +12,8 @@ from everwhen import raft
 from everwhen.errors import DiskFailed
 from everwhen.limits import APPLY_INLINE_BYTES_MAX
 from everwhen.raft import Entry, EntryType, Message, MessageType
-from everwhen.runtime.replica.applying import Applying, Raw, Replies
+from everwhen.runtime.applied import Raw, Replies
+from everwhen.runtime.replica.applying import Applying
 
 
 class Machine:

@@ -9,27 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from everwhen import raft
-from everwhen.errors import EverwhenError
 from everwhen.limits import (
     APPLY_BATCH_BYTES_MAX,
     APPLY_BATCH_ENTRIES_MAX,
     APPLY_INLINE_BYTES_MAX,
 )
 from everwhen.ports import Threads
-from everwhen.txn import commands as c
-
-Replies = list[c.Reply | EverwhenError]
-Raw = tuple[int, int, bytes]
-"""Index, term, payload of an entry."""
-
-
-class Applier(Protocol):
-    """What is asked of ``apply.machine``."""
-
-    def apply_batch(self, entries: Sequence[Raw]) -> Replies: ...
+from everwhen.runtime.applied import Applier, Raw, Replies
 
 
 class Applying:

@@ -25,7 +25,8 @@ from everwhen.limits import (
     TICK_SECONDS,
 )
 from everwhen.ports import Random, Threads
-from everwhen.runtime.replica.applying import Applier, Applying
+from everwhen.runtime.applied import Applier, Replies
+from everwhen.runtime.replica.applying import Applying
 from everwhen.runtime.replica.commit_news import CommitNews
 from everwhen.runtime.replica.log_view import LogView, to_stored
 from everwhen.runtime.replica.persist import Persister, RecentSyncs, Write
@@ -297,7 +298,7 @@ class Replica:
         self._release(message)
         self.pump()
 
-    def _done(self, entries: Sequence[raft.Entry], replies: list[c.Reply | EverwhenError]) -> None:
+    def _done(self, entries: Sequence[raft.Entry], replies: Replies) -> None:
         proposals = self.proposals
         for entry, reply in zip(entries, replies, strict=True):
             if isinstance(reply, EverwhenError) and not reply.deterministic:
