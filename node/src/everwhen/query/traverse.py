@@ -106,9 +106,12 @@ _SLOT_FIELDS = (
 )
 
 
-def volatile(node: Any) -> bool:
-    """Whether an expression (subquery plans included) may come to something else each time."""
-    return any(isinstance(part, b.FunctionCall) and part.volatile for part in walk(node))
+def volatile(*nodes: Any) -> bool:
+    """Whether one of these expressions (subquery plans included) may come to something else each
+    time."""
+    return any(
+        isinstance(part, b.FunctionCall) and part.volatile for node in nodes for part in walk(node)
+    )
 
 
 def rewrite(node: Any, change: Callable[[Any], Any]) -> Any:

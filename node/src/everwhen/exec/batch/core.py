@@ -163,7 +163,7 @@ def build_batch(operator: p.Operator, scope: Scope = ()) -> BatchRunner | None:
 
 def one_by_one(run: BatchRunner, expressions: Iterable[Any]) -> BatchRunner:
     """A runner without weights, if one of the expressions put to its rows is volatile."""
-    if not any(volatile(expression) for expression in expressions):
+    if not volatile(*expressions):
         return run
 
     def unfolded(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:

@@ -76,17 +76,12 @@ def _plain(op: p.Operator, need: Need) -> Below:
         every = need.slots | slots_of(op)
         return [(other, Need(every, bag=True)) for other in operators_below(op)]
     read = [*reads(op), getattr(op, "view", None)]
-    bag = False if isinstance(op, p.Distinct) else need.bag or _counts_rows(op) or _chance(read)
+    bag = False if isinstance(op, p.Distinct) else need.bag or _counts_rows(op) or volatile(*read)
     return [(op.child, Need(need.slots | _slots(read), bag)), *_subqueries(read)]
 
 
 def _counts_rows(op: p.Operator) -> bool:
     return isinstance(op, (p.Skip, p.Limit)) or (isinstance(op, p.Sort) and op.limit is not None)
-
-
-def _chance(values: Iterable[Any]) -> bool:
-    """Whether one of a mixture of slots and expressions is asked anew for each row."""
-    return any(volatile(value) for value in values)
 
 
 def _slots(values: Iterable[Any]) -> Slots:
@@ -181,7 +176,7 @@ def _aggregate(op: p.Aggregate, need: Need) -> Below:
     for _, cell in op.aggregations:
         read += [cell.argument, *cell.extra]
         bag = bag or not (cell.distinct or cell.name in ("min", "max"))
-    bag = bag or _chance(read)
+    bag = bag or volatile(*read)
     return [(op.child, Need(_slots(read), bag)), *_subqueries(item for item in read if item)]
 
 

@@ -34,7 +34,7 @@ from everwhen.exec.expressions import compile_expression
 from everwhen.exec.expressions.core import not_boolean
 from everwhen.model.columns import BOOLEAN, NULL, STRING, Mask, Vector
 from everwhen.query import bound as b
-from everwhen.query.traverse import slots_of, walk
+from everwhen.query.traverse import slots_of, volatile, walk
 
 Compiler = Callable[[Any, Scope], VectorEvaluator]
 
@@ -70,9 +70,8 @@ def is_constant(expression: b.Expression) -> bool:
 
 def repeatable(expression: b.Expression) -> bool:
     """Whether it is the same for equal values of its slots, and no subquery."""
-    return not any(
-        isinstance(part, b.Subquery) or (isinstance(part, b.FunctionCall) and part.volatile)
-        for part in walk(expression)
+    return not volatile(expression) and not any(
+        isinstance(part, b.Subquery) for part in walk(expression)
     )
 
 

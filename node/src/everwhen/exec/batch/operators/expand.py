@@ -133,7 +133,7 @@ def filtered_expand(op: p.Filter, scope: Scope) -> tuple[BatchRunner, list[b.Exp
         return None
     read = frozenset[int]().union(*(slots_of(condition) for condition in left))
     mask = NodeTest(expand.target, compile_mask(conjunction(tests), scope))
-    bag = need.bag or any(map(volatile, left))
+    bag = need.bag or volatile(*left)
     step = _Expand(expand, Need(need.slots | read, bag), mask)
     run = _running(expand, step, scope)
     return None if run is None else (profiled(expand, run), left)
