@@ -256,6 +256,8 @@ def test_members_show_each_other_certificates(tmp_path: Path, pki: Pki) -> None:
         assert knock(group.servers[0].peer_port, pki.trust) == b""
         group.servers[2].start(wait=False)
         group.until(lambda: len(group.status(0)["config"]["learners"]) == 1)
+        # not before it keeps who it is: one that does not know simply asks again
+        group.until(lambda: "node_opened" in group.servers[2].tail())
         group.servers[2].kill()
         # with one of theirs it becomes a member like the others
         group.servers[2].options = peers_options(pki)

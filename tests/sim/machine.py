@@ -124,9 +124,9 @@ class Machine:
             self._disk, ROOT, self._random.child(f"id {self.starts}"), holder="sim"
         ).disk_id
 
-    def admitted(self, cluster: UUID, node_id: int) -> None:
+    def admitted(self, cluster: UUID, node_id: int, *, asks_for_vote: bool = False) -> None:
         """Bind the data directory to a cluster."""
-        assign(self._disk, ROOT, cluster, node_id, holder="sim")
+        assign(self._disk, ROOT, cluster, node_id, holder="sim", asks_for_vote=asks_for_vote)
 
     def member(self) -> Member:
         """What it says of itself when it asks to be admitted."""
@@ -152,13 +152,13 @@ class Machine:
 
     # --- life and death ---
 
-    def start(self, *, promote: bool = False) -> None:
+    def start(self) -> None:
         """Start a process; it goes on by itself until it is ended."""
         assert not self.runs
         self.starts += 1
         self.excused = False
         self._stop = asyncio.Event()
-        self._process = asyncio.ensure_future(self._run(self._stop, promote))
+        self._process = asyncio.ensure_future(self._run(self._stop))
 
     async def stop(self) -> None:
         """SIGTERM: hand over, answer what is pending, flush, end."""
@@ -205,11 +205,11 @@ class Machine:
 
     # --- the process ---
 
-    async def _run(self, stop: asyncio.Event, promote: bool) -> None:
+    async def _run(self, stop: asyncio.Event) -> None:
         try:
             again = True
             while again:
-                again = await self._one_node(stop, promote)
+                again = await self._one_node(stop)
         except (PowerCut, asyncio.CancelledError):
             pass
         except Exception as error:
@@ -226,7 +226,7 @@ class Machine:
         for task in sorted(self._calls, key=lambda task: task.get_name()):
             task.cancel()
 
-    async def _one_node(self, stop: asyncio.Event, promote: bool) -> bool:
+    async def _one_node(self, stop: asyncio.Event) -> bool:
         threads = InlineThreads(
             self._random.child(f"threads {self.starts}"),
             serial=_SERIAL_POOLS,
@@ -265,7 +265,6 @@ class Machine:
             vacuum=VacuumOptions(every_s=0.5, wait_s=1.0, keys_per_s=20_000.0),
         )
         node = Node.open(options, ports, self._report)
-        node.member.promote_when_ready = promote
         self.node = node
         again = await node.run(asyncio.Event(), stop)
         if again:

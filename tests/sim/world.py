@@ -77,8 +77,8 @@ class World:
             except (EverwhenError, Lost, TimeoutError) as error:
                 self.say(f"{machine.name} is not admitted yet: {error}")
                 await asyncio.sleep(_AGAIN_SECONDS)
-        machine.admitted(_CLUSTER, node_id)
-        machine.start(promote=True)
+        machine.admitted(_CLUSTER, node_id, asks_for_vote=True)
+        machine.start()
         self.say(f"{machine.name} joins as node {node_id}")
         return node_id
 

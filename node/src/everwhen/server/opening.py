@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from uuid import uuid4
 
@@ -121,23 +120,14 @@ def _image_memory(asked: int) -> int:
     return memory_whole() // 2 if asked < 0 else asked
 
 
-class Identified(Enum):
-    """How it came that a data directory belongs to a cluster."""
-
-    KNOWN = "known"
-    ADMITTED = "admitted"
-    STOPPED = "stopped"
-
-
-async def identify_node(
-    settings: Settings, secret: str, tls: Tls, stop: asyncio.Event
-) -> Identified:
-    """Make sure that the data directory belongs to a cluster, however long that takes."""
+async def identify_node(settings: Settings, secret: str, tls: Tls, stop: asyncio.Event) -> bool:
+    """Make sure that the data directory belongs to a cluster, however long that takes; False if the
+    process was stopped meanwhile."""
     disk, root = SystemDisk(), Path(settings.node.data_dir)
     holder = f"everwhen, process {os.getpid()}"
     meta = await asyncio.to_thread(identify, disk, root, SystemRandom(), holder=holder)
     if meta.node_id:
-        return Identified.KNOWN
+        return True
     if settings.cluster.bootstrap:
         admission: Admission | None = Admission(uuid4(), 1)
     else:
@@ -145,11 +135,17 @@ async def identify_node(
         joining = Joining(settings, meta, addresses(settings), secret, tls)
         admission = await joining.wait(stop)
     if admission is None:
-        return Identified.STOPPED
+        return False
     await asyncio.to_thread(
-        assign, disk, root, admission.cluster_id, admission.node_id, holder=holder
+        assign,
+        disk,
+        root,
+        admission.cluster_id,
+        admission.node_id,
+        holder=holder,
+        asks_for_vote=settings.cluster.join is not None and not settings.cluster.bootstrap,
     )
-    return Identified.ADMITTED
+    return True
 
 
 def open_node(

@@ -30,7 +30,6 @@ from everwhen.server.leaving import Leaving
 from everwhen.server.logging import logger, set_level
 from everwhen.server.metrics import Metrics
 from everwhen.server.opening import (
-    Identified,
     StatementObserver,
     identify_node,
     node_options,
@@ -92,14 +91,11 @@ async def _serve(hot: HotSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        identified = await identify_node(settings, secret, tls, stop)
-        if identified is Identified.STOPPED:
+        if not await identify_node(settings, secret, tls, stop):
             return 0
-        asked = identified is Identified.ADMITTED and settings.cluster.join is not None
         again = True
         while again:
             node = await asyncio.to_thread(open_node, hot.settings, secret, tls, threads, observer)
-            node.member.promote_when_ready = asked
             try:
                 first = FirstUser(settings, password, node, threads)
                 keeper = authenticator(settings, node, threads, metrics)

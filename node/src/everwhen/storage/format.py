@@ -12,6 +12,7 @@ record/  create  RocksDB (``rocks.py``)
 CURRENT  install which folder the record is in, once a snapshot took the place of ``record/``
 INCOMING install what of a snapshot is still to come (``snapshot_files.py``)
 snapshots/       copies of the record for members that are far behind
+ASKS     create  the node asked to be admitted and does not vote yet (``identity.py``)
 FENCED   fence   the node is out of service, and why (``fence_file.py``)
 IMAGE    later   a checkpoint of the graph in memory (``image_file.py``)
 RECOVER  consent the next start goes on without the lost majority (``recovery_file.py``)
@@ -40,14 +41,15 @@ BALLAST: Final = "BALLAST"
 META: Final = "meta"
 LOG: Final = "log"
 RECORD: Final = "record"
-#: what may stand in a directory before it is finished; the last is the file system's own
+ASKS: Final = "ASKS"
 CURRENT: Final = "CURRENT"
 INCOMING: Final = "INCOMING"
 SNAPSHOTS: Final = "snapshots"
 FENCED: Final = "FENCED"
 RECOVER: Final = "RECOVER"
 IMAGE: Final = "IMAGE"
-_EXPECTED: Final = frozenset({LOCK, FORMAT, BALLAST, META, LOG, RECORD, "lost+found"})
+#: what may stand in a directory before it is finished; the last is the file system's own
+_EXPECTED: Final = frozenset({LOCK, FORMAT, BALLAST, META, LOG, RECORD, ASKS, "lost+found"})
 
 _TITLE: Final = "everwhen data directory"
 _LENGTH_MAX: Final = 200

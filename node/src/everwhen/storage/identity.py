@@ -15,7 +15,7 @@ from uuid import UUID
 from everwhen.errors import MembershipRefused
 from everwhen.ports import Disk, Random
 from everwhen.storage import format as layout
-from everwhen.storage.files import disk_failed
+from everwhen.storage.files import disk_failed, remove_note, write_note
 from everwhen.storage.folders import make_folders
 from everwhen.storage.meta import Meta, MetaFile, read_meta
 
@@ -43,8 +43,17 @@ def identify(disk: Disk, root: Path, random: Random, *, holder: str) -> Meta:
         raise disk_failed(f"opening {root}", error) from error
 
 
-def assign(disk: Disk, root: Path, cluster_id: UUID, node_id: int, *, holder: str) -> None:
+def assign(
+    disk: Disk,
+    root: Path,
+    cluster_id: UUID,
+    node_id: int,
+    *,
+    holder: str,
+    asks_for_vote: bool = False,
+) -> None:
     """Bind the directory to a cluster and a node id, once and for ever; durable on return.
+    ``asks_for_vote``: the node asked to be admitted, and asks for its vote until it has it.
 
     :raises MembershipRefused: it is bound to another one.
     """
@@ -60,8 +69,25 @@ def assign(disk: Disk, root: Path, cluster_id: UUID, node_id: int, *, holder: st
                     f"{root} belongs to node {known.node_id} of cluster {known.cluster_id}",
                     hint="give the new node an empty data directory",
                 )
+            if asks_for_vote:
+                write_note(disk, root / layout.ASKS, "for its vote\n")
+            else:
+                forget_to_ask(disk, root)
             file.save(replace(known, cluster_id=cluster_id, node_id=node_id))
         finally:
             file.close()
     finally:
         lock.release()
+
+
+def asks_for_vote(disk: Disk, root: Path) -> bool:
+    """Whether the node of this directory is still to ask for its vote."""
+    return disk.exists(root / layout.ASKS)
+
+
+def forget_to_ask(disk: Disk, root: Path) -> None:
+    """It votes, or waits to be told; durable on return, fine if it was not to ask.
+
+    :raises DiskFailed: it may or may not be forgotten.
+    """
+    remove_note(disk, root / layout.ASKS)

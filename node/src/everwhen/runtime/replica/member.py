@@ -30,6 +30,7 @@ from everwhen.runtime.replica.leadership import Leadership
 from everwhen.runtime.replica.membership import Membership
 from everwhen.runtime.replica.persist import Persister
 from everwhen.runtime.replica.presence import Presence
+from everwhen.runtime.replica.promotion import Promotion
 from everwhen.runtime.replica.proposals import Proposals
 from everwhen.runtime.replica.recovery import Consent
 from everwhen.runtime.replica.replica import Replica
@@ -83,8 +84,6 @@ class Member:
         meta = directory.meta.value
         self.node_id = meta.node_id
         self.description = description
-        #: ask for a vote as soon as it keeps up
-        self.promote_when_ready = False
         self._directory, self._state, self._machine = directory, state, machine
         self._transport = transport
         self._report = report
@@ -102,6 +101,7 @@ class Member:
             disk, directory, self.replica, threads, random, self.snapshots.reopen
         )
         self.fence = Fence(disk, directory.root, threads, self.replica)
+        self._promotion = Promotion(disk, directory.root, threads, meta.node_id)
         self.digests = DigestExchange(
             meta.node_id,
             self.requests,
@@ -281,8 +281,7 @@ class Member:
             group.create_task(self._transport.run(self))
             group.create_task(self._describe())
             group.create_task(self.digests.run())
-            if self.promote_when_ready:
-                group.create_task(self._ask_for_vote())
+            group.create_task(self._ask_for_vote())
             await self.replica.run()
 
     async def _describe(self) -> None:
@@ -308,16 +307,11 @@ class Member:
             await asyncio.sleep(_DESCRIBE_AGAIN_SECONDS)
 
     async def _ask_for_vote(self) -> None:
-        """A node that asked for admission itself also asks to vote, as soon as it keeps up. One
-        that an operator admitted waits to be told."""
-        while self.node_id not in self.configuration.voters:
-            await asyncio.sleep(_DESCRIBE_AGAIN_SECONDS)
-            if self.node_id not in self.configuration.learners:
-                continue
-            try:
-                await self.admin.carry_out(Order(Verb.PROMOTE, self.node_id))
-            except EverwhenError as error:
-                self._report("not_promoted_yet", {"message": str(error)})
+        await self._promotion.run(
+            lambda: self.configuration,
+            lambda: self.admin.carry_out(Order(Verb.PROMOTE, self.node_id)),
+            self._report,
+        )
 
     async def pass_leadership(self) -> None:
         """Let another voter lead, if this node does and there is one."""
