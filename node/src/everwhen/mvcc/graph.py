@@ -57,7 +57,7 @@ class GraphSnapshot(Indexed):
         self._published: Published = published
         self._limited = not published.horizons.whole(self._version)
         self._entities = Entities(
-            Versioned(state.store, published.runs),
+            Versioned(state.store, published.runs, state.unfolded),
             state.tokens,
             published.segments,
             state.cache,

@@ -22,8 +22,7 @@ from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.history import Image, lifetimes, pictured
 from everwhen.mvcc.state import RecordState
-from everwhen.mvcc.store import Store
-from everwhen.mvcc.versioned import Entry, Run, Versioned, newest_first, run_entries, through
+from everwhen.mvcc.versioned import Entry, Versioned, newest_first, run_entries, through
 
 _STEM: Final = itemgetter(0)
 
@@ -34,14 +33,13 @@ class Ever(Versioned):
 
     __slots__ = ("low",)
 
-    def __init__(self, store: Store, runs: tuple[Run, ...], low: int) -> None:
-        super().__init__(store, runs)
+    def __init__(self, record: Versioned, low: int) -> None:
+        super().__init__(record.store, record.runs, record.unfolded)
         self.low = low
 
     def scan(self, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
-        visible = [run for run in self.runs if run.version <= version]
         # run cursors are opened before the main one: see mvcc.versioned
-        sources = [run_entries(self.store, run, start, end) for run in visible]
+        sources = [run_entries(self.store, run, start, end) for run in self.visible(version)]
         found = merge(
             *sources, through(self.store, start, end, self.low, version), key=newest_first
         )
@@ -103,8 +101,7 @@ class GraphRange(GraphSnapshot):
         super().__init__(state, high)
         self.low = low
         self._whole = Whole(state, self._entities, low) if whole is None else whole
-        record = self._entities.record
-        self._entities = self._entities.reading(Ever(record.store, record.runs, low))
+        self._entities = self._entities.reading(Ever(self._entities.record, low))
 
     @classmethod
     def whole(cls, state: RecordState, low: int, high: int) -> GraphRange:

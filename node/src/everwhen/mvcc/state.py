@@ -236,6 +236,10 @@ class RecordState:
         )
         return state
 
+    def unfolded(self) -> tuple[Run, ...]:
+        """The published runs that are not folded by now."""
+        return self.current.runs
+
     def forget_erased(self) -> None:
         """What is kept in memory beside the record is read anew. Apply only."""
         for beside in (self.vectors, self.graph, self.texts):

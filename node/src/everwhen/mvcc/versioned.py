@@ -6,13 +6,14 @@ what it means differs (a removed property hides the head's value, a removed labe
 
 Runs are read before main keys, always: folding writes the main key first and removes the run's
 keys later, so looking in this order never misses an entry that moves in between; an entry seen in
-both places is the same entry.
+both places is the same entry. A run that is folded is not looked into any more: each seek there
+would walk over everything that was removed, until the store has cleaned up.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from heapq import merge
 from typing import Final, NamedTuple
 
@@ -40,15 +41,31 @@ class Run(NamedTuple):
 class Versioned:
     """A store with the runs published in it."""
 
-    __slots__ = ("runs", "store")
+    __slots__ = ("_runs", "store", "unfolded")
 
-    def __init__(self, store: Store, runs: tuple[Run, ...] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        runs: tuple[Run, ...] = (),
+        unfolded: Callable[[], Collection[Run]] | None = None,
+    ) -> None:
         self.store = store
-        self.runs = runs
+        self._runs = runs
+        #: asks which runs are not folded by now; None: none is being folded
+        self.unfolded = unfolded
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Those that are not folded yet."""
+        if self._runs and self.unfolded is not None:
+            unfolded = self.unfolded()
+            if unfolded is not self._runs:
+                self._runs = tuple(run for run in self._runs if run in unfolded)
+        return self._runs
 
     def at(self, stem: bytes, version: int) -> tuple[int, bytes] | None:
         """Version and value of the newest entry of ``stem`` at or below ``version``."""
-        staged = self._staged(stem, version) if self.runs else None
+        staged = self._staged(stem, version) if self._runs else None
         pair = self.store.first(stem + VERSION.pack(VERSION_MAX - version), stem + _END)
         if pair is None:
             # version 0 would sort at the very end of the range, but is never written
@@ -57,6 +74,10 @@ class Versioned:
         if staged is not None and staged[0] > found:
             return staged
         return found, pair[1]
+
+    def visible(self, version: int) -> list[Run]:
+        """The runs to be read, before main keys, as of a version."""
+        return [run for run in self.runs if run.version <= version]
 
     def newest(self, stem: bytes) -> tuple[int, bytes] | None:
         """Version and value of the newest entry of ``stem``."""
@@ -76,11 +97,11 @@ class Versioned:
         and the newest one at or before ``since``."""
         start, end = prefix, after(prefix)
         found: list[Entry] = []
-        for run in self.runs:
-            if run.version <= version:
-                found += run_entries(self.store, run, start, end)
+        runs = self.visible(version)
+        for run in runs:
+            found += run_entries(self.store, run, start, end)
         found += through(self.store, start, end, since, version)
-        if not self.runs:
+        if not runs:
             return found
         kept: list[Entry] = []
         last: Entry | None = None
@@ -95,7 +116,7 @@ class Versioned:
 
     def scan(self, start: bytes, end: bytes, version: int) -> Iterator[Entry]:
         """Of every stem in [start, end): its newest entry at or below ``version``, by stem."""
-        visible = [run for run in self.runs if run.version <= version]
+        visible = self.visible(version)
         if not visible:
             return _newest_each(self.store, start, end, version)
         # run cursors are opened before the main one: see the module
