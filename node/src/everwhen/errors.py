@@ -97,6 +97,15 @@ class QueryArgumentError(ClientError):
     code = "Neo.ClientError.Statement.ArgumentError"
 
 
+class RegularExpressionTooSlow(ClientError):
+    """A regular expression took too long for a text and was given up (by the clock, so not the same
+    everywhere: statements meet it, what is replicated never does)."""
+
+    code = "Neo.ClientError.Statement.ExecutionFailed"
+    http_status = 408
+    deterministic = False
+
+
 class ArithmeticFailure(ClientError):
     """Integer overflow, division by zero."""
 

@@ -39,6 +39,15 @@ AT_ONCE_SECONDS: Final = 0.1
 #: runs of a plan in threads after one that was too long for the event loop
 RUNS_IN_THREADS: Final = 20
 
+#: seconds that one match of a regular expression may take, and of these how long it holds the
+#: interpreter while nothing else can run
+REGEX_SECONDS: Final = 1.0
+REGEX_HELD_SECONDS: Final = 0.005
+#: what a regular expression may come to (characters) once its repeats are laid out, and how many
+#: are kept compiled
+REGEX_SIZE_MAX: Final = 100_000
+REGEX_KEPT: Final = 128
+
 # --- values ---
 STRING_BYTES_MAX: Final = 64 << 20
 LIST_ELEMENTS_MAX: Final = 10_000_000

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import everwhen.model.values as v
-from everwhen.errors import QueryArgumentError, QueryTypeError
+from everwhen.errors import QueryTypeError
 from everwhen.exec.context import Evaluator, ExecutionContext, Row
 from everwhen.exec.expressions.core import (
     compile_expression,
     compiles,
     not_boolean,
 )
+from everwhen.exec.expressions.patterns import matches
 from everwhen.exec.labels import compile_labels
 from everwhen.model import arithmetic
 from everwhen.model.elements import Node, Relationship
@@ -28,32 +27,6 @@ def _unary(e: b.Unary) -> Evaluator:
     if e.operator == "-":
         return lambda row, ctx: arithmetic.negate(operand(row, ctx))
     return lambda row, ctx: arithmetic.plus(operand(row, ctx))
-
-
-#: of a regular expression that is none so much is shown
-_SHOWN_CHARS: Final = 80
-
-
-@lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
-        why = "it nests too deep" if isinstance(error, RecursionError) else error
-        raise QueryArgumentError(
-            f"invalid regular expression {shown!r}: {why}", detail="InvalidRegularExpression"
-        ) from error
-
-
-def _matches(left: Any, right: Any) -> bool | None:
-    if left is None or right is None:
-        return None
-    if type(right) is not str:
-        raise QueryTypeError(f"=~ needs a string pattern, got {v.type_name(right)}")
-    if type(left) is not str:
-        return None
-    return _pattern(right).fullmatch(left) is not None
 
 
 def _starts_with(left: Any, right: Any) -> bool | None:
@@ -116,7 +89,7 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     ">": _greater,
     ">=": _greater_equal,
     "IN": v.in_list,
-    "=~": _matches,
+    "=~": matches,
     "STARTS_WITH": _starts_with,
     "ENDS_WITH": _ends_with,
     "CONTAINS": _contains,
@@ -129,6 +102,11 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
 def _binary(e: b.Binary) -> Evaluator:
     operation = BINARY[e.operator]
     left = compile_expression(e.left)
+    if operation is matches:
+        pattern = compile_expression(e.right)
+        return lambda row, ctx: matches(
+            left(row, ctx), pattern(row, ctx), ctx.environment.checkpoint
+        )
     if type(e.right) is b.Literal:
         constant = e.right.value
         return lambda row, ctx: operation(left(row, ctx), constant)

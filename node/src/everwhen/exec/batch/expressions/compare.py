@@ -19,6 +19,7 @@ from everwhen.exec.batch.expressions.text import TESTS, tested
 from everwhen.exec.batch.texts import translated
 from everwhen.exec.batch.vectors import Constant, both_valid, nulls
 from everwhen.exec.expressions.operators import BINARY
+from everwhen.exec.expressions.patterns import stoppable
 from everwhen.model.columns import (
     ANY,
     BOOLEAN,
@@ -65,7 +66,9 @@ def _binary(e: b.Binary, scope: Scope) -> VectorEvaluator:
         found = None if fast is None else fast(operator, one, other)
         if found is None and by_text and _is_text(other) and one.kind == STRING:
             found = tested(operator, one, other, ctx)
-        return elementwise(operation, [one, other], ctx) if found is None else found
+        if found is not None:
+            return found
+        return elementwise(stoppable(operation, ctx.check), [one, other], ctx)
 
     return run
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from everwhen.exec.batch.core import OBJECTS_AT_ONCE, BatchContext
 from everwhen.exec.batch.texts import LocalTexts, distinct
 from everwhen.exec.batch.vectors import Constant
-from everwhen.exec.expressions.operators import BINARY
+from everwhen.exec.expressions.patterns import matches, stoppable
 from everwhen.model.columns import BOOLEAN, Texts, Vector
 
 #: what is known of a text
@@ -22,11 +22,11 @@ _TRUE: Final = 2
 _NOTHING: Final = np.zeros(0, np.int8)
 
 #: what the row path's operator comes to for two strings, of which none is null
-TESTS: Final[dict[str, Callable[[str, str], bool]]] = {
+TESTS: Final[dict[str, Callable[[str, str], bool | None]]] = {
     "STARTS_WITH": str.startswith,
     "ENDS_WITH": str.endswith,
     "CONTAINS": operator.contains,
-    "=~": BINARY["=~"],
+    "=~": matches,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -44,7 +44,7 @@ def tested(name: str, vector: Vector, other: Constant, ctx: BatchContext) -> Vec
     assert texts is not None
     if isinstance(vector, Constant) or len(texts) > _TEXTS_A_ROW * len(vector.data):
         return None
-    test, value = TESTS[name], other.value
+    test, value = stoppable(TESTS[name], ctx.check), other.value
     answers = _answers(name, value, texts, ctx)
     valid = vector.valid
     codes = vector.data if valid is None else vector.data[valid]
