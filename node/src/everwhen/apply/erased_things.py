@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from everwhen.apply.segments import retired_refs
 from everwhen.apply.vacuum import RECORD, cost_of
 from everwhen.apply.work import Work
@@ -33,6 +35,7 @@ from everwhen.codec.keys import (
     piece_key,
     relationship_prefix,
     relationship_stem,
+    segref_key,
 )
 from everwhen.codec.records import (
     decode_labels,
@@ -51,6 +54,7 @@ from everwhen.mvcc.images import (
     node_image,
     relationship_image,
 )
+from everwhen.mvcc.segments import SegmentRef
 from everwhen.mvcc.tokens import Tokens
 from everwhen.mvcc.visible import Lifetimes, Span
 
@@ -90,13 +94,14 @@ class Things:
     def __init__(self, work: Work, erasure: Erasure | None = None, limit: int = 0) -> None:
         self._work = work
         self._erasure = 0
-        self._nodes = self._relationships = frozenset[int]()
+        self._nodes = self._relationships = set[int]()
+        #: versions of rows whose commit's record was marked
+        self._marked: set[int] = set()
         #: large commits whose pieces were gone through
         self.commits: dict[int, None] = {}
         if erasure is not None:
             self._erasure = erasure.number
-            self._nodes = frozenset(erasure.nodes)
-            self._relationships = frozenset(erasure.relationships)
+            self._nodes, self._relationships = work.state.erased.open[erasure.number]
             self.commits.update(dict.fromkeys(erasure.commits))
         self._left = limit
         retired = work.vacuum.retired
@@ -162,22 +167,42 @@ class Things:
     # --- taking away ---
 
     def relationships_of(self, node: int, position: Position) -> Iterator[int]:
-        """Relationships a node ever had; where it stopped stands in ``position``."""
-        ends = {kind: after(adjacency_prefix(kind, node)) for kind in (Kind.OUT, Kind.IN)}
-        for kind in (Kind.OUT, Kind.IN):
-            start = adjacency_prefix(kind, node)
-            if position.key > start:
-                start = position.key + b"\x00"
-            for key, _ in self._work.layer.scan(start, ends[kind]):
-                if self.full:
-                    return
-                self._left -= 1
-                position.key = key
-                yield parse.decode_adjacency(key).relationship
-            outgoing = kind is Kind.OUT
-            for ref in self._segments.at_node(node, outgoing, VERSION_MAX, None):
-                segment = self._work.state.cache.relationship(ref)
-                yield from (one for _, one in segment.neighbours(node, outgoing))
+        """Relationships a node ever had, some more than once; where it stopped stands in
+        ``position``."""
+        for stage in range(position.stage, len(_SOURCES)):
+            kind, rows = _SOURCES[stage]
+            yield from (self._of_rows if rows else self._of_keys)(node, kind, position)
+            if self.full:
+                return
+            position.stage, position.key, position.piece = stage + 1, b"", 0
+
+    def _of_keys(self, node: int, kind: Kind, position: Position) -> Iterator[int]:
+        prefix = adjacency_prefix(kind, node)
+        start = position.key + b"\x00" if position.key else prefix
+        for key, _ in self._work.layer.scan(start, after(prefix)):
+            if self.full:
+                return
+            self._left -= 1
+            position.key = key
+            yield parse.decode_adjacency(key).relationship
+
+    def _of_rows(self, node: int, kind: Kind, position: Position) -> Iterator[int]:
+        outgoing = kind is Kind.OUT
+        for ref in sorted(self._segments.at_node(node, outgoing, VERSION_MAX, None), key=place_of):
+            place = place_of(ref)
+            if self.full or place < position.key:
+                continue
+            if place > position.key:
+                position.key, position.piece = place, 0
+            segment = self._work.state.cache.relationship(ref)
+            left = segment.rows_of(node, outgoing)[position.piece :]
+            rows = left[: self._left]
+            self._left -= 1 + len(rows)
+            if len(rows) < len(left):
+                position.piece += len(rows)
+            else:
+                position.key = place + b"\x00"
+            yield from segment.ids.some(np.asarray(rows, np.intp))
 
     def take_away(self, kind: EntityKind, identity: int, position: Position) -> bool:
         """All that names it; False: the step is full, and goes on at ``position``."""
@@ -192,6 +217,7 @@ class Things:
                 if not self._commit(row.version, position):
                     return False
             position.stage = KEYS
+        seen: list[bytes] | None = None if position.key else []
         start = position.key + b"\x00" if position.key and not position.piece else prefix
         if position.piece and position.key:
             start = position.key
@@ -199,6 +225,8 @@ class Things:
             if self.full:
                 return False
             self._left -= 1
+            if seen is not None:
+                seen.append(key)
             version = VERSION_MAX - int.from_bytes(key[-8:], "big")
             if not position.piece:
                 self.keys += 1
@@ -208,11 +236,20 @@ class Things:
             position.key = key
             if not self._commit(version, position):
                 return False
-        layer.delete_range(prefix, after(prefix))
+        self._clear(prefix, seen)
         if placed is not None:
             layer.put(at_version(head, placed), TOMBSTONE)
         self._left -= _THING
         return True
+
+    def _clear(self, prefix: bytes, keys: list[bytes] | None) -> None:
+        """Take away a thing's own keys: one by one if these are all, for ranges that were deleted
+        make every read of the store slower, and there may be hundreds of thousands of things."""
+        if keys is None:
+            self._work.layer.delete_range(prefix, after(prefix))
+            return
+        for key in keys:
+            self._work.layer.delete(key)
 
     def uncover(self, kind: EntityKind, identity: int) -> None:
         """Take away what stands over a thing's row, which nobody reads any more."""
@@ -221,7 +258,7 @@ class Things:
         if row is not None:
             self._left -= _THING
             prefix, _ = _places(kind, identity)
-            self._work.layer.delete_range(prefix, after(prefix))
+            self._clear(prefix, [key for key, _ in self._work.layer.scan(prefix, after(prefix))])
             self._point_at(kind, identity, _pictured(self._work.tokens, row), None)
 
     def _cover(self, kind: EntityKind, identity: int, row: NodeRow | RelationshipRow) -> None:
@@ -261,6 +298,9 @@ class Things:
 
     def _mark(self, version: int) -> None:
         """The commit's record says that not all of what it wrote is there."""
+        if version in self._marked:
+            return
+        self._marked.add(version)
         value = self._work.layer.get(journal_key(version))
         record = None if value is None else journal.decode_record(value)
         if record is not None and record.content:
@@ -316,6 +356,15 @@ _OF_NODES: Final = (
     journal.LabelsChanged,
     journal.NodeChanged,
 )
+
+
+#: where a node's relationships stand: among keys or, by segment, in rows
+_SOURCES: Final = tuple((kind, rows) for kind in (Kind.OUT, Kind.IN) for rows in (False, True))
+
+
+def place_of(ref: SegmentRef) -> bytes:
+    """The order in which steps go through segments: one that takes another's place comes later."""
+    return segref_key(ref.version, ref.id)
 
 
 def _places(kind: EntityKind, identity: int) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from everwhen.apply.commits import Commits
-from everwhen.apply.erased_things import Found, Things
+from everwhen.apply.erased_things import Found, Things, place_of
 from everwhen.apply.segments import replaced
 from everwhen.apply.vacuum import Vacuums
 from everwhen.apply.work import Work
@@ -25,12 +25,20 @@ from everwhen.codec import journal
 from everwhen.codec.cluster import LEVEL_RETENTION, check_level
 from everwhen.codec.journal import SegmentDigest
 from everwhen.codec.keys import journal_key, meta_key, piece_key
-from everwhen.codec.retention import FOR_EVER, Erasure, Retention, encode, erasure_name
+from everwhen.codec.retention import (
+    FOR_EVER,
+    Erasure,
+    Retention,
+    encode,
+    erased_name,
+    erasure_name,
+    pack_ids,
+)
 from everwhen.codec.segments import NODES
 from everwhen.errors import EraseRefused, QueryArgumentError, TransactionConflict
 from everwhen.limits import ERASED_PER_STATEMENT_MAX
 from everwhen.model.graph import EntityKind
-from everwhen.mvcc.erased import WAITING
+from everwhen.mvcc.erased import WAITING, found_by
 from everwhen.mvcc.segments import SegmentRef
 from everwhen.txn import commands as c
 
@@ -42,6 +50,8 @@ SEGMENTS: Final = 2
 SETTLING: Final = WAITING
 UNCOVERING: Final = 4
 ENTITIES: Final = 5
+#: ids of segments that count for one key in a step's limit
+_ROWS_PER_KEY: Final = 64
 
 
 class Position(msgspec.Struct, array_like=True):
@@ -137,7 +147,7 @@ class Erasures:
         if erasure.phase == ENTITIES:
             return self._entities(erasure, command.limit)
         if erasure.phase == SEGMENTS:
-            return self._segments(erasure)
+            return self._segments(erasure, command.limit)
         if erasure.phase == SETTLING:
             if any(one.index > command.settled for one in work.vacuum.retired):
                 return c.Vacuumed(0, 0, True)  # somebody may still read by them
@@ -146,19 +156,26 @@ class Erasures:
 
     def _gather(self, erasure: Erasure, limit: int) -> c.Vacuumed:
         """The relationships that the nodes ever had."""
-        things = Things(self._work, limit=limit)
-        relationships = dict.fromkeys(erasure.relationships)
+        work = self._work
+        things = Things(work, limit=limit)
+        known = work.state.erased.open[erasure.number].relationships
+        fresh: dict[int, None] = {}
         position, place = _position(erasure), erasure.place
         while place < len(erasure.nodes) and not things.full:
-            node = erasure.nodes[place]
-            relationships.update(dict.fromkeys(things.relationships_of(node, position)))
+            for one in things.relationships_of(erasure.nodes[place], position):
+                if one not in known:
+                    fresh[one] = None
             if not things.full:
                 place, position = place + 1, Position()
+        if fresh:
+            name = erased_name(erasure.number, erasure.found)
+            work.layer.put(meta_key(name), pack_ids(fresh))
+            work.state.erased.take(erasure.number, fresh)
         ended = place >= len(erasure.nodes)
         self._put(
             replace(
                 erasure,
-                relationships=list(relationships),
+                found=erasure.found + len(fresh),
                 phase=ENTITIES if ended else GATHERING,
                 place=0 if ended else place,
                 position=b"" if ended else _ENCODE(position),
@@ -166,15 +183,26 @@ class Erasures:
         )
         return c.Vacuumed(0, 0, True)
 
+    def _things(self, erasure: Erasure) -> Iterator[tuple[EntityKind, int]]:
+        """All that go, from the place on where the last step stopped."""
+        place = erasure.place
+        for kind, ids in (
+            (EntityKind.NODE, erasure.nodes),
+            (EntityKind.RELATIONSHIP, erasure.relationships),
+        ):
+            yield from ((kind, one) for one in ids[place:])
+            place = max(place - len(ids), 0)
+        for one in found_by(self._work.layer, erasure.number, place):
+            yield EntityKind.RELATIONSHIP, one
+
     def _entities(self, erasure: Erasure, limit: int) -> c.Vacuumed:
         things = Things(self._work, erasure, limit)
         position, place = _position(erasure), erasure.place
-        last = len(erasure.nodes) + len(erasure.relationships)
-        while place < last and not things.full:
-            if not things.take_away(*_thing(erasure, place), position):
+        for kind, identity in self._things(erasure):
+            if things.full or not things.take_away(kind, identity, position):
                 break
             place, position = place + 1, Position()
-        ended = place >= last
+        ended = place >= erasure.count
         self._put(
             replace(
                 erasure,
@@ -208,18 +236,20 @@ class Erasures:
                 layer.put(key, journal.encode_piece(journal.Piece(piece.changes, named)))
                 return
 
-    def _segments(self, erasure: Erasure) -> c.Vacuumed:
-        """One segment that has rows of it."""
+    def _segments(self, erasure: Erasure, limit: int) -> c.Vacuumed:
+        """The next segment that has rows of it."""
         work = self._work
-        for ref in work.segments.refs:
-            if ref.version > erasure.version:
+        refs = (ref for ref in work.segments.refs if ref.version <= erasure.version)
+        for ref in sorted(refs, key=place_of):
+            place = place_of(ref)
+            if place <= erasure.position:
                 continue
-            ids = erasure.nodes if ref.entry.kind == NODES else erasure.relationships
-            near = [one for one in ids if ref.entry.first_id <= one <= ref.entry.last_id]
-            if not near:
-                continue
-            segment = work.state.cache.get(ref)
-            rows = [one for one in near if segment.row(one) is not None]
+            if limit <= 0:
+                return c.Vacuumed(0, 0, True)
+            rows, looked = self._rows(erasure, ref)
+            limit -= 1 + looked // _ROWS_PER_KEY
+            erasure = replace(erasure, position=place)
+            self._put(erasure)
             if rows:
                 smaller = replaced(work, ref, rows)
                 self._say(ref, smaller.id)
@@ -227,21 +257,35 @@ class Erasures:
         # nothing is left that can be read, except by what is kept in memory
         work.state.forget_erased()
         work.put_retention(replace(work.retention, erased_upto=work.version))
-        self._put(replace(erasure, phase=SETTLING))
+        self._put(replace(erasure, phase=SETTLING, position=b""))
         return c.Vacuumed(0, 0, True)
+
+    def _rows(self, erasure: Erasure, ref: SegmentRef) -> tuple[list[int], int]:
+        """The things that a segment has rows of, and how many ids were compared."""
+        cache, entry = self._work.state.cache, ref.entry
+        nodes, relationships = self._work.state.erased.open[erasure.number]
+        ids = nodes if entry.kind == NODES else relationships
+        if len(ids) > entry.count:
+            return [one for one in cache.get(ref).ids.whole().tolist() if one in ids], entry.count
+        near = sorted(one for one in ids if entry.first_id <= one <= entry.last_id)
+        if not near:
+            return [], len(ids)
+        segment = cache.get(ref)
+        return [one for one in near if segment.row(one) is not None], len(ids) + len(near)
 
     def _uncover(self, erasure: Erasure, limit: int) -> c.Vacuumed:
         """Nobody reads a row any more: what stands over them goes."""
         work = self._work
         things, place = Things(work, limit=limit), erasure.place
-        last = len(erasure.nodes) + len(erasure.relationships)
         if not work.vacuum.retired:
-            place = last
-        while place < last and not things.full:
-            things.uncover(*_thing(erasure, place))
+            place = erasure.count
+        for kind, identity in self._things(replace(erasure, place=place)):
+            if things.full:
+                break
+            things.uncover(kind, identity)
             place += 1
         erasure = replace(erasure, place=place, keys=erasure.keys + things.keys)
-        if place >= last:
+        if place >= erasure.count:
             # this entry's own index: it is noted as applied only after it is done
             erasure = replace(erasure, phase=DONE, log_index=work.applied_index + 1)
         self._put(erasure)
@@ -250,14 +294,6 @@ class Erasures:
 
 def _position(erasure: Erasure) -> Position:
     return _POSITION.decode(erasure.position) if erasure.position else Position()
-
-
-def _thing(erasure: Erasure, place: int) -> tuple[EntityKind, int]:
-    """The one at a place in both lists."""
-    nodes = erasure.nodes
-    if place < len(nodes):
-        return EntityKind.NODE, nodes[place]
-    return EntityKind.RELATIONSHIP, erasure.relationships[place - len(nodes)]
 
 
 def things_of(

@@ -37,6 +37,8 @@ from everwhen.mvcc.visible import NEVER, Lifetimes, Readers, Span
 
 _ID_SUB: Final = Struct(">QI")
 _ID_AT: Final = 3
+#: keys that looking up an entity's lifetimes and row counts for in a step's limit
+_LOOKUP: Final = 2
 
 
 class Group(NamedTuple):
@@ -71,6 +73,8 @@ class Sweep:
             for index in work.catalog.indexes.values()
         }
         self._lifetimes: tuple[int, Lifetimes, int] | None = None
+        #: keys that looking entities up counted for
+        self._lookups = 0
         self.keys = 0
         self.bytes = 0
         #: rows that nobody can see: segment -> ids
@@ -90,14 +94,16 @@ class Sweep:
         looked = 0
         delete = self._work.layer.delete
         for group in self._groups(kind, position, limit):
-            looked += len(group.keys)
             last = group.keys[-1]
             for key, size, kept in zip(group.keys, group.sizes, decide(group), strict=True):
                 if not kept:
                     delete(key)
                     self.keys += 1
                     self.bytes += size
-        return last if looked >= limit else b""
+            looked += len(group.keys)
+            if looked + self._lookups >= limit:
+                return last
+        return b""
 
     def _groups(self, kind: Kind, position: bytes, limit: int) -> Iterator[Group]:
         start, end = kind_range(kind)
@@ -149,6 +155,7 @@ class Sweep:
             return self._lifetimes[1], self._lifetimes[2]
         make = node_stem if kind is Kind.NODE else relationship_stem
         start, end = make(entity, SUB_HEAD), make(entity, SUB_LABELS)
+        self._lookups += _LOOKUP
         heads = list(self._work.layer.scan(start, end))
         spans = [Span(VERSION_MAX - int.from_bytes(k[-8:], "big"), bool(v)) for k, v in heads]
         row = self._row(kind, entity)

@@ -28,7 +28,7 @@ from everwhen.codec.keys import (
     segment_prefix,
 )
 from everwhen.codec.records import decode_version
-from everwhen.codec.retention import META_DEAD, Retired, dead_name
+from everwhen.codec.retention import META_DEAD, Retired, dead_name, pack_ids, unpack_ids
 from everwhen.limits import SEGMENT_DEAD_PERCENT
 from everwhen.mvcc.horizons import Horizons
 from everwhen.txn import commands as c
@@ -117,10 +117,7 @@ class Vacuums:
         sweep = Sweep(work, self._horizons, work.retention.pinned, retired_refs(work))
         next_position = sweep.run(kind, position, limit)
         for segment, ids in sorted(sweep.dead.items()):
-            work.layer.put(
-                meta_key(dead_name(segment, ids[0])),
-                b"".join(one.to_bytes(8, "big") for one in ids),
-            )
+            work.layer.put(meta_key(dead_name(segment, ids[0])), pack_ids(ids))
         return sweep.keys, sweep.bytes, next_position
 
     # --- the journal ---
@@ -238,7 +235,7 @@ class Vacuums:
         own = meta_key(META_DEAD + name[:21])
         dead: set[int] = set()
         for _, value in work.layer.scan(own, after(own)):
-            dead.update(int.from_bytes(value[at : at + 8], "big") for at in range(0, len(value), 8))
+            dead.update(unpack_ids(value))
         work.layer.delete_range(own, after(own))
         ref = next((one for one in work.segments.refs if one.id == segment), None)
         if ref is None or len(dead) * 100 < SEGMENT_DEAD_PERCENT * ref.entry.count:

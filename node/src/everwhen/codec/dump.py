@@ -22,12 +22,15 @@ from everwhen.codec.keys import (
 )
 from everwhen.codec.ordered_text import describe
 from everwhen.codec.retention import (
+    META_DEAD,
+    META_ERASED,
     META_ERASURE,
     META_RETENTION,
     META_VACUUM,
     decode_erasure,
     decode_retention,
     decode_vacuum,
+    unpack_ids,
 )
 from everwhen.codec.segments import decode_header
 from everwhen.codec.users import META_USER, decode_user
@@ -200,6 +203,8 @@ def _meta_value(parts: parse.MetaKey, value: bytes, names: Names) -> str:
         return str(decode_vacuum(value))
     if parts.name.startswith(META_ERASURE):
         return str(decode_erasure(value))
+    if parts.name.startswith((META_DEAD, META_ERASED)):
+        return " ".join(map(str, unpack_ids(value)))
     return _hex(value)
 
 

@@ -41,7 +41,7 @@ Deltas (sub >= 1) belong to the lifetime they follow: they count only if their v
 above the version of the newest head at or below the reader's version. A tombstone is the empty
 value, for heads, properties and entries alike.
 
-The order of the kinds has a reason: storage reads one pair beyond the end of a scan, value and all.
+The order of the kinds has a reason: storage reads one pair beyond the end of a range, value and all.
 Behind the entities stands META, which is always there and small, before the kinds with large values.
 """
 

@@ -8,6 +8,8 @@ database and one for each label or type that has a rule of its own.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from struct import pack, unpack
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -21,6 +23,9 @@ META_RETENTION: Final = "retention"
 META_VACUUM: Final = "vacuum"
 #: with the number of the erasure, ten digits
 META_ERASURE: Final = "erasure:"
+#: relationships that an erasure found at its nodes, with its number and how many it found before
+#: these, ten and twenty digits
+META_ERASED: Final = "erased:"
 #: ids of one segment found dead, with segment and first id, twenty digits each
 META_DEAD: Final = "dead:"
 
@@ -128,7 +133,7 @@ class Erasure(msgspec.Struct, frozen=True, array_like=True):
     """Things whose whole history goes. The ids stay, so that nothing brings them back."""
 
     number: int
-    #: ids, ascending; a node's relationships are added as they are found
+    #: ids, ascending, as the statement named them
     nodes: list[int]
     relationships: list[int]
     #: the audit line's commit
@@ -145,6 +150,13 @@ class Erasure(msgspec.Struct, frozen=True, array_like=True):
     format: int = FORMAT
     #: large commits whose pieces were gone through
     commits: list[int] = []
+    #: other relationships that its nodes ever had, as far as they were gathered: META_ERASED
+    found: int = 0
+
+    @property
+    def count(self) -> int:
+        """Things that go, as far as they are known."""
+        return len(self.nodes) + len(self.relationships) + self.found
 
 
 _T = TypeVar("_T", Retention, Vacuum, Erasure)
@@ -159,9 +171,32 @@ def erasure_name(number: int) -> str:
     return f"{META_ERASURE}{number:010}"
 
 
+def erased_name(number: int, before: int) -> str:
+    """META name of some relationships that an erasure found, ``before``: after so many others."""
+    return f"{META_ERASED}{number:010}:{before:020}"
+
+
+def parse_erased_name(name: str) -> tuple[int, int]:
+    """Number and place of :func:`erased_name`."""
+    number, before = name.removeprefix(META_ERASED).split(":")
+    return int(number), int(before)
+
+
 def dead_name(segment: int, first: int) -> str:
     """META name of some dead ids of a segment."""
     return f"{META_DEAD}{segment:020}:{first:020}"
+
+
+def pack_ids(ids: Collection[int]) -> bytes:
+    """The value of ``META_ERASED`` and ``META_DEAD``: 8 bytes each."""
+    return pack(f">{len(ids)}Q", *ids)
+
+
+def unpack_ids(value: bytes) -> tuple[int, ...]:
+    """:raises CorruptData: bytes that are not whole ids."""
+    if len(value) % 8:
+        raise CorruptData("ids that are not whole")
+    return unpack(f">{len(value) // 8}Q", value)
 
 
 def encode(value: Retention | Vacuum | Erasure) -> bytes:

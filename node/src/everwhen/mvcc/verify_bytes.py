@@ -10,6 +10,7 @@ from everwhen.codec.dump import Names, describe_key
 from everwhen.codec.keys import SUB_HEAD, SUB_LABELS, Kind
 from everwhen.codec.retention import (
     META_DEAD,
+    META_ERASED,
     META_ERASURE,
     META_RETENTION,
     META_VACUUM,
@@ -17,6 +18,7 @@ from everwhen.codec.retention import (
     decode_retention,
     decode_vacuum,
     erasure_name,
+    unpack_ids,
 )
 from everwhen.codec.users import META_USER, decode_user
 from everwhen.codec.values import is_canonical
@@ -83,8 +85,8 @@ def _check_meta(name: str, value: bytes) -> None:
     elif name.startswith(META_ERASURE):
         if erasure_name(decode_erasure(value).number) != name:
             raise CorruptData("an erasure under the key of another")
-    elif name.startswith(META_DEAD) and len(value) % 8:
-        raise CorruptData("ids that are not whole")
+    elif name.startswith((META_DEAD, META_ERASED)):
+        unpack_ids(value)
 
 
 def _check_user(name: str, value: bytes) -> None:

@@ -174,7 +174,7 @@ class KeepingRunner:
             raise Fault(f"an erasure was answered with {type(reply).__name__}")
         done = self._see_through(reply.version)
         summary.counters.nodes_deleted = len(done.nodes)
-        summary.counters.relationships_deleted = len(done.relationships)
+        summary.counters.relationships_deleted = len(done.relationships) + done.found
         return summary
 
     def _origin(

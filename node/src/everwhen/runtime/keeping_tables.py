@@ -9,6 +9,7 @@ from everwhen.apply.erasing import DONE, ENTITIES, GATHERING, SEGMENTS, SETTLING
 from everwhen.apply.vacuum import PHASES
 from everwhen.codec.retention import FOR_EVER, Entity
 from everwhen.model.moments import micros_text
+from everwhen.mvcc.erased import found_by
 from everwhen.mvcc.state import RecordState
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ def erasure_rows(state: RecordState, vacuuming: Vacuuming | None) -> Sequence[Ro
                 "by": one.origin.principal,
                 "version": one.version,
                 "nodes": len(one.nodes),
-                "relationships": len(one.relationships),
+                "relationships": len(one.relationships) + one.found,
                 "nodeIds": list(one.nodes),
-                "relationshipIds": list(one.relationships),
+                "relationshipIds": [*one.relationships, *found_by(state.store, number)],
                 "keys": one.keys,
                 "state": said,
                 "logIndex": one.log_index or None,

@@ -11,7 +11,7 @@ from everwhen.apply.retention import Retentions
 from everwhen.apply.vacuum import PHASES, Vacuums
 from everwhen.apply.work import Work
 from everwhen.codec.keys import Kind, after, meta_key
-from everwhen.codec.retention import META_DEAD, Horizon, Vacuum
+from everwhen.codec.retention import META_DEAD, Horizon, Vacuum, unpack_ids
 from everwhen.limits import SEGMENT_DEAD_PERCENT, VACUUM_KEYS_PER_STEP
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Batch
@@ -56,13 +56,11 @@ def preview(state: RecordState, horizons: list[Horizon]) -> Preview:
 
 def _dead_rows(work: Work) -> tuple[int, int]:
     """Rows and bytes of segments that would be rewritten."""
-    found: dict[int, set[bytes]] = {}
+    found: dict[int, set[int]] = {}
     prefix = meta_key(META_DEAD)
     for key, value in work.layer.scan(prefix, after(prefix)):
         segment = int(key[len(prefix) :][:20])
-        found.setdefault(segment, set()).update(
-            value[at : at + 8] for at in range(0, len(value), 8)
-        )
+        found.setdefault(segment, set()).update(unpack_ids(value))
     rows = size = 0
     for ref in work.segments.refs:
         dead = len(found.get(ref.id, ()))

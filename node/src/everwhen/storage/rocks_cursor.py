@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from everwhen.errors import CorruptData, DiskFailed, EverwhenError
@@ -58,6 +58,17 @@ class CheckedCursor:
             return True
         check(self._iterator)
         return False
+
+
+def pairs(iterator: RawIterator, bound: object) -> Iterator[tuple[bytes, bytes]]:
+    """The pairs from an iterator's place to its end. ``bound`` holds the bytes of the key where it
+    ends, and must live as long as the iterator."""
+    valid, key, value, step = iterator.valid, iterator.key, iterator.value, iterator.next
+    while valid():
+        yield key(), value()
+        step()
+    check(iterator)
+    del bound
 
 
 def check(iterator: RawIterator) -> None:
