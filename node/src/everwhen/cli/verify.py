@@ -19,7 +19,7 @@ from typing import Any
 from everwhen.cli.connecting import add_node, admin_client
 from everwhen.codec.audit_head import check_key, parse
 from everwhen.errors import EverwhenError, SettingsInvalid
-from everwhen.model.audit import ERASED, PROBLEM
+from everwhen.model.audit import ERASED, PROBLEM, UNDER_WAY
 from everwhen.mvcc.report import Report
 from everwhen.runtime.system import SystemDisk, SystemRandom
 from everwhen.storage.rocks import RocksStore
@@ -122,6 +122,8 @@ def _audit(args: argparse.Namespace) -> Report:
         elif finding.event == ERASED:
             report.looked("commits without content", finding.last - finding.first + 1)
             report.note(f"{where}: {finding.detail}")
+        elif finding.event == UNDER_WAY:
+            report.note(finding.detail)
         else:
             report.looked("commits", finding.last - finding.first + 1)
     return report

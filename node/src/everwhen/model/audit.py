@@ -8,12 +8,14 @@ from typing import Final, NamedTuple, Protocol
 PROBLEM: Final = "problem"
 ERASED: Final = "erased"
 VERIFIED: Final = "verified"
+UNDER_WAY: Final = "under way"
 
 
 class Finding(NamedTuple):
     """One line of a verification, about the commits from ``first`` to ``last``."""
 
-    #: PROBLEM, ERASED (chained, but its content is gone) or VERIFIED (the sum at the end)
+    #: PROBLEM, ERASED (chained, but its content is gone), UNDER_WAY (an erasure takes things away,
+    #: which are passed over) or VERIFIED (the sum at the end)
     event: str
     first: int
     last: int
@@ -61,4 +63,5 @@ class Audit(Protocol):
         """Commits up to a version, oldest first."""
 
     def verify(self, first: int, last: int) -> Iterator[Finding]:
-        """Problems of the commits in a range, then what is erased, then the sum."""
+        """Problems of the commits in a range, then what is erased or being erased, then the
+        sum."""

@@ -38,8 +38,9 @@ from everwhen.codec.records import RecordHead, SegmentEntry
 from everwhen.codec.segments import NodeSegment, Segment, decode_segment, pieces
 from everwhen.errors import AuditHeadInvalid, CorruptData, FormatUnsupported
 from everwhen.limits import AUDIT_CHANGES_SHARE, AUDIT_TICK_EVERY
-from everwhen.model.audit import ERASED, PROBLEM, VERIFIED, Finding
+from everwhen.model.audit import ERASED, PROBLEM, UNDER_WAY, VERIFIED, Finding
 from everwhen.mvcc.audit_entries import Comparison, newest_version
+from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.forgotten import in_time_table, taken_away
 from everwhen.mvcc.replay import Entries, Replay, replay_pieces
 from everwhen.mvcc.segments import SegmentRef, entry_of, read_segment
@@ -66,14 +67,15 @@ class Auditor:
         self._published = state.current
         self._taken = sum(one.keys for one in state.erased.all.values())
         self._record = Versioned(state.store, self._published.runs)
-        self._comparison = Comparison(state, secret, tick)
+        self._going = UnderWay(state.erased)
+        self._comparison = Comparison(state, self._going, secret, tick)
         #: segment -> (version, salt, digest) of those that commits published
         self._segments: dict[int, tuple[int, bytes, bytes]] = {}
         self._range = Range(1, 0)
         self._erased: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
 
     def run(self, first: int, last: int) -> Iterator[Finding]:
-        """Problems as they are found, then what is erased, then the sum."""
+        """Problems as they are found, then what is erased or being erased, then the sum."""
         head = self._published.head
         first, last = max(first, 1), min(last, head.version)
         self._range = Range(first, last)
@@ -96,6 +98,8 @@ class Auditor:
             what = "commits were forgotten while this ran: run it again"
             yield Finding(PROBLEM, first, last, what)
         yield from self._gaps()
+        for note in self._going.notes:
+            yield Finding(UNDER_WAY, first, last, note)
         counted = f"{last - first + 1} commits, {self._comparison.entries} entries"
         counted += f", {len(self._segments)} segments"
         yield Finding(VERIFIED, first, last, f"{counted}: {found or 'no'} problems")

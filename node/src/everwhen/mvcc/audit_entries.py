@@ -8,7 +8,7 @@ where they differ, the entries of just these classes are compared one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Final
 
@@ -30,6 +30,7 @@ from everwhen.codec.keys import (
 from everwhen.codec.records import META_HEAD, decode_head, decode_publish
 from everwhen.errors import Fault
 from everwhen.limits import AUDIT_COMPARED_MAX, AUDIT_RETRIES_MAX, AUDIT_TICK_EVERY
+from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.replay import Entries
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
@@ -55,13 +56,17 @@ def newest_version(store: Store) -> int:
 class Comparison:
     """See the module."""
 
-    def __init__(self, state: RecordState, secret: bytes, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, state: RecordState, going: UnderWay, secret: bytes, tick: Callable[[], None]
+    ) -> None:
         self._state = state
         self._hasher = blake2b(digest_size=_BYTES, key=secret)
         self._tick = tick
         self._sums = [0] * _CLASSES
         self._first, self._last = 1, 0
         self._newest: tuple[int, bytes] = (0, b"")
+        #: what is being erased is not judged
+        self._going = going
         #: entries that were looked at
         self.entries = 0
 
@@ -74,7 +79,7 @@ class Comparison:
         copy = self._hasher.copy
         suffix = VERSION.pack(VERSION_MAX - version)
         total = 0
-        for stem, value in entries.items():
+        for stem, value in self._judged(entries.items()):
             one = copy()
             one.update(stem + suffix + value)
             total += int.from_bytes(one.digest(), "little")
@@ -145,13 +150,24 @@ class Comparison:
             for entries in expected(version):
                 if len(found) + len(entries) > AUDIT_COMPARED_MAX:
                     return None
-                found.update((stem + suffix, value) for stem, value in entries.items())
+                judged = self._judged(entries.items())
+                found.update((stem + suffix, value) for stem, value in judged)
         return found
+
+    def _judged(self, entries: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+        """Without those of things that are being erased."""
+        if not self._going:
+            return entries
+        return (pair for pair in entries if not self._going.names(pair[0]))
 
     # --- what is there ---
 
-    def _there(self) -> Pairs:
-        """Every entry under its main key; those of runs as if they were folded.
+    def _there(self) -> Iterable[tuple[bytes, bytes]]:
+        return self._judged(self._all())
+
+    def _all(self) -> Pairs:
+        """Every entry under its main key, but of what is being erased; those of runs as if they were
+        folded.
 
         Folding moves entries from runs to the main keys meanwhile: all iterators are opened while
         no step of it came between, and each sees what was there when it was opened.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from struct import Struct
 from typing import Final, NamedTuple
 
-from everwhen.codec.keys import after, meta_key
+from everwhen.codec.keys import Kind, after, meta_key
 from everwhen.codec.parse import decode_meta
 from everwhen.codec.retention import (
     META_ERASED,
@@ -19,8 +20,16 @@ from everwhen.codec.retention import (
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.store import Store
 
-#: phase of an erasure that has nothing left to do but to wait for readers
+#: phases of an erasure that has taken nothing away yet, and of one that has nothing left to do but to
+#: wait for readers
+GATHERING: Final = 1
 WAITING: Final = 3
+
+_ID: Final = Struct(">Q")
+#: where a key says whose it is: a node's own and its label entries, a relationship's own and its
+#: adjacency; ends of index stems
+_NODE_AT: Final[Mapping[int, int]] = {Kind.NODE: 3, Kind.LABEL: 7}
+_RELATIONSHIP_AT: Final[Mapping[int, int]] = {Kind.REL: 3, Kind.OUT: 23, Kind.IN: 23}
 
 
 class Ids(NamedTuple):
@@ -82,6 +91,41 @@ class Erased:
             number, _ = parse_erased_name(decode_meta(key).name)
             erased.take(number, unpack_ids(value))
         return erased
+
+
+class UnderWay:
+    """Things that erasures are taking away at this moment. Some of what names them is gone and some
+    is not, so a verification passes them over and says so."""
+
+    def __init__(self, erased: Erased) -> None:
+        going = {
+            number: one
+            for number, one in erased.all.items()
+            if one.phase not in (0, GATHERING) and number in erased.open
+        }
+        sets = [erased.open[number] for number in going]
+        self.nodes = set[int]().union(*(one.nodes for one in sets))
+        self.relationships = set[int]().union(*(one.relationships for one in sets))
+        #: what a verification says of it
+        self.notes = [
+            f"erasure {number} is under way: {one.count:,} things and what names them were passed "
+            "over" + (", until nobody reads by what was there before" * (one.phase == WAITING))
+            for number, one in sorted(going.items())
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self.notes)
+
+    def names(self, stem: bytes, *, of_nodes: bool = True) -> bool:
+        """Whether an entry of entities, labels, adjacency or indexes is about one of them;
+        ``of_nodes``: what an index, whose entries are theirs, is of."""
+        kind = stem[2]
+        if kind in _NODE_AT:
+            return _ID.unpack_from(stem, _NODE_AT[kind])[0] in self.nodes
+        if kind in _RELATIONSHIP_AT:
+            return _ID.unpack_from(stem, _RELATIONSHIP_AT[kind])[0] in self.relationships
+        entity = int.from_bytes(stem[-8:], "big")
+        return entity in (self.nodes if of_nodes else self.relationships)
 
 
 def found_by(store: Store, number: int, place: int = 0) -> Iterator[int]:

@@ -11,6 +11,7 @@ at, not only the newest: history is data. What is wrong is collected in words, u
   entity that belongs in an index is in it, alone if the index is unique;
 * below the horizons only what readers see is there: the horizon itself and every restore point are
   looked at as wholes (``mvcc.verify_view``);
+* what an erasure under way names is passed over, and a note says so;
 * counts are exact; journal and time table are in ``mvcc.verify_history``.
 """
 
@@ -25,6 +26,7 @@ from everwhen.codec.keys import Counter, Kind, kind_range
 from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.model.schema import IndexDefinition, IndexState
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.report import Report
 from everwhen.mvcc.state import RecordState
@@ -44,7 +46,7 @@ def verify(store: Store, problems_max: int = 100) -> Report:
     try:
         state = RecordState.load(store)
         _Verifier(state, report).run()
-        check_history(state, report)
+        check_history(state, UnderWay(state.erased), report)
     except (CorruptData, FormatUnsupported) as error:
         report.add(error.message)
     return report
@@ -66,6 +68,8 @@ class _Verifier:
         self._version = self._published.head.version
         #: what was written up to here may be gone, as far as no reader sees it
         self._floor = self._published.horizons.highest
+        self._indexes = {index.id: index for index in self._published.catalog.indexes.values()}
+        self._going = UnderWay(state.erased)
 
     def run(self) -> None:
         self._check_node_entries()
@@ -77,7 +81,7 @@ class _Verifier:
         self._check_newest()
         alone = {*self._published.horizons.pinned, self._floor} - {0, self._version}
         for version in sorted(alone):
-            check_view(self._at(version), self._state, self._report)
+            check_view(self._at(version), self._state, self._going, self._report)
 
     def _at(self, version: int) -> Entities:
         state = self._state
@@ -85,6 +89,20 @@ class _Verifier:
         return Entities(self._record, state.tokens, segments, state.cache, version)
 
     def _entries(self, kind: Kind) -> Iterator[tuple[bytes, int, bytes]]:
+        """What can be judged of :meth:`_all`: not what is about things that are being erased."""
+        if not self._going:
+            return self._all(kind)
+        return (entry for entry in self._all(kind) if not self._passed_over(entry[0]))
+
+    def _passed_over(self, stem: bytes) -> bool:
+        of_nodes = True
+        if stem[2] == Kind.INDEX:
+            definition = parse.decode_index(stem + bytes(8)).definition
+            index = self._indexes.get(definition)
+            of_nodes = index is None or index.entity == "NODE"
+        return self._going.names(stem, of_nodes=of_nodes)
+
+    def _all(self, kind: Kind) -> Iterator[tuple[bytes, int, bytes]]:
         """All versions of all stems of a kind above the horizons; a run's stems count at its
         version."""
         store = self._state.store
@@ -190,11 +208,10 @@ class _Verifier:
                 self._wrong(stem, version, "the node says otherwise")
 
     def _check_index_entries(self) -> None:
-        indexes = {index.id: index for index in self._published.catalog.indexes.values()}
         for stem, version, value in self._entries(Kind.INDEX):
             self._report.looked("index entries")
             part = parse.decode_index(keys.at_version(stem, version))
-            index = indexes.get(part.definition)
+            index = self._indexes.get(part.definition)
             if index is None:
                 continue  # left behind by a drop; cleared in bounded steps
             expected = self._expected(index, part.entity, self._at(version))

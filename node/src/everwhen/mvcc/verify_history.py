@@ -14,6 +14,7 @@ from everwhen.codec.keys import SUB_HEAD, Kind, after, kind_range, piece_prefix,
 from everwhen.codec.segments import NodeSegment, decode_segment
 from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.forgotten import in_time_table, taken_away
 from everwhen.mvcc.report import Report
 from everwhen.mvcc.segments import SegmentRef, read_segment
@@ -23,12 +24,14 @@ from everwhen.mvcc.versioned import Versioned
 _NODE: Final = Struct(">QI")
 
 
-def check_history(state: RecordState, report: Report) -> None:
-    """Journal chain, time table, segments."""
+def check_history(state: RecordState, going: UnderWay, report: Report) -> None:
+    """Journal chain, time table, segments; ``going``: what may dangle, because it is being erased."""
     times = _check_times(state, report)
     _check_journal(state, report, times)
     refs = state.current.segments.refs
-    ends = _Ends(state, report) if refs else None
+    for note in going.notes:
+        report.note(note)
+    ends = _Ends(state, going, report) if refs else None
     for ref in refs:
         _check_segment(state, ref, report, ends)
 
@@ -139,8 +142,9 @@ def _check_segment(state: RecordState, ref: SegmentRef, report: Report, ends: _E
 class _Ends:
     """Whether the end nodes of relationship segments are there, mostly many at a time."""
 
-    def __init__(self, state: RecordState, report: Report) -> None:
+    def __init__(self, state: RecordState, going: UnderWay, report: Report) -> None:
         self._state = state
+        self._going = going
         self._report = report
         #: nodes that keys say something about: these are looked at one by one
         self._keyed = np.fromiter(_nodes_with_heads(state), np.int64)
@@ -159,6 +163,8 @@ class _Ends:
             record, self._state.tokens, published.segments, self._state.cache, ref.version
         )
         for node in wanted.tolist():
+            if node in self._going.nodes:
+                continue
             found = view.node_head(node)
             if found is None or not found[1]:
                 self._report.add(f"segment {ref.id}: dangling: node {node} is not there")

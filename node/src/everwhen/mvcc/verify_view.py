@@ -9,20 +9,23 @@ from everwhen.codec import keys, ordered, parse
 from everwhen.codec.keys import Kind, kind_range
 from everwhen.model.schema import IndexState
 from everwhen.mvcc.entities import Entities
+from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.report import Report
 from everwhen.mvcc.state import RecordState
 
 
-def check_view(view: Entities, state: RecordState, report: Report) -> None:
-    """Labels, adjacency, ends and index entries at the version of ``view``."""
-    _View(view, state, report).run()
+def check_view(view: Entities, state: RecordState, going: UnderWay, report: Report) -> None:
+    """Labels, adjacency, ends and index entries at the version of ``view``, except of what is being
+    erased."""
+    _View(view, state, going, report).run()
 
 
 class _View:
-    def __init__(self, view: Entities, state: RecordState, report: Report) -> None:
+    def __init__(self, view: Entities, state: RecordState, going: UnderWay, report: Report) -> None:
         self._view = view
         self._state = state
+        self._going = going
         self._report = report
         self._nodes: dict[int, set[int]] = {}
         self._relationships: dict[int, tuple[int, int, int]] = {}
@@ -40,11 +43,16 @@ class _View:
     def run(self) -> None:
         view = self._view
         self._report.looked("versions as a whole")
+        going = self._going
         for node, image in view.nodes():
+            if node in going.nodes:
+                continue
             self._nodes[node] = set(image.label_tokens)
             self._enter("NODE", image.labels, node, image)
         types = view.tokens.types.names
         for relationship, one in view.relationships():
+            if relationship in going.relationships:
+                continue
             self._relationships[relationship] = one.ends
             self._enter("RELATIONSHIP", (types[one.ends[0]],), relationship, one)
             for end in one.ends[1:]:
@@ -56,7 +64,7 @@ class _View:
             found = {
                 stem
                 for stem, _, there in view.record.prefix(keys.index_prefix(index.id), view.version)
-                if there
+                if there and not going.names(stem, of_nodes=index.entity == "NODE")
             }
             for stem in sorted(found ^ self._entries.get(index.id, set())):
                 part = parse.decode_index(keys.at_version(stem, 0))
@@ -80,7 +88,7 @@ class _View:
         view = self._view
         for token, name in enumerate(view.tokens.labels.names):
             carried = {node for node, labels in self._nodes.items() if token in labels}
-            for node in sorted(carried ^ set(view.labelled(token))):
+            for node in sorted(carried ^ set(view.labelled(token)) - self._going.nodes):
                 self._wrong(f"node {node} and the label index of :{name} disagree")
 
     def _check_adjacency(self) -> None:
@@ -90,6 +98,7 @@ class _View:
                 relationship: (type_, node, other) if outgoing else (type_, other, node)
                 for node in self._nodes
                 for type_, other, relationship in view.adjacent(node, outgoing)
+                if relationship not in self._going.relationships
             }
             for relationship in sorted(found.keys() | self._relationships.keys()):
                 if found.get(relationship) != self._relationships.get(relationship):
@@ -100,5 +109,7 @@ class _View:
         """Adjacency of nodes that are not there."""
         for stem, version, there in self._view.record.scan(*kind_range(kind), self._view.version):
             part = parse.decode_adjacency(keys.at_version(stem, version))
+            if part.relationship in self._going.relationships:
+                continue
             if there and part.node not in self._nodes:
                 self._wrong(f"relationship {part.relationship} hangs on no node")
