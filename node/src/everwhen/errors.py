@@ -489,7 +489,7 @@ class CorruptData(Fault):
 
 
 class FormatUnsupported(Fault):
-    """A data directory written by a format this build does not know."""
+    """A data directory, or a snapshot of another member, of a format this build does not know."""
 
 
 class DiskFailed(Fault):

@@ -24,6 +24,9 @@ class LaterClock(SystemClock):
     def now_micros(self) -> int:
         return super().now_micros() + self.ahead
 
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead / 1e6
+
 
 class Kept:
     """A database whose clock can be put forward."""

@@ -16,7 +16,7 @@ from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.mvcc.store import Batch
 from everwhen.runtime import flashback
 from everwhen.runtime.background import Upkeep
-from everwhen.runtime.pins import Pins
+from everwhen.runtime.pins import Pins, Report
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.transaction import OpenTransaction
 from everwhen.runtime.vacuum import VacuumOptions
@@ -47,6 +47,63 @@ def test_an_open_snapshot_holds_the_horizon_back_until_it_has_been_open_too_long
         session.run("MATCH (c:City) RETURN c.v")
     assert expired.value.retryable
     session.close()
+
+
+def test_readers_who_follow_one_another_hold_it_back_no_longer_than_one(kept: Kept) -> None:
+    """None of them is open for long, and there is always one."""
+    history(kept)
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    kept.clock.ahead = 2 * DAY
+    kept.vacuuming.options = VacuumOptions(wait_s=3_600.0, keys_per_s=0.0)
+    session = None
+    for minute in range(0, 60, 10):
+        following = kept.db.session()
+        following.run("BEGIN AT VERSION 2")
+        assert following.run("MATCH (c:City) RETURN c.v").rows == [[1]]
+        if session is not None:
+            session.close()
+        session = following
+        kept.clock.ahead = 2 * DAY + minute * 60_000_000
+        kept.vacuum()
+        assert kept.oldest == 2
+    kept.clock.ahead += 600_000_000
+    kept.vacuum()
+    assert kept.oldest == 5
+    assert session is not None
+    with pytest.raises(SnapshotExpired):
+        session.run("MATCH (c:City) RETURN c.v")
+    session.close()
+    # what became old since is waited for anew
+    kept.run("MATCH (c:City) SET c.v = 5")
+    session = kept.db.session()
+    session.run("BEGIN AT VERSION 5")
+    kept.clock.ahead += DAY
+    kept.vacuuming.options = VacuumOptions(wait_s=10 * 86_400.0, keys_per_s=0.0)
+    kept.vacuum()
+    assert kept.oldest == 5
+    session.close()
+
+
+def test_a_member_that_answers_and_does_not_keep_up_is_waited_for_no_longer_than_a_silent_one(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(kept)
+    kept.run("ALTER DATABASE neo4j SET RETENTION '1 day'")
+    everyone = kept.vacuuming._pins.everyone
+
+    async def with_one_behind() -> dict[int, Report | None]:
+        return {**await everyone(), 9: Report(1, 1, 0, [])}
+
+    monkeypatch.setattr(kept.vacuuming._pins, "everyone", with_one_behind)
+    kept.vacuuming.options = VacuumOptions(wait_s=60.0, keys_per_s=0.0)
+    kept.clock.ahead = 2 * DAY
+    kept.vacuum()
+    assert kept.vacuuming.waiting == "members [9] have not applied the new horizons"
+    assert not kept.db.service.database.state.current.vacuum.keys
+    kept.clock.ahead += 61_000_000
+    kept.vacuum()
+    assert kept.vacuuming.waiting == ""
+    assert kept.db.service.database.state.current.vacuum.keys
 
 
 def test_the_first_version_of_a_range_is_held(kept: Kept) -> None:

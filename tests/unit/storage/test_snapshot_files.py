@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everwhen.errors import CorruptData
+from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.ports import Disk
 from everwhen.runtime.twins.disk import PowerCut, TwinDisk
 from everwhen.runtime.twins.time_and_chance import SeededRandom
@@ -47,6 +48,29 @@ def test_a_manifest_survives_its_bytes() -> None:
     _, manifest = source()
     assert s.decode_manifest(s.encode_manifest(manifest)) == manifest
     assert [file.name for file in manifest.files] == ["big", "empty", "small"]
+
+
+def test_a_format_that_is_not_known_is_refused_whatever_follows_it() -> None:
+    _, manifest = source()
+    later = msgspec.structs.replace(manifest, format=99)
+    for data in (s.encode_manifest(later), msgspec.msgpack.encode([99, {"files": {}}])):
+        with pytest.raises(FormatUnsupported, match="snapshot of format 99; this build takes"):
+            s.decode_manifest(data)
+    for data in (b"", b"\xc1", msgspec.msgpack.encode([]), msgspec.msgpack.encode([1, 2])):
+        with pytest.raises(CorruptData, match="no snapshot manifest"):
+            s.decode_manifest(data)
+
+
+def test_what_another_build_began_to_receive_is_thrown_away_at_the_start() -> None:
+    disk = twin()
+    open_twin(disk).close()
+    _, manifest = source()
+    s.begin_incoming(disk, ROOT, msgspec.structs.replace(manifest, format=99))
+    opened = open_twin(disk)
+    assert s.current(disk, ROOT).folder == "record"
+    assert "INCOMING" not in disk.names(ROOT)
+    assert [name for name in disk.names(ROOT) if name.startswith("record")] == ["record"]
+    opened.close()
 
 
 @given(st.sampled_from(["../meta", "a/b", "", ".", ".."]))

@@ -1,8 +1,11 @@
 """Vacuum as whoever leads drives it: which horizon, when, and how fast.
 
 In this order: ask every member what it reads; raise the horizons no higher than that; ask again
-until no member has a reader left that began before; then propose steps, with pauses in between. A
-member that is silent, and a snapshot that stays open, are waited for up to a limit.
+until no member has a reader left that began before; then propose steps, with pauses in between.
+
+Nothing is waited for longer than a limit: neither a member that is silent or far behind, nor a
+snapshot that stays open, nor readers of the same old version who come one after the other. Who is
+passed over is ended by its own node, with an error that says so.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Final
 from everwhen.codec.cluster import LEVEL_RETENTION
 from everwhen.codec.keys import Kind, kind_range, time_key
 from everwhen.codec.records import decode_version
-from everwhen.codec.retention import FOR_EVER, Erasure, Horizon, Retention
+from everwhen.codec.retention import FOR_EVER, Entity, Erasure, Horizon, Retention
 from everwhen.errors import PreconditionFailed
 from everwhen.limits import (
     VACUUM_EVERY_S_DEFAULT,
@@ -32,6 +35,9 @@ from everwhen.txn.replies import decode_reply
 #: seconds for which answers of members are good enough
 _ASK_EVERY: Final = 0.5
 _TIME_MAX: Final = 2**62
+
+_Rule = tuple[Entity, str]
+"""Entity and label or type; of the whole database both are empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,11 @@ class Vacuuming:
         self._erases = False
         self._asked = -1e9
         self._reports: dict[int, Report | None] = {}
-        #: member -> since when it has been silent
+        #: member -> since when it has been silent, or has not applied the horizons
         self._silent: dict[int, float] = {}
+        self._behind: dict[int, float] = {}
+        #: rule -> since when readers have held it back, and the version it asked for then
+        self._held: dict[_Rule, tuple[float, int]] = {}
         #: nothing is taken away before every member has applied this entry; None: a new leader
         self._raised: int | None = None
         #: what is waited for, in words
@@ -111,6 +120,7 @@ class Vacuuming:
         """This node does not lead (any more)."""
         self._raised = None
         self._wanted = False
+        self._held.clear()
         self._due = self._clock.monotonic() + self.options.every_s
 
     async def step(self) -> bool:
@@ -147,6 +157,7 @@ class Vacuuming:
         """Raise what rules and readers allow; whether anything moved."""
         await self._ask(now, fresh=True)
         retention = self._state.current.retention
+        self._note_held(now, retention)
         wanted = self.wanted(retention)
         if not wanted:
             return False
@@ -163,22 +174,41 @@ class Vacuuming:
 
     def wanted(self, retention: Retention) -> list[Horizon]:
         """Horizons that the rules ask for and readers allow, where they lie above those of now."""
-        limit = min(
-            (pin.version for pin in self._waited_for(self._clock.monotonic())),
-            default=self._state.current.head.version,
-        )
-        horizons = Horizons(retention)
+        now, limit, horizons = self._clock.monotonic(), self._limit(), Horizons(retention)
         found: list[Horizon] = []
-        for rule in (*retention.rules, None):
-            entity, name = ("", "") if rule is None else (rule.entity, rule.name)
-            keep = retention.keep if rule is None else rule.keep
-            if keep == FOR_EVER:
-                continue
-            version = min(self._version_before(keep), limit)
-            own = horizons.of(entity, name)  # type: ignore[arg-type]
-            if version > own.version:
-                found.append(Horizon(entity, name, version, 0))  # type: ignore[arg-type]
+        for rule, wish in self._wishes(retention).items():
+            since, overdue = self._held.get(rule, (now, 0))
+            late = now - since > self.options.wait_s
+            version = min(wish, max(limit, overdue) if late else limit)
+            if version > horizons.of(*rule).version:
+                found.append(Horizon(*rule, version, 0))
         return found
+
+    def _wishes(self, retention: Retention) -> dict[_Rule, int]:
+        """By rule, the version that is the oldest it asks to keep, whoever reads."""
+        head = self._state.current.head.version
+        rules: list[tuple[_Rule, int]] = [
+            ((rule.entity, rule.name), rule.keep) for rule in retention.rules
+        ]
+        rules.append((("", ""), retention.keep))
+        return {
+            rule: min(self._version_before(keep), head) for rule, keep in rules if keep != FOR_EVER
+        }
+
+    def _limit(self) -> int:
+        """The oldest version that somebody reads who is waited for."""
+        pins = self._waited_for(self._clock.monotonic())
+        return min((pin.version for pin in pins), default=self._state.current.head.version)
+
+    def _note_held(self, now: float, retention: Retention) -> None:
+        """Since when each rule is held back. One that was let pass counts anew."""
+        limit, horizons, before = self._limit(), Horizons(retention), self._held
+        self._held = {}
+        for rule, wish in self._wishes(retention).items():
+            if wish > limit:
+                since, version = before.get(rule, (now, wish))
+                passed = version <= horizons.of(*rule).version
+                self._held[rule] = (now, wish) if passed else (since, version)
 
     def _version_before(self, keep: int) -> int:
         """The version that was the newest one so many µs ago; 0 if there was none."""
@@ -194,11 +224,8 @@ class Vacuuming:
             return
         self._reports = await self._pins.everyone()
         self._asked = now
-        self._silent = {
-            member: self._silent.get(member, now)
-            for member, report in self._reports.items()
-            if report is None
-        }
+        silent = [member for member, report in self._reports.items() if report is None]
+        self._silent = {member: self._silent.get(member, now) for member in silent}
 
     def _waited_for(self, now: float) -> list[Pin]:
         """Open snapshots that are waited for; those that keep a restore point's version hold
@@ -212,24 +239,30 @@ class Vacuuming:
             if pin.age <= self.options.wait_s and pin.version not in pinned
         ]
 
+    def _late(self, members: dict[int, float], now: float) -> list[int]:
+        """Those of them that are still waited for."""
+        return [member for member, since in members.items() if now - since <= self.options.wait_s]
+
     def _settled(self, now: float) -> int | None:
         """No member reads by a state older than this entry; None: wait."""
-        late = [
-            member for member, since in self._silent.items() if now - since <= self.options.wait_s
-        ]
-        if late:
+        raised = self._raised or 0
+        self._behind = {
+            member: self._behind.get(member, now)
+            for member, report in self._reports.items()
+            if report is not None and report.applied < raised
+        }
+        if late := self._late(self._silent, now):
             self.waiting = f"members {late} do not answer"
             return None
-        raised = self._raised or 0
+        if late := self._late(self._behind, now):
+            self.waiting = f"members {late} have not applied the new horizons"
+            return None
         highest = self._state.current.horizons.highest
         pinned = self._state.current.horizons.pinned
         settled = self._state.current.head.applied_index
         for member, report in self._reports.items():
-            if report is None:
+            if report is None or report.applied < raised:
                 continue
-            if report.applied < raised:
-                self.waiting = f"member {member} has not applied the new horizons"
-                return None
             settled = min(settled, report.applied)
             for pin in report.pins:
                 if pin.age > self.options.wait_s:

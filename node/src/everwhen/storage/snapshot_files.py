@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from everwhen.errors import CorruptData
+from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.limits import SNAPSHOT_PIECE_BYTES
 from everwhen.ports import Disk, File
 from everwhen.storage import format as layout
@@ -64,7 +64,14 @@ class Current:
     term: int
 
 
+class _Front(msgspec.Struct, array_like=True):
+    """What manifests of every format begin with."""
+
+    format: int
+
+
 _ENCODER = msgspec.msgpack.Encoder()
+_FRONT = msgspec.msgpack.Decoder(_Front)
 _DECODER = msgspec.msgpack.Decoder(Manifest)
 
 
@@ -76,9 +83,16 @@ def encode_manifest(manifest: Manifest) -> bytes:
 def decode_manifest(data: bytes) -> Manifest:
     """The manifest.
 
+    :raises FormatUnsupported: of a format that this build does not know.
     :raises CorruptData: bytes that are none, or file names that lead elsewhere.
     """
     try:
+        number = _FRONT.decode(data).format
+        if number != FORMAT:
+            raise FormatUnsupported(
+                f"a snapshot of format {number}; this build takes format {FORMAT}",
+                hint="let this node run the version that the others run",
+            )
         manifest = _DECODER.decode(data)
     except msgspec.MsgspecError as error:
         raise CorruptData(f"bytes that are no snapshot manifest: {error}") from error
@@ -114,12 +128,14 @@ def sweep(disk: Disk, root: Path) -> None:
     disk.sync_directory(root)
     here = current(disk, root)
     kept = {here.folder}
-    incoming = incoming_manifest(disk, root)
-    if incoming is not None and incoming.index <= here.index:
-        disk.remove(root / layout.INCOMING)
-        incoming = None
-    if incoming is not None:
+    try:
+        incoming = incoming_manifest(disk, root)
+    except FormatUnsupported:
+        incoming = None  # another build began to receive it: it comes anew, as this one takes it
+    if incoming is not None and incoming.index > here.index:
         kept.add(_folder(incoming))
+    elif disk.exists(root / layout.INCOMING):
+        disk.remove(root / layout.INCOMING)
     for name in disk.names(root):
         if name not in kept and (name == layout.RECORD or name.startswith(layout.RECORD + "-")):
             remove_folder(disk, root / name)

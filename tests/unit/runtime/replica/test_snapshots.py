@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from everwhen.codec.peer_frames import Verb
-from everwhen.errors import RequestInvalid
+from everwhen.errors import FormatUnsupported, RequestInvalid
 from everwhen.runtime.replica.snapshots import Snapshots
 from everwhen.runtime.system import SystemDisk
 from everwhen.runtime.twins.threads import InlineThreads
 from everwhen.runtime.twins.time_and_chance import SeededRandom
-from everwhen.storage.snapshot_files import Manifest, SnapshotFile
+from everwhen.storage.snapshot_files import Manifest, SnapshotFile, encode_manifest
 
 
 class Shorter:
@@ -54,6 +54,65 @@ def test_a_file_that_is_not_as_it_was_offered_is_told_and_ends_nothing(tmp_path:
 
     asyncio.run(receive())
     assert told == ["snapshot_coming", *["snapshot_damaged"] * 5]
+
+
+def test_an_offer_of_an_unknown_format_is_refused_and_begins_nothing(tmp_path: Path) -> None:
+    later = msgspec.structs.replace(MANIFEST, format=99)
+
+    async def offered() -> None:
+        snapshots = snapshots_in(tmp_path, [])
+        async with asyncio.TaskGroup() as tasks:
+            snapshots.start(cast(Any, Leading()), tasks)
+            with pytest.raises(FormatUnsupported, match="format 99"):
+                await snapshots._on_offer(2, encode_manifest(later))
+
+    asyncio.run(offered())
+    assert list(tmp_path.iterdir()) == []
+
+
+class Refusing:
+    """A member that takes no snapshot of this format."""
+
+    def handle(self, verb: Verb, handler: Any) -> None: ...
+
+    async def ask(self, node: int, verb: Verb, body: bytes, **how: Any) -> bytes:
+        raise FormatUnsupported("a snapshot of format 1; this build takes format 2")
+
+
+class Leading:
+    """A replica that leads, and what its core is told."""
+
+    is_leader = True
+
+    def __init__(self) -> None:
+        self.failed: list[int] = []
+        self.core = self
+
+    def report_snapshot(self, node: int, *, failed: bool) -> None:
+        assert failed
+        self.failed.append(node)
+
+    def pump_soon(self) -> None: ...
+
+
+def test_a_refusal_is_told_once_and_tried_again_after_a_while(tmp_path: Path) -> None:
+    told: list[str] = []
+    replica = Leading()
+
+    async def offer() -> None:
+        snapshots = snapshots_in(tmp_path, told)
+        snapshots._requests = cast(Any, Refusing())
+        snapshots._manifest = MANIFEST
+        for _ in range(2):
+            started = asyncio.get_running_loop().time()
+            async with asyncio.TaskGroup() as tasks:
+                snapshots.start(cast(Any, replica), tasks)
+                snapshots.wanted(3)
+            assert asyncio.get_running_loop().time() - started > 0.4
+
+    asyncio.run(offer())
+    assert told == ["snapshot_refused"]
+    assert replica.failed == [3, 3]
 
 
 def test_a_copy_that_is_made_anew_while_it_is_read(tmp_path: Path) -> None:

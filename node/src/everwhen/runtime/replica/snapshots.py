@@ -73,6 +73,8 @@ class Snapshots:
         self._making = False
         #: members that a snapshot is offered to, and its index
         self._offers: dict[int, int] = {}
+        #: why members refused the last one, as was reported
+        self._refused: dict[int, str] = {}
         self._receiving = False
         #: set when what is on disk changed, as a snapshot took the place of the record: the node
         #: must be opened again
@@ -183,11 +185,15 @@ class Snapshots:
                     continue
                 heard = loop.time()
                 if answer == _DONE:
+                    self._refused.pop(node, None)
                     failed = False
                     return
                 await asyncio.sleep(_OFFER_SECONDS)
         except EverwhenError as error:
-            self._report("snapshot_refused", {"peer": node, "message": str(error)})
+            if self._refused.get(node) != str(error):
+                self._refused[node] = str(error)
+                self._report("snapshot_refused", {"peer": node, "message": str(error)})
+            await asyncio.sleep(_OFFER_SECONDS)
         finally:
             del self._offers[node]
             if replica.is_leader:
