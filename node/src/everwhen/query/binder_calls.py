@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from everwhen.errors import ProcedureNotFound
 from everwhen.query import bound as b
@@ -164,7 +165,7 @@ class CallBinder(UpdateBinder):
                 slot = self.slots.new(column.name)
                 renamed.append((slot, self.slot_of(column)))
             slots.append(slot)
-            outer.add(Variable(column.name, slot, column.type, column.past))
+            outer.add(replace(column, slot=slot))
         if renamed:
             inner = p.Project(inner, tuple(renamed))
         if clause.transactions is not None:

@@ -115,7 +115,12 @@ class BinderCore:
         return found
 
     def declare(
-        self, variable: s.Variable, type_: StaticType = ANY, *, past: bool = False
+        self,
+        variable: s.Variable,
+        type_: StaticType = ANY,
+        *,
+        past: bool = False,
+        view: int | None = None,
     ) -> Variable:
         """A new variable in the current scope.
 
@@ -123,7 +128,7 @@ class BinderCore:
         """
         if self.scope.find(variable.name) is not None:
             raise self.already_bound(variable)
-        made = Variable(variable.name, self.slots.new(variable.name), type_, past)
+        made = Variable(variable.name, self.slots.new(variable.name), type_, past, view)
         self.scope.add(made)
         return made
 

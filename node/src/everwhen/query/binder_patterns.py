@@ -70,6 +70,7 @@ class PatternBinder(ExpressionBinder):
             tuple(build.paths),
             optional,
             build.view,
+            frozenset(build.existing),
             repeatable,
             at,
         )
@@ -238,11 +239,15 @@ class PatternBinder(ExpressionBinder):
         found = self.scope.find(variable.name)
         if found is None:
             build.fresh.add(variable.name)
-            return self.declare(variable, NODE, past=build.view is not None).slot
+            view = build.view
+            moment = None if view is None else view.moment
+            return self.declare(variable, NODE, past=view is not None, view=moment).slot
         if found.type.known and found.type != NODE:
             raise self.conflict(variable, found, "NODE")
         if variable.name not in build.fresh:
             build.bound.add(found.slot)
+            if build.view is not None and found.view == build.view.slot:
+                build.existing.add(found.slot)
         return found.slot
 
     # --- relationships ----------------------------------------------------------------------
@@ -342,6 +347,8 @@ class PatternBinder(ExpressionBinder):
             frozenset({*inner.bound, slots[0]}),
             tuple(inner.paths),
             view=build.view,
+            # where a walk is, it came to at this time; where it begins is looked at by the whole
+            existing=frozenset({*inner.existing, slots[0]}),
         )
         if repetition.minimum > 0:
             ends = {slots[0]: left, slots[-1]: right}

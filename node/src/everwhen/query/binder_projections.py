@@ -7,7 +7,7 @@ an expression written like a projected one reads that column.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from everwhen.errors import QuerySyntaxError, SemanticError
@@ -115,11 +115,12 @@ class ProjectionBinder(PatternExpressionBinder):
         """The column, and whether its value has to be written to its slot first."""
         name = self.column_name(item)
         if isinstance(value, b.Slot):
-            past = False
+            made = Variable(name, value.index, type_)
             if isinstance(item.expression, s.Variable):
                 found = self.scope.find(item.expression.name)
-                past = found is not None and found.past
-            return Variable(name, value.index, type_, past), False
+                if found is not None:
+                    made = replace(made, past=found.past, view=found.view)
+            return made, False
         return Variable(name, self.slots.new(name), type_), True
 
     def _plain(

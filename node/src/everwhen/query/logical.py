@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from everwhen.model.graph import Direction
 from everwhen.query import bound as b
 from everwhen.query import physical as p
+from everwhen.query.traverse import volatile
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class View:
     def is_range(self) -> bool:
         """Whether it is more than one moment."""
         return self.end is not None
+
+    @property
+    def moment(self) -> int | None:
+        """Its slot, if that holds the same moment wherever a row has it."""
+        return None if self.is_range or volatile(self.expression) else self.slot
 
 
 @dataclass(slots=True)
@@ -75,7 +81,8 @@ class PatternMatch(p.Unary):
     """One MATCH: all its patterns as one graph.
 
     ``nodes``: slots of all node variables. ``bound``: slots of the pattern that have a value
-    before the clause. ``predicates``: labels, properties and WHERE, as conjuncts.
+    before the clause; ``existing``: those of nodes that were found at this clause's time, or are
+    null. ``predicates``: labels, properties and WHERE, as conjuncts.
     ``paths``: named paths, made as soon as their parts are found.
     """
 
@@ -86,6 +93,7 @@ class PatternMatch(p.Unary):
     paths: tuple[tuple[int, b.PathValue], ...] = ()
     optional: bool = False
     view: View | None = None
+    existing: frozenset[int] = frozenset()
     repeatable: bool = False
     at: int = -1
 

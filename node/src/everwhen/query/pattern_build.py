@@ -24,6 +24,8 @@ class PatternBuild:
     parts: list[lg.Part] = field(default_factory=list)
     predicates: list[b.Expression] = field(default_factory=list)
     bound: set[int] = field(default_factory=set)
+    #: of those, nodes that were found at the time of this clause
+    existing: set[int] = field(default_factory=set)
     paths: list[tuple[int, b.PathValue]] = field(default_factory=list)
     #: names declared by this clause
     fresh: set[str] = field(default_factory=set)

@@ -25,12 +25,14 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """``past``: it was bound by a clause that reads at another time, so it can't be written."""
+    """``past``: it was bound by a clause that reads at another time, so it can't be written.
+    ``view``: the slot of the one moment at which it was found, so that it exists there."""
 
     name: str
     slot: int
     type: StaticType = ANY
     past: bool = False
+    view: int | None = None
 
     def renamed(self, name: str) -> Variable:
         return replace(self, name=name)

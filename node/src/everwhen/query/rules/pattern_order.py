@@ -97,7 +97,7 @@ class PatternOrder:
             if slot not in self.match.bound:
                 continue
             here = self.ctx.slot(slot)
-            if self.view is not None:
+            if self.view is not None and slot not in self.match.existing:
                 fresh = self.ctx.new_slot(f"{here.name}@")
                 ids = b.FunctionCall("id", (here,))
                 operator = p.NodeByIdSeek(operator, fresh, ids, view=self.view)
