@@ -79,7 +79,7 @@ def test_an_erasure_under_way_is_no_damage(
         steps += 1
         if steps % every == 0:
             told.update(looked_at(db).notes)
-    assert len(told) >= 2
+    assert told
     assert all("erasure 1 is under way" in note for note in told)
     assert looked_at(db).notes == []
 
