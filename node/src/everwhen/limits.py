@@ -187,6 +187,10 @@ APPLY_BATCH_BYTES_MAX: Final = 1 << 20
 LOG_SYNC_HERE_BYTES_MAX: Final = 16 << 10
 LOG_SYNC_HERE_SECONDS: Final = 0.001
 LOG_SYNCS_QUICK: Final = 4
+#: one that took longer than this (seconds) is a stall; of the time, stalls on the event loop may be
+#: this share
+LOG_SYNC_STALL_SECONDS: Final = 0.01
+LOG_SYNC_STALL_SHARE: Final = 0.01
 #: batches up to this size are applied on the event loop itself: about 3 ms of small commits
 APPLY_INLINE_BYTES_MAX: Final = 32 << 10
 LOG_SEGMENT_BYTES: Final = 64 << 20

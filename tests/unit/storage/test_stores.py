@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rocksdict import Checkpoint
 
 from everwhen.errors import CorruptData, DiskFailed
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.store import Batch, Store
+from everwhen.storage import rocks
 from everwhen.storage.rocks import RocksStore
 
 #: few and short, so that operations meet
@@ -326,3 +329,22 @@ def test_closing_ends_a_compaction(tmp_path: Path) -> None:
     again = RocksStore(tmp_path / "db")
     assert again.get(b"%06d %d" % (7, 7)) in (None, bytes(200))  # nothing was flushed at the end
     again.close()
+
+
+def test_a_copy_is_made_of_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the library would flush itself it would flush with the interpreter held."""
+    store = RocksStore(tmp_path / "db", create=True)
+    in_memory: list[int | None] = []
+
+    def look_first(db: Any) -> Any:
+        in_memory.append(db.property_int_value("rocksdb.num-entries-active-mem-table"))
+        return Checkpoint(db)
+
+    monkeypatch.setattr(rocks, "Checkpoint", look_first)
+    store.write(puts(*((b"%05d" % number, b"value") for number in range(1_000))))
+    store.checkpoint(str(tmp_path / "copy"))
+    assert in_memory == [0]
+    copy = RocksStore(tmp_path / "copy", read_only=True)
+    assert copy.get(b"00999") == b"value"
+    copy.close()
+    store.close()

@@ -276,7 +276,9 @@ class RocksStore:
         return value
 
     def checkpoint(self, folder: str) -> None:
-        """See ``FileStore.checkpoint``: files are linked, memtables are flushed first."""
+        """See ``FileStore.checkpoint``: files are linked, memtables are flushed first: a flush lets
+        other threads run, while a checkpoint holds the interpreter to its end."""
+        self.flush()
         try:
             Checkpoint(self._db).create_checkpoint(folder)
         except Exception as error:

@@ -84,11 +84,31 @@ def test_what_is_short() -> None:
     assert not persister.is_short([large(1, half)])
 
 
+def some_quick(syncs: RecentSyncs, now: float) -> None:
+    for _ in range(LOG_SYNCS_QUICK):
+        assert not syncs.quick(now)
+        syncs.took(LOG_SYNC_HERE_SECONDS, now)
+
+
 def test_syncs_are_quick_when_some_in_a_row_were() -> None:
     syncs = RecentSyncs()
-    for _ in range(LOG_SYNCS_QUICK):
-        assert not syncs.quick
-        syncs.took(LOG_SYNC_HERE_SECONDS)
-    assert syncs.quick
-    syncs.took(LOG_SYNC_HERE_SECONDS * 1.1)
-    assert not syncs.quick
+    some_quick(syncs, 1.0)
+    assert syncs.quick(1.0)
+    syncs.took(LOG_SYNC_HERE_SECONDS * 1.1, 1.0)
+    some_quick(syncs, 1.0)
+    assert syncs.quick(1.0)
+
+
+def test_after_a_stall_the_loop_is_left_alone_for_long() -> None:
+    """Whoever else finds the disk stalling now and then, it stands still for a hundredth of the
+    time."""
+    syncs = RecentSyncs()
+    some_quick(syncs, 1.0)
+    syncs.took(0.5, 1.5)
+    some_quick(syncs, 1.6)
+    assert not syncs.quick(51.4)
+    # a shorter one meanwhile takes nothing back
+    syncs.took(0.02, 2.0)
+    some_quick(syncs, 2.0)
+    assert not syncs.quick(51.4)
+    assert syncs.quick(51.5)

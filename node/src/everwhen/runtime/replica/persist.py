@@ -16,6 +16,8 @@ from everwhen.limits import (
     LOG_BATCH_ENTRIES_MAX,
     LOG_SYNC_HERE_BYTES_MAX,
     LOG_SYNC_HERE_SECONDS,
+    LOG_SYNC_STALL_SECONDS,
+    LOG_SYNC_STALL_SHARE,
     LOG_SYNCS_QUICK,
 )
 from everwhen.storage.frames import Entry
@@ -92,20 +94,27 @@ class Persister:
 
 
 class RecentSyncs:
-    """How long the newest syncs took: tells whether a short one is worth a change of thread."""
+    """How long the newest syncs took: tells whether a short one is worth a change of thread.
+
+    A sync on the event loop cannot be cut short: when the disk stalls, so does everything on this
+    node, once. After it syncs go to the thread, until some in a row were quick and a hundred times
+    as long as the stall has passed, so that the loop stands still for a hundredth of the time at most.
+    """
 
     def __init__(self) -> None:
         #: as if slow ones had been seen, until others were
         self._left = LOG_SYNCS_QUICK
+        self._not_before = 0.0
 
-    @property
-    def quick(self) -> bool:
-        """Whether none of the newest ones was slow."""
-        return self._left == 0
+    def quick(self, now: float) -> bool:
+        """Whether none of the newest ones was slow, and no stall is too fresh."""
+        return self._left == 0 and now >= self._not_before
 
-    def took(self, seconds: float) -> None:
-        """One more."""
+    def took(self, seconds: float, now: float) -> None:
+        """One more, which ended ``now``."""
         if seconds > LOG_SYNC_HERE_SECONDS:
             self._left = LOG_SYNCS_QUICK
         elif self._left:
             self._left -= 1
+        if seconds > LOG_SYNC_STALL_SECONDS:
+            self._not_before = max(self._not_before, now + seconds / LOG_SYNC_STALL_SHARE)

@@ -250,14 +250,15 @@ class Replica:
 
     async def _persist(self, writes: list[Write]) -> None:
         """Make writes durable: in a thread, except where the change of threads would take longer
-        than a quick disk does and nobody else waits for the event loop."""
-        loop = asyncio.get_running_loop()
-        if len(self.proposals) <= 1 and self._syncs.quick and self._persister.is_short(writes):
-            started = loop.time()
-            self._persister.persist(writes)
-            self._syncs.took(loop.time() - started)
+        than a quick disk does and nobody else waits for the event loop. If the disk stalls just
+        then the loop stands still with it, once (``RecentSyncs``)."""
+        clock = asyncio.get_running_loop().time
+        alone = len(self.proposals) <= 1
+        if alone and self._syncs.quick(clock()) and self._persister.is_short(writes):
+            seconds = self._timed(writes, clock)
         else:
-            self._syncs.took(await self._threads.run("log", self._timed, writes, loop.time))
+            seconds = await self._threads.run("log", self._timed, writes, clock)
+        self._syncs.took(seconds, clock())
 
     def _timed(self, writes: list[Write], clock: Callable[[], float]) -> float:
         """Persist; how long it took."""
