@@ -92,11 +92,10 @@ class Parser(KeepingParser):
         if kind == END:
             raise self.fail(_STATEMENTS)
         at = self.starts[self.i]
-        place = self.erase_ahead() if "ERASE" in self.kinds else None
-        if place is not None:
-            return self.erase(place)
-        query = self.query()
-        return QueryBody(query, self.time_spec(), at=at)
+        query, time = self.query(), self.time_spec()
+        if self.kinds[self.i] == "ERASE":
+            return self.erase(query, time)
+        return QueryBody(query, time, at=at)
 
     def _begin(self) -> Begin:
         at = self.expect("BEGIN")

@@ -35,7 +35,7 @@ from everwhen.query.syntax import (
 )
 
 #: what ends a single query
-_QUERY_ENDS: Final = frozenset((END, ";", "}", ")", "UNION"))
+_QUERY_ENDS: Final = frozenset((END, ";", "}", ")", "UNION", "ERASE"))
 #: what may follow an alias called "of", as opposed to the start of an AS OF time
 _AFTER_ALIAS: Final = frozenset((END, ";", "}", ",", "ORDER", "SKIP", "OFFSET", "LIMIT", "UNION",
     "AT", "AS", "BETWEEN", "FROM", "WHERE", "RETURN", "WITH", "MATCH", "OPTIONAL", "UNWIND",

@@ -6,9 +6,9 @@ no keywords of their own anywhere else.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
-from everwhen.query.lexer import END, NAME_START, PARAM
+from everwhen.query.lexer import END, PARAM
 from everwhen.query.parser_flashback import FlashbackParser
 from everwhen.query.syntax import (
     AlterRetention,
@@ -17,12 +17,12 @@ from everwhen.query.syntax import (
     DropRestorePoint,
     Erase,
     Expression,
+    Finish,
     Parameter,
+    Query,
+    Return,
+    TimeSpec,
 )
-
-_OPENERS: Final = frozenset("([{")
-_CLOSERS: Final = frozenset(")]}")
-_ENDS: Final = frozenset((END, ";"))
 
 
 class KeepingParser(FlashbackParser):
@@ -82,55 +82,24 @@ class KeepingParser(FlashbackParser):
 
     # --- ERASE ---
 
-    def erase_ahead(self) -> int | None:
-        """Where the ERASE of this statement stands, if it ends with one.
-
-        :raises QuerySyntaxError: it comes after a RETURN.
-        """
-        depth, returned = 0, False
-        for at in range(self.i, len(self.kinds)):
-            kind = self.kinds[at]
-            if kind in _ENDS:
-                return None
-            if kind in _OPENERS:
-                depth += 1
-            elif kind in _CLOSERS:
-                depth -= 1
-            elif depth or at == self.i:
-                continue
-            elif kind == "RETURN" and self.kinds[at - 1] not in (".", ":"):
-                returned = True
-            elif kind == "ERASE" and self._names_only(at + 1):
-                if returned:
-                    raise self.fail_at(
-                        at,
-                        "ERASE ends the statement, in place of RETURN",
-                        hint="MATCH … ERASE n",
-                        detail="InvalidClauseComposition",
-                    )
-                return at
-        return None
-
-    def _names_only(self, at: int) -> bool:
-        """Whether nothing but names, and commas between them, follow up to the end."""
-        kinds = self.kinds
-        while kinds[at][0] in NAME_START:
-            at += 1
-            if kinds[at] == "FORCE" and kinds[at + 1] in _ENDS:
-                return True
-            if kinds[at] in _ENDS:
-                return True
-            if kinds[at] != ",":
-                return False
-            at += 1
-        return False
-
-    def erase(self, place: int) -> Erase:
-        """The statement, whose ERASE stands at a token."""
-        at = self.starts[self.i]
-        reading = self.text[at : self.starts[place]].rstrip()
-        self.i = place + 1
-        variables = [self.name("a variable")]
+    def erase(self, query: Query, time: TimeSpec | None) -> Erase:
+        """The end of a statement that begins with ``query`` and reads at ``time``."""
+        last = query.parts[-1].clauses[-1]
+        if isinstance(last, Return | Finish) or len(query.parts) > 1:
+            raise self.fail_at(
+                self.i,
+                "ERASE ends the statement, in place of RETURN",
+                hint="MATCH … ERASE n",
+                detail="InvalidClauseComposition",
+            )
+        place = self.starts[self.i]
+        read_to = place if time is None else time.at
+        reading, moment = self.text[query.at : read_to].rstrip(), self.text[read_to:place].strip()
+        self.expect("ERASE")
+        variables = {self.name("a variable"): None}
         while self.take(","):
-            variables.append(self.name("a variable"))
-        return Erase(reading, tuple(variables), self.take("FORCE"), at=at)
+            variables[self.name("a variable")] = None
+        force = self.take("FORCE")
+        if self.kinds[self.i] not in (END, ";"):
+            raise self.fail("',', FORCE or the end of the statement")
+        return Erase(reading, moment, tuple(variables), force, at=query.at)

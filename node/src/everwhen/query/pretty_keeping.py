@@ -34,8 +34,13 @@ def drop_restore_point(tree: s.DropRestorePoint) -> str:
 
 
 def erase(tree: s.Erase) -> str:
-    names = ", ".join(identifier(name) for name in tree.variables)
-    return f"{tree.reading} ERASE {names}{' FORCE' if tree.force else ''}"
+    time = f" {tree.time}" if tree.time else ""
+    return f"{tree.reading}{time} ERASE {erased(tree)}{' FORCE' if tree.force else ''}"
+
+
+def erased(tree: s.Erase) -> str:
+    """The variables of an ERASE."""
+    return ", ".join(map(identifier, tree.variables))
 
 
 def _name(name: str | s.Parameter) -> str:

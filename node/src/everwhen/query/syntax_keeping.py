@@ -46,8 +46,10 @@ class DropRestorePoint(Body):
 
 @dataclass(frozen=True, slots=True)
 class Erase(Body):
-    """``reading clauses ERASE variables [FORCE]``. ``reading`` is the text before ERASE."""
+    """``reading clauses [time] ERASE variables [FORCE]``. ``reading`` and ``time`` are texts: they
+    run as a query that returns the variables."""
 
     reading: str
+    time: str
     variables: tuple[str, ...]
     force: bool = False

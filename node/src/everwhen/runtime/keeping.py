@@ -16,6 +16,7 @@ from everwhen.errors import (
     Fault,
     ParameterMissing,
     QueryArgumentError,
+    QuerySyntaxError,
     QueryTypeError,
     TransactionConflict,
 )
@@ -31,6 +32,7 @@ from everwhen.model.duration import Duration, parse_duration
 from everwhen.model.elements import Node, Relationship
 from everwhen.model.moments import moment_micros
 from everwhen.query import syntax
+from everwhen.query.erase_reading import as_written, reading
 from everwhen.query.pretty import pretty
 from everwhen.query.pretty_keeping import erase as erase_text
 from everwhen.runtime.cursor import Summary
@@ -144,9 +146,10 @@ class KeepingRunner:
     def _erase(self, body: syntax.Erase, parameters: Mapping[str, Any], caller: Caller) -> Summary:
         """Find, check, delete what is there, then let the history go; answers when nothing of it
         can be read any more."""
-        names = ", ".join(f"`{name.replace('`', '``')}`" for name in body.variables)
-        text = f"{body.reading} RETURN DISTINCT {names}"
-        rows = self._read(text, parameters, caller, ERASED_PER_STATEMENT_MAX)
+        try:
+            rows = self._read(reading(body), parameters, caller, ERASED_PER_STATEMENT_MAX)
+        except QuerySyntaxError as error:
+            raise as_written(body, error) from None
         nodes, relationships = _found(rows)
         summary = Summary("s")
         if not nodes and not relationships:
