@@ -11,7 +11,6 @@ from everwhen.codec.keys import TOMBSTONE, at_version, label_stem, node_stem
 from everwhen.codec.retention import Horizon
 from everwhen.model.audit import PROBLEM, UNDER_WAY
 from everwhen.mvcc.audit import Auditor
-from everwhen.mvcc.erased import WAITING
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.report import Report
 from everwhen.mvcc.store import Batch
@@ -92,9 +91,10 @@ def test_what_is_wrong_elsewhere_is_found_meanwhile() -> None:
     other = t.create_node(["A"], {"x": 1}).id
     db.commit(t)
     db.do(c.Erase(c.FORMAT, db.tick(), [0], [], origin_of()))
-    while (db.state.erased.next_open() or db).phase != WAITING:  # type: ignore[union-attr]
+    while not looked_at(db).notes:
         db.do(c.EraseStep(c.FORMAT, 25, 0))
-    looked_at(db)
+    db.do(c.EraseStep(c.FORMAT, 25, 0))
+    assert looked_at(db).notes
     altered = Batch()
     label = db.state.tokens.labels.ids["A"]
     version = db.view().version - 1

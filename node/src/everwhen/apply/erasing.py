@@ -38,7 +38,7 @@ from everwhen.codec.segments import NODES
 from everwhen.errors import EraseRefused, QueryArgumentError, TransactionConflict
 from everwhen.limits import ERASED_PER_STATEMENT_MAX
 from everwhen.model.graph import EntityKind
-from everwhen.mvcc.erased import WAITING, found_by
+from everwhen.mvcc.erased import REWRITING, TAKING, WAITING, found_by
 from everwhen.mvcc.segments import SegmentRef
 from everwhen.txn import commands as c
 
@@ -46,10 +46,10 @@ from everwhen.txn import commands as c
 #: segments after them, readers of before are waited for, what stood over the rows is taken away
 DONE: Final = 0
 GATHERING: Final = 1
-SEGMENTS: Final = 2
+SEGMENTS: Final = REWRITING
 SETTLING: Final = WAITING
 UNCOVERING: Final = 4
-ENTITIES: Final = 5
+ENTITIES: Final = TAKING
 #: ids of segments that count for one key in a step's limit
 _ROWS_PER_KEY: Final = 64
 

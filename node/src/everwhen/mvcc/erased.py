@@ -20,9 +20,10 @@ from everwhen.codec.retention import (
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.store import Store
 
-#: phases of an erasure that has taken nothing away yet, and of one that has nothing left to do but to
-#: wait for readers
-GATHERING: Final = 1
+#: phases of an erasure that takes things away and rewrites segments, and of one that has nothing left
+#: to do but to wait for readers
+TAKING: Final = 5
+REWRITING: Final = 2
 WAITING: Final = 3
 
 _ID: Final = Struct(">Q")
@@ -101,15 +102,14 @@ class UnderWay:
         going = {
             number: one
             for number, one in erased.all.items()
-            if one.phase not in (0, GATHERING) and number in erased.open
+            if one.phase in (TAKING, REWRITING) and number in erased.open
         }
         sets = [erased.open[number] for number in going]
         self.nodes = set[int]().union(*(one.nodes for one in sets))
         self.relationships = set[int]().union(*(one.relationships for one in sets))
         #: what a verification says of it
         self.notes = [
-            f"erasure {number} is under way: {one.count:,} things and what names them were passed "
-            "over" + (", until nobody reads by what was there before" * (one.phase == WAITING))
+            f"erasure {number} is under way: {one.count:,} things and what names them were passed over"
             for number, one in sorted(going.items())
         ]
 
