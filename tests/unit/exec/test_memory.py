@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from everwhen.errors import MemoryLimitExceeded
@@ -56,6 +58,29 @@ def test_what_stands_above_goes_on_holding_when_what_stands_below_ends(database)
 def test_the_first_rows_of_many_are_all_that_a_sort_holds(database):
     text = "MATCH (a:A)-->(b) RETURN a.k AS k ORDER BY b.k, a.k SKIP 1 LIMIT 2"
     assert database.execute(text).rows == [[2], [3]]
+
+
+@pytest.mark.parametrize("execution", ["rows", "batches"])
+def test_lists_are_unwound_a_few_at_a_time(execution):
+    with Embedded(options=DatabaseOptions(execution=execution, statement_memory=LIMIT)) as database:
+        database.execute("UNWIND range(1, 500) AS k CREATE (:A {k: k})")
+        text = "MATCH (a:A) UNWIND [i IN range(1, 500) | i * a.k] AS i RETURN max(i) AS most"
+        database.execute(text)
+        tracemalloc.start()
+        assert database.execute(text).rows == [[250_000]]
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 3_000_000
+
+
+def test_a_list_that_is_unwound_over_batches_is_held_meanwhile():
+    options = DatabaseOptions(execution="batches", statement_memory=LIMIT)
+    with Embedded(options=options) as database:
+        database.execute("CREATE (:A {k: 1})")
+        text = "MATCH (a:A) UNWIND [i IN range(1, $long) | i * a.k] AS i RETURN count(i) AS n"
+        assert database.execute(text, {"long": 1_000}).rows == [[1_000]]
+        with pytest.raises(MemoryLimitExceeded):
+            database.execute(text, {"long": 100_000})
 
 
 def test_each_gives_back_its_own():

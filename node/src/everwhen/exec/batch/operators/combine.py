@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,17 @@ from everwhen.exec.batch.core import (
 )
 from everwhen.exec.batch.expressions import compile_vector
 from everwhen.exec.batch.values import slice_of, values_of, vector_of
-from everwhen.exec.batch.vectors import Constant, batch_bytes, column, valid_of
+from everwhen.exec.batch.vectors import Constant, batch_bytes, column, valid_of, vector_bytes
 from everwhen.exec.memory import Held
 from everwhen.model.columns import ANY, NULL, Vector
+from everwhen.query import bound as b
 from everwhen.query import physical as p
 
 Numbers = npt.NDArray[np.int64]
+
+#: bytes of lists that are made at a time; for so many times more rows than before at most
+_LISTS_BYTES: Final = 128 << 10
+_LISTS_GROW: Final = 8
 
 
 # --- Unwind ----------------------------------------------------------------------------------
@@ -39,13 +44,50 @@ def _unwind(op: p.Unwind, scope: Scope) -> BatchRunner | None:
     source, slot = compile_vector(op.expression, scope), op.slot
     child = one_by_one(child, [op.expression])
 
+    # a list in a column is held by whoever made it
+    made = not isinstance(op.expression, b.Slot)
+
     def run(ctx: BatchContext, argument: Batch) -> Iterator[Batch]:
-        for batch in child(ctx, argument):
-            for places, vector in _elements(source(batch, ctx), ctx):
-                ctx.check()
-                yield batch.take(places).with_columns({slot: vector})
+        with Held(ctx.rows.memory) as held:
+            parts = _Parts(held)
+            for batch in child(ctx, argument):
+                for part in parts.of(batch) if made else (batch,):
+                    lists = source(part, ctx)
+                    if made:
+                        held.become(vector_bytes(lists))
+                    for places, vector in _elements(lists, ctx):
+                        ctx.check()
+                        yield part.take(places).with_columns({slot: vector})
 
     return run
+
+
+class _Parts:
+    """Parts of batches whose lists take about ``_LISTS_BYTES`` together; ``held`` is what those of
+    the part before took."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._size = 1
+
+    def of(self, batch: Batch) -> Iterator[Batch]:
+        start = 0
+        while start < batch.length:
+            stop = min(start + self._size, batch.length)
+            yield _part(batch, start, stop)
+            wanted = (stop - start) * _LISTS_BYTES // max(self._held.count, 1)
+            self._size = max(1, min(wanted, _LISTS_GROW * self._size))
+            start = stop
+
+
+def _part(batch: Batch, start: int, stop: int) -> Batch:
+    """Rows from one position to another; nothing is copied."""
+    if stop - start == batch.length:
+        return batch
+    columns = {slot: slice_of(vector, start, stop) for slot, vector in batch.columns.items()}
+    weights = None if batch.weights is None else batch.weights[start:stop]
+    read = {what: slice_of(vector, start, stop) for what, vector in batch.read.items()}
+    return Batch(stop - start, columns, weights, read)
 
 
 def _elements(vector: Vector, ctx: BatchContext) -> Iterator[tuple[Numbers, Vector]]:
