@@ -19,6 +19,8 @@ Arrays = tuple[Array, ...]
 
 KIND: Final = "changes"
 _FIRST: Final = 16
+#: from so large a share of all rows on, changes are told apart by a table of the rows
+_DENSE_SHARE: Final = 16
 
 #: version, row, whether it is there from then on
 SET: Final = (np.uint32, np.int32, np.bool_)
@@ -95,7 +97,18 @@ class Log:
 def decisive(rows: Array, forward: bool) -> tuple[Array, Array]:
     """Rows that changed, ascending, and for each the position of the change that counts: the last
     one going forward, the first one going back."""
-    if not forward:
-        return np.unique(rows, return_index=True)
-    touched, last = np.unique(rows[::-1], return_index=True)
-    return touched, len(rows) - 1 - last
+    if not len(rows):
+        return rows, np.zeros(0, np.int64)
+    size = int(rows.max()) + 1
+    if len(rows) * _DENSE_SHARE < size:
+        if not forward:
+            return np.unique(rows, return_index=True)
+        touched, last = np.unique(rows[::-1], return_index=True)
+        return touched, len(rows) - 1 - last
+    # so many that a table by row costs less than sorting them
+    table = np.full(size, -1, np.int32)
+    order = np.arange(len(rows), dtype=np.int32)
+    # of several for one row the last to be set stays
+    table[rows if forward else rows[::-1]] = order if forward else order[::-1]
+    touched = np.flatnonzero(table >= 0).astype(np.int32)
+    return touched, table[touched]
