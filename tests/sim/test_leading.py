@@ -121,3 +121,23 @@ def test_a_leader_with_followers_asks_nobody_before_a_known_write() -> None:
         return counts
 
     assert run_virtual(main(), clock) == [0, 1]
+
+
+def test_a_group_of_one_has_nobody_to_wait_for() -> None:
+    """Nor when it starts again, with changes of membership in its log that it has to apply first."""
+    clock = VirtualClock()
+    world = World("alone", _SHAPE, clock)
+
+    async def main() -> list[float]:
+        await world.found(["n1"])
+        first, took = world.machines["n1"], []
+        for end in (Machine.kill, Machine.stop, Machine.cut_power):
+            await end(first)
+            first.start()
+            started = clock.monotonic()
+            await world.until("it leads", lambda: world.leader() is first)
+            took.append(clock.monotonic() - started)
+        await first.stop()
+        return took
+
+    assert max(run_virtual(main(), clock)) < 0.3

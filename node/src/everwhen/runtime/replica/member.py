@@ -15,7 +15,9 @@ from everwhen.codec.peer_frames import Frame, Kind
 from everwhen.errors import CorruptData, EverwhenError
 from everwhen.limits import (
     APPEND_BYTES_MAX,
+    ELECTION_TICKS,
     READY_LAG_ENTRIES,
+    TICK_SECONDS,
 )
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Clock, Disk, Random, Threads
@@ -42,6 +44,9 @@ from everwhen.txn import commands as c
 
 _STOP_SECONDS = 5.0
 _DESCRIBE_AGAIN_SECONDS = 1.0
+#: attempts to lead a group of one, within an election timeout
+_STANDS_A_TICK = 10
+_STANDS = _STANDS_A_TICK * ELECTION_TICKS
 #: what a follower hands on to its leader, in the name of who sent it
 _PASSED_ON = frozenset(
     {
@@ -275,14 +280,25 @@ class Member:
             self.requests.start(group)
             self.snapshots.start(self.replica, group)
             self._transport.set_peers(self._peers())
-            if self.configuration.voters == [self.node_id]:
-                # nobody else can lead: there is nothing to wait for
-                self.replica.core.campaign()
             group.create_task(self._transport.run(self))
+            group.create_task(self._stand_alone())
             group.create_task(self._describe())
             group.create_task(self.digests.run())
             group.create_task(self._ask_for_vote())
             await self.replica.run()
+
+    async def _stand_alone(self) -> None:
+        """In a group of one, lead as soon as that may be: there is nothing to wait for but changes of
+        membership in the own log, before whose end nobody stands. If that takes long, the election
+        timeout brings it about."""
+        replica = self.replica
+        for _ in range(_STANDS):
+            if self.configuration.voters != [self.node_id] or replica.leader:
+                return
+            if replica.core.raft.state is raft.StateType.FOLLOWER:
+                replica.core.campaign()
+                replica.pump_soon()
+            await asyncio.sleep(TICK_SECONDS / _STANDS_A_TICK)
 
     async def _describe(self) -> None:
         """Tell the group where this node can be reached now, and what it runs."""

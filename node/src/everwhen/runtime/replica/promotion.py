@@ -16,6 +16,8 @@ from everwhen.errors import EverwhenError
 from everwhen.ports import Disk, Threads
 from everwhen.storage.identity import asks_for_vote, forget_to_ask
 
+#: between two looks at whether it is a learner, and between attempts after one that failed
+_LOOK_SECONDS: Final = 0.1
 _AGAIN_SECONDS: Final = 1.0
 
 Report = Callable[[str, dict[str, object]], None]
@@ -43,12 +45,14 @@ class Promotion:
         """
         if not self._asks:
             return
+        pause = _LOOK_SECONDS
         while self._node_id not in configuration().voters:
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(pause)
             if self._node_id not in configuration().learners:
                 continue
             try:
                 await promote()
             except EverwhenError as error:
                 report("not_promoted_yet", {"message": str(error)})
+                pause = _AGAIN_SECONDS
         await self._threads.run("background", forget_to_ask, self._disk, self._root)
