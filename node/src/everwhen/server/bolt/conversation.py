@@ -6,7 +6,7 @@ Requests are handled one after the other; ``interrupt`` may come at any moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from everwhen.server.bolt.identity import Identity
 from everwhen.server.bolt.machine import Machine, OutOfPlace, State, Verdict
 from everwhen.server.bolt.options import Remarks, bookmarks_of, check_database, options_of
 from everwhen.server.bolt.structures import Dialect, encoder
+from everwhen.server.bolt.tables import Table, Tables
 
 
 class Channel(Protocol):
@@ -52,7 +53,7 @@ class Server:
     message_bytes_max: int
     #: what ROUTE answers, given the address that the client used: for how many seconds, and
     #: role -> addresses
-    routes: Callable[[str], tuple[int, Sequence[tuple[str, Sequence[str]]]]]
+    routes: Callable[[str], tuple[int, Table]]
     #: whether a driver that routes and used this address is to write elsewhere from now on
     sends_away: Callable[[str], bool]
     #: told of every answer: name of the request, its outcome, seconds
@@ -92,6 +93,7 @@ class Conversation:
         self._transaction_remarks = self._remarks
         self._results: dict[int, _Result] = {}
         self._used_address = ""
+        self._tables = Tables()
 
     @property
     def streaming(self) -> bool:
@@ -379,7 +381,6 @@ class Conversation:
         bookmarks_of(list(request.bookmarks))
         address = request.context.get("address")
         used = address if type(address) is str else self._used_address
-        seconds, table_of = self._server.routes(used)
-        servers = [{"role": role, "addresses": list(addresses)} for role, addresses in table_of]
-        table = {"ttl": seconds, "db": summary.DATABASE, "servers": servers}
-        self._done(request, {"rt": table})
+        seconds, table = self._server.routes(used)
+        found = self._tables.answer(request.extra.get("db"), seconds, table)
+        self._done(request, {"rt": found})
