@@ -20,7 +20,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from everwhen import limits
 from everwhen.codec.columns import (
@@ -194,8 +193,10 @@ def column(values: pa.Array, kind: str) -> Column | None:
     if pa.types.is_boolean(type_):
         return BoolColumn(_numbers(values, pa.bool_()), valid)
     if pa.types.is_integer(type_):
+        import pyarrow.compute as pc  # a start need not wait for it
+
         checked_size(pc.max(values).as_py())  # unsigned ones may not fit
-        filled = values if valid is None else pc.fill_null(values, pc.min(values))
+        filled = values if valid is None else values.fill_null(pc.min(values))
         return IntColumn(_numbers(filled, pa.int64()), valid)
     if pa.types.is_floating(type_):
         return FloatColumn(_numbers(values, pa.float64()), valid)
@@ -214,7 +215,7 @@ def _valid(values: pa.Array) -> npt.NDArray[np.bool_] | None:
 def _numbers(values: pa.Array, type_: pa.DataType) -> npt.NDArray[Any]:
     plain = values.cast(type_)
     if plain.null_count:
-        plain = pc.fill_null(plain, pa.scalar(0).cast(type_))
+        plain = plain.fill_null(pa.scalar(0).cast(type_))
     found: npt.NDArray[Any] = plain.to_numpy(zero_copy_only=False)
     return found
 

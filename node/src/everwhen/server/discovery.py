@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
-
-import dns.asyncresolver
-import dns.exception
-from dns.rdtypes.IN.SRV import SRV
+from typing import TYPE_CHECKING
 
 from everwhen.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 _DNS = "dns://"
 _SRV = "srv://"
@@ -80,6 +80,11 @@ async def _from_dns(address: str) -> list[str]:
 
 async def _from_srv(name: str, resolver: dns.asyncresolver.Resolver | None) -> list[str]:
     """Targets and ports of a name's SRV records (RFC 2782), by priority, then heavier ones first."""
+    # most nodes never ask, and it is a tenth of what a start imports
+    import dns.asyncresolver
+    import dns.exception
+    from dns.rdtypes.IN.SRV import SRV
+
     try:
         answer = await (resolver or dns.asyncresolver.Resolver()).resolve(
             name, "SRV", lifetime=_LOOKUP_SECONDS

@@ -13,15 +13,17 @@ is compiled is bounded by what the text of the expression says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, Final, TypeVar
-
-import regex
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import everwhen.model.values as v
 from everwhen.errors import QueryArgumentError, QueryTypeError, RegularExpressionTooSlow
 from everwhen.limits import REGEX_HELD_SECONDS, REGEX_KEPT, REGEX_SECONDS, REGEX_SIZE_MAX
+
+if TYPE_CHECKING:
+    import regex
 
 _T = TypeVar("_T")
 
@@ -29,10 +31,10 @@ _T = TypeVar("_T")
 _SHOWN_CHARS: Final = 80
 #: steps that a match may take unwatched
 _STEPS: Final = 100_000
-_REPEATED_GROUP: Final = regex.compile(r"\)\s*(?:[*+?]|\{\s*(?P<least>\d*))")
-_REPEATED: Final = regex.compile(r"[*+?]|\{\s*(?P<least>\d*)")
+_REPEATED_GROUP: Final = re.compile(r"\)\s*(?:[*+?]|\{\s*(?P<least>\d*))")
+_REPEATED: Final = re.compile(r"[*+?]|\{\s*(?P<least>\d*)")
 #: of those that call parts of themselves, or take what is only similar, nothing is known
-_UNKNOWN: Final = regex.compile(r"\(\?(?:R|\d|&|P>|[+-]\d)|\{[^{}]*<")
+_UNKNOWN: Final = re.compile(r"\(\?(?:R|\d|&|P>|[+-]\d)|\{[^{}]*<")
 
 
 class _Pattern:
@@ -40,8 +42,8 @@ class _Pattern:
 
     __slots__ = ("fullmatch", "quick_chars")
 
-    def __init__(self, text: str) -> None:
-        self.fullmatch = regex.compile(text, cache_pattern=False).fullmatch
+    def __init__(self, text: str, compiled: regex.Pattern[str]) -> None:
+        self.fullmatch = compiled.fullmatch
         self.quick_chars = _quick_chars(text)
 
 
@@ -97,8 +99,10 @@ def stoppable(
 def _compiled(text: str) -> _Pattern:
     if _size(text) > REGEX_SIZE_MAX:
         raise _refusal(text, f"it is larger than {REGEX_SIZE_MAX:,} once its repeats are laid out")
+    import regex  # a start need not wait for its tables
+
     try:
-        return _Pattern(text)
+        return _Pattern(text, regex.compile(text, cache_pattern=False))
     except (regex.error, OverflowError) as error:
         raise _refusal(text, str(error)) from error
     except RecursionError as error:
@@ -116,7 +120,7 @@ def _size(text: str) -> int:
     return chars
 
 
-def _least(repeat: regex.Match[str]) -> int:
+def _least(repeat: re.Match[str]) -> int:
     """How often it must match at least."""
     if repeat["least"] is None:
         return 1 if repeat[0].endswith("+") else 0
