@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 export PYTHON
 export RAFT_TESTDATA
+# hundreds of processes are started: one that has to compile all it imports takes twice as long
+unexport PYTHONDONTWRITEBYTECODE
 bin := .venv/bin
 
 .PHONY: help
