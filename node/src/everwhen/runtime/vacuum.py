@@ -239,7 +239,7 @@ class Vacuuming:
             if pin.age <= self.options.wait_s and pin.version not in pinned
         ]
 
-    def _late(self, members: dict[int, float], now: float) -> list[int]:
+    def _awaited(self, members: dict[int, float], now: float) -> list[int]:
         """Those of them that are still waited for."""
         return [member for member, since in members.items() if now - since <= self.options.wait_s]
 
@@ -251,11 +251,11 @@ class Vacuuming:
             for member, report in self._reports.items()
             if report is not None and report.applied < raised
         }
-        if late := self._late(self._silent, now):
-            self.waiting = f"members {late} do not answer"
+        if awaited := self._awaited(self._silent, now):
+            self.waiting = f"members {awaited} do not answer"
             return None
-        if late := self._late(self._behind, now):
-            self.waiting = f"members {late} have not applied the new horizons"
+        if awaited := self._awaited(self._behind, now):
+            self.waiting = f"members {awaited} have not applied the new horizons"
             return None
         highest = self._state.current.horizons.highest
         pinned = self._state.current.horizons.pinned

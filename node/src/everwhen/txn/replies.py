@@ -81,10 +81,13 @@ def decode_reply(data: bytes) -> Reply:
     """The reply.
 
     :raises EverwhenError: the error that apply answered with, of its own class.
+    :raises OutcomeUnknown: one that a member of a later version knows and this build does not.
     """
     decoded = _DECODER.decode(data)
     if isinstance(decoded, Failed):
-        kind: type[errors.EverwhenError] = getattr(errors, decoded.name)
+        kind = getattr(errors, decoded.name, None)
+        if not isinstance(kind, type) or not issubclass(kind, errors.EverwhenError):
+            raise errors.OutcomeUnknown(f"{decoded.name}: {decoded.message}", hint=decoded.hint)
         raise kind(decoded.message, hint=decoded.hint, detail=decoded.detail)
     reply: Reply = decoded.reply
     return reply
