@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -116,8 +117,15 @@ def test_clients_outside_are_told_addresses_outside(make: Make) -> None:
         {"ip": ip, "hostnames": [name]} for name, ip in aliases.items()
     ]
     kube.apply(client)
-    said = until(lambda: kube("logs", "outside", "-n", graph.namespace), 60, "the client is done")
-    seen = set(json.loads(said.splitlines()[-1]))
+    # what the driver logs on its way is in the same stream
+    said = until(
+        lambda: re.search(
+            r'^\[".*"\]$', kube("logs", "outside", "-n", graph.namespace), re.MULTILINE
+        ),
+        60,
+        "the client is done",
+    )
+    seen = set(json.loads(said[0]))
     print(f"\nspoke to {sorted(seen)}")
     assert seen == {*pods.values()}
     graph.patch(network={"external": None})
