@@ -39,6 +39,9 @@ def encode_value(value: Any) -> bytes:
     :raises QueryArgumentError: too large, an integer outside 64 bits, or text that is no Unicode.
     """
     kind = type(value)
+    # what is told apart quickly
+    if kind is str and len(value) <= _CHECK_CHARS and value.isascii():
+        return _ENCODE(value)
     if kind is int and INT_MIN <= value <= INT_MAX:
         return _ENCODE(value)
     if kind is bool:

@@ -14,7 +14,7 @@ happens once, after that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -33,11 +33,27 @@ _Stamped = TypeVar("_Stamped", c.Commit, c.CommitChunks)
 class Names:
     """Strings of one command, by position."""
 
-    __slots__ = ("names", "places")
+    __slots__ = ("_shapes", "names", "places")
 
     def __init__(self) -> None:
         self.places: dict[str, int] = {}
         self.names: list[str] = []
+        #: keys as they stand in an entity, to the same in order with their places
+        self._shapes: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+
+    def in_order(self, keys: Iterable[str]) -> list[tuple[str, int]]:
+        """Keys in ascending order, each with its place; many entities have the same."""
+        shape = tuple(keys)
+        found = self._shapes.get(shape)
+        if found is None:
+            found = self._shapes[shape] = [(key, self.at(key)) for key in sorted(shape)]
+        return found
+
+    def clear(self) -> None:
+        """For the next command."""
+        self.names.clear()
+        self.places.clear()
+        self._shapes.clear()
 
     def at(self, name: str) -> int:
         place = self.places.get(name)
@@ -123,8 +139,7 @@ def take_chunks(transaction: Transaction, number: int, *, last: bool = False) ->
         if ended:
             return
         merges, mutations, size = [], [], 0
-        names.names.clear()
-        names.places.clear()
+        names.clear()
 
 
 def abort_of(number: int, reason: str) -> c.AbortChunks:
@@ -181,9 +196,8 @@ def _mutations(buffer: Buffer, pending: Pending, names: Names) -> Iterator[_Weig
 def _values(properties: Mapping[str, Value], names: Names) -> tuple[dict[int, bytes], int]:
     encoded: dict[int, bytes] = {}
     weight = 0
-    for key in sorted(properties):
-        value = encode_value(properties[key])
-        encoded[names.at(key)] = value
+    for key, place in names.in_order(properties):
+        value = encoded[place] = encode_value(properties[key])
         weight += len(value)
     return encoded, weight
 
@@ -193,9 +207,8 @@ def _steps(
 ) -> tuple[dict[int, bytes | None], int]:
     encoded: dict[int, bytes | None] = {}
     weight = 0
-    for key in sorted(keys):
+    for key, place in names.in_order(keys):
         value = now.get(key)
-        raw = None if value is None else encode_value(value)
-        encoded[names.at(key)] = raw
+        raw = encoded[place] = None if value is None else encode_value(value)
         weight += 0 if raw is None else len(raw)
     return encoded, weight

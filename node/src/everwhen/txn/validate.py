@@ -29,6 +29,11 @@ _FIXED: Final[dict[type, int]] = {
     Duration: 96,
     Point: 96,
 }
+#: of a string beside its characters, and of a property beside its value
+_STRING_BYTES: Final = 50
+_PROPERTY_BYTES: Final = 60
+#: the shortest limit that a string may meet is far above this
+_SHORT: Final = 4_096
 
 
 def checked_size(value: Value) -> int:
@@ -58,7 +63,7 @@ def _scalar_size(value: Value, kind: type) -> int:
                 f"A property of {size} bytes is larger than the limit of "
                 f"{limits.STRING_BYTES_MAX} bytes"
             )
-        return size + 50
+        return size + _STRING_BYTES
     if kind is Vector:
         return 64 + 8 * len(value)
     raise QueryTypeError(
@@ -118,8 +123,11 @@ def check_properties(properties: Mapping[str, Value]) -> int:
     total = 0
     for key, value in properties.items():
         check_name(key)
+        if type(value) is str and value.isascii() and len(value) <= _SHORT:
+            total += len(value) + _STRING_BYTES + _PROPERTY_BYTES
+            continue
         try:
-            total += checked_size(value) + 60
+            total += checked_size(value) + _PROPERTY_BYTES
         except (QueryTypeError, QueryArgumentError) as error:
             raise type(error)(f"{error.message} (property `{key}`)", detail=error.detail) from None
     return total

@@ -24,6 +24,8 @@ from everwhen.txn.validate import check_count, check_name, check_properties, che
 #: rough cost of one buffered entity or change beside its values
 _ENTITY_BYTES: Final = 500
 _CHANGE_BYTES: Final = 250
+#: what is pending and counts less than this cannot be too many changes for one commit
+_COUNT_FROM_BYTES: Final = _CHANGE_BYTES * limits.MUTATIONS_PER_COMMIT_MAX
 
 
 class BufferedWrites(TextOverlay):
@@ -73,7 +75,7 @@ class BufferedWrites(TextOverlay):
             )
 
     def _end_write(self) -> None:
-        if (
+        if self.pending_bytes > _COUNT_FROM_BYTES and (
             len(self._buffer.pending) > limits.MUTATIONS_PER_COMMIT_MAX
             or self.pending_bytes > limits.CHUNK_BYTES
         ):
@@ -121,10 +123,11 @@ class BufferedWrites(TextOverlay):
         buffer.created_node_ids.add(identity)
         buffer.pending.created_nodes[identity] = None
         buffer.count("n", None, 1)
-        for label in sorted(names):
+        in_order = sorted(names)
+        for label in in_order:
             buffer.label(label).set(identity, True)
             buffer.count("n", label, 1)
-        self._checks.unique(EntityKind.NODE, identity, sorted(names), values, None)
+        self._checks.unique(EntityKind.NODE, identity, in_order, values, None)
         self._reindex_node(identity)
         self._end_write()
         return Node(identity, self)

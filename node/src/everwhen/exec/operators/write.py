@@ -61,6 +61,8 @@ def compile_spec(spec: p.NodeSpec | p.RelationshipSpec) -> Writer:
 
     def evaluate(row: Row, ctx: ExecutionContext) -> dict[str, Any]:
         value = None if properties is None else properties(row, ctx)
+        if type(value) is dict:
+            return _without_nulls(value)
         return {} if value is None else _without_nulls(property_map(value))
 
     if isinstance(spec, p.NodeSpec):

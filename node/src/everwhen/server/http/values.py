@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from everwhen.errors import EverwhenError, RequestInvalid
@@ -178,7 +178,27 @@ def parameters_from(given: Any, *, is_typed: bool) -> dict[str, Any]:
         given = given["_value"]
     if not isinstance(given, dict):
         raise RequestInvalid("parameters must be a JSON object")
+    if not is_typed and _is_plain(given.values(), 0):
+        return given
     return {key: _parameter(value, key, is_typed, 0) for key, value in given.items()}
+
+
+def _is_plain(values: Collection[Any], depth: int) -> bool:
+    """Whether values of untyped JSON are parameters as they are: nearly always. What is wrong
+    with others, and where, is found out by ``_parameter``."""
+    if depth > PARAMETER_DEPTH_MAX:
+        return not values
+    for value in values:
+        kind = type(value)
+        if kind is int:
+            if not INT_MIN <= value <= INT_MAX:
+                return False
+        elif kind is dict:
+            if not _is_plain(value.values(), depth + 1):
+                return False
+        elif kind is list and not _is_plain(value, depth + 1):
+            return False
+    return True
 
 
 def _parameter(value: Any, where: str, is_typed: bool, depth: int) -> Any:
