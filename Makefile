@@ -90,7 +90,7 @@ bench-bolt: .venv/ready-bench ## reads over Bolt, raw and through the driver, ag
 	@$(bin)/python -m bench.bolt $(ARGS)
 .PHONY: operator-model
 operator-model: .venv/ready ## what the operator decides, over a model cluster with faults; EXAMPLES=10000
-	@EXAMPLES=$(EXAMPLES) $(bin)/python -m pytest -q -n0 -p no:randomly tests/operator/test_decide_model.py
+	@EXAMPLES=$(EXAMPLES) $(bin)/python -m pytest -q -n0 -p no:randomly --timeout=0 tests/operator/test_decide_model.py
 operator-model: EXAMPLES ?= 10000
 .PHONY: bench-cluster
 bench-cluster: .venv/ready-bench ## three processes with fsync, against three members of etcd

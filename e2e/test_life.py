@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from e2e.harness.history import pod_of
+from e2e.harness.history import node_of, pod_of
 from e2e.harness.kubectl import until
 from e2e.harness.world import Graph
 
@@ -23,6 +23,9 @@ def test_install_and_first_use(make: Make) -> None:
     graph = make(ready=False)
     graph.until_ready(60)
     print(f"\ncreate: three nodes ready after {time.monotonic() - started:.1f} s")
+    pods = [pod["metadata"]["name"] for pod in graph.pods()]
+    machines = {node_of(graph.kube, graph.namespace, pod) for pod in pods}
+    assert len(machines) == 3, f"{pods} share machines"
     graph.watched.start()
     graph.load.start()
     graph.load.wait_for(500)

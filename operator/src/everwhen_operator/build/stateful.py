@@ -18,6 +18,9 @@ _TOPOLOGY: Final = {
     "zone": "topology.kubernetes.io/zone",
     "host": "kubernetes.io/hostname",
 }
+_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
+#: the highest there is
+_SPREAD_WEIGHT: Final = 100
 _RESOURCES: Final = {
     "requests": {"cpu": "250m", "memory": "1Gi"},
     "limits": {"memory": "2Gi"},
@@ -147,21 +150,34 @@ def _volumes(owner: Owner, spec: ClusterSpec) -> list[Object]:
 
 def _scheduling(owner: Owner, spec: ClusterSpec) -> Object:
     wanted = spec.scheduling
-    found: Object = {
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
+    apart = [
+        {
+            "weight": _SPREAD_WEIGHT,
+            "podAffinityTerm": {
                 "topologyKey": _TOPOLOGY.get(key, key),
-                "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": names.selector(owner.name)},
-            }
-            for key in wanted.get("spread", ["zone", "host"])
-        ]
-    }
-    for key in ("affinity", "tolerations", "priorityClassName", "nodeSelector"):
+            },
+        }
+        for key in wanted.get("spread", ["zone", "host"])
+    ]
+    found: Object = {"affinity": _with_preferred(wanted.get("affinity") or {}, apart)}
+    for key in ("tolerations", "priorityClassName", "nodeSelector"):
         if wanted.get(key):
             found[key] = wanted[key]
     return found
+
+
+def _with_preferred(affinity: Object, apart: list[Object]) -> Object:
+    """The affinity asked for, and the wish to stand apart.
+
+    Not topologySpreadConstraints: with several, the scheduler leaves nodes that lack one of the
+    labels out of all of them, so where no node has a zone, members would share machines.
+    """
+    anti = affinity.get("podAntiAffinity") or {}
+    terms = anti.get(_PREFERRED) or [] if isinstance(anti, dict) else None
+    if not isinstance(terms, list):
+        return affinity  # the API server says what is wrong with it
+    return {**affinity, "podAntiAffinity": {**anti, _PREFERRED: [*terms, *apart]}}
 
 
 def pod_template(
