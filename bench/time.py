@@ -5,7 +5,8 @@ Two parts, both in process on a record with files:
 * the queries of ``bench.query`` at a fresh random past time every run, after 1, 10 and 50 % of the
   relationships have changed since the load (half of them replaced, half given another property);
 * entities with 1 and with 100 versions: the present read, reads at a point in time, over a range
-  of time, before and after an update, and commits.
+  of time, before and after an update, and commits; the first two against cozo and SurrealDB, which
+  keep versions too.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from bench.common import Report, quantile, scratch
 from bench.query import prepare
 from bench.query_texts import TWELVE
+from bench.versioned_peers import PEERS
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.embedded import Embedded
 from everwhen.storage.rocks import RocksStore
@@ -171,16 +175,27 @@ def versions(report: Report, folder: Path, options: argparse.Namespace) -> None:
                 "t": chance.randint(began, ended),
                 "u": ended,
             }
-            took.setdefault((name, database), []).append(_milliseconds(database, text, given))
+            ask = partial(database.execute, text, given)
+            took.setdefault((name, database), []).append(_milliseconds(ask))
 
     for _ in range(TURNS):
         turn("commit", COMMIT, one)
         turn("commit", COMMIT, hundred)
+    peers = {name: make(folder, options.entities) for name, make in PEERS.items()}
+    theirs: dict[tuple[str, str], list[float]] = {}
     for _ in range(TURNS):
         turn("present", POINT, one)
         turn("present", POINT, hundred)
         for name, text in READS.items():
             turn(name, text, hundred)
+        for name, peer in peers.items():
+            for _ in range(RUNS_A_TURN):
+                entity, share = chance.randrange(options.entities), chance.random()
+                for what, ask in (
+                    ("present", partial(peer.present, entity)),
+                    ("point_in_time", partial(peer.past, entity, share)),
+                ):
+                    theirs.setdefault((what, name), []).append(_milliseconds(ask))
     ms = {what: quantile(each, 0.5) for what, each in took.items()}
     present = ms["present", hundred]
     report.add(
@@ -195,8 +210,13 @@ def versions(report: Report, folder: Path, options: argparse.Namespace) -> None:
         bar = 1.3 if name == "point_in_time" else None
         report.add(f"{name}_100_versions", "times the present", ms[name, hundred] / present, bar=bar,
                    at_most=True, ms=ms[name, hundred])  # fmt: skip
-    for database in databases:
-        database.close()
+    for what in ("present", "point_in_time"):
+        report.add(
+            f"{what}_against_peers", "ms", ms[what, hundred],
+            {name: quantile(theirs[what, name], 0.5) for name in peers},
+        )  # fmt: skip
+    for each in (*databases, *peers.values()):
+        each.close()
 
 
 def _counters(path: Path, entities: int) -> Embedded:
@@ -209,9 +229,9 @@ def _counters(path: Path, entities: int) -> Embedded:
     return database
 
 
-def _milliseconds(database: Embedded, text: str, given: dict[str, Any]) -> float:
+def _milliseconds(ask: Callable[[], object]) -> float:
     started = time.perf_counter_ns()
-    database.execute(text, given)
+    ask()
     return (time.perf_counter_ns() - started) / 1e6
 
 
