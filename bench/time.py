@@ -157,18 +157,18 @@ READS: Final[dict[str, str]] = {
 
 
 def versions(report: Report, folder: Path, options: argparse.Namespace) -> None:
-    """The same reads and commits with one version an entity and with a hundred, in turns: what else
-    the machine does meets all of them."""
-    databases = [_counters(folder / name, options.entities) for name in ("one", "hundred")]
-    one, hundred = databases
+    """The same reads and commits with one version an entity and with a hundred, and reads of other
+    databases, in turns: what else the machine does meets all of them."""
+    one, hundred = (_counters(folder / name, options.entities) for name in ("one", "hundred"))
     began = _now()
     for _ in range(99):
         hundred.execute("MATCH (c:Counter) SET c.value = c.value + 1")
     ended = _now()
+    peers = {name: make(folder, options.entities) for name, make in PEERS.items()}
     chance = random.Random(2)
-    took: dict[tuple[str, Embedded], list[float]] = {}
+    took: dict[tuple[str, str], list[float]] = {}
 
-    def turn(name: str, text: str, database: Embedded) -> None:
+    def turn(name: str, text: str, database: Embedded, whose: str) -> None:
         for _ in range(RUNS_A_TURN):
             given = {
                 "id": chance.randrange(options.entities),
@@ -176,47 +176,49 @@ def versions(report: Report, folder: Path, options: argparse.Namespace) -> None:
                 "u": ended,
             }
             ask = partial(database.execute, text, given)
-            took.setdefault((name, database), []).append(_milliseconds(ask))
+            took.setdefault((name, whose), []).append(_milliseconds(ask))
 
     for _ in range(TURNS):
-        turn("commit", COMMIT, one)
-        turn("commit", COMMIT, hundred)
-    peers = {name: make(folder, options.entities) for name, make in PEERS.items()}
-    theirs: dict[tuple[str, str], list[float]] = {}
+        turn("commit", COMMIT, one, "one")
+        turn("commit", COMMIT, hundred, "hundred")
     for _ in range(TURNS):
-        turn("present", POINT, one)
-        turn("present", POINT, hundred)
+        turn("present", POINT, one, "one")
+        turn("present", POINT, hundred, "hundred")
         for name, text in READS.items():
-            turn(name, text, hundred)
-        for name, peer in peers.items():
+            turn(name, text, hundred, "hundred")
+        for whose, peer in peers.items():
             for _ in range(RUNS_A_TURN):
                 entity, share = chance.randrange(options.entities), chance.random()
-                for what, ask in (
-                    ("present", partial(peer.present, entity)),
-                    ("point_in_time", partial(peer.past, entity, share)),
-                ):
-                    theirs.setdefault((what, name), []).append(_milliseconds(ask))
-    ms = {what: quantile(each, 0.5) for what, each in took.items()}
-    present = ms["present", hundred]
+                present, past = partial(peer.present, entity), partial(peer.past, entity, share)
+                took.setdefault(("present", whose), []).append(_milliseconds(present))
+                took.setdefault(("point_in_time", whose), []).append(_milliseconds(past))
+    _told(report, {what: quantile(each, 0.5) for what, each in took.items()})
+    for each in (one, hundred, *peers.values()):
+        each.close()
+
+
+def _told(report: Report, ms: dict[tuple[str, str], float]) -> None:
+    """The medians, in milliseconds by kind of statement and database, as figures."""
+    present = ms["present", "hundred"]
     report.add(
-        "present_after_100_versions", "times after one", present / ms["present", one], bar=1.1,
+        "present_after_100_versions", "times after one", present / ms["present", "one"], bar=1.1,
         at_most=True, ms=present,
     )  # fmt: skip
+    commits = ms["commit", "one"] / ms["commit", "hundred"]
     report.add(
-        "commits_after_100_versions", "times at one", ms["commit", one] / ms["commit", hundred], bar=0.9,
-        per_second=1e3 / ms["commit", hundred],
+        "commits_after_100_versions", "times at one", commits, bar=0.9,
+        per_second=1e3 / ms["commit", "hundred"],
     )  # fmt: skip
     for name in READS:
+        mine = ms[name, "hundred"]
         bar = 1.3 if name == "point_in_time" else None
-        report.add(f"{name}_100_versions", "times the present", ms[name, hundred] / present, bar=bar,
-                   at_most=True, ms=ms[name, hundred])  # fmt: skip
-    for what in ("present", "point_in_time"):
         report.add(
-            f"{what}_against_peers", "ms", ms[what, hundred],
-            {name: quantile(theirs[what, name], 0.5) for name in peers},
+            f"{name}_100_versions", "times the present", mine / present, bar=bar, at_most=True,
+            ms=mine,
         )  # fmt: skip
-    for each in (*databases, *peers.values()):
-        each.close()
+    for what in ("present", "point_in_time"):
+        theirs = {whose: ms[what, whose] for whose in PEERS}
+        report.add(f"{what}_against_peers", "ms", ms[what, "hundred"], theirs)
 
 
 def _counters(path: Path, entities: int) -> Embedded:

@@ -66,7 +66,7 @@ class SurrealVersioned:
     def __init__(self, folder: Path, entities: int) -> None:
         self._database: Any = Surreal(f"surrealkv+versioned://{folder / 'surrealdb'}")
         self._database.use("bench", "bench")
-        rows = [{"id": one, "value": 0, "name": f"counter {one}"} for one in range(entities)]
+        rows: Any = [{"id": one, "value": 0, "name": f"counter {one}"} for one in range(entities)]
         self._database.query("INSERT INTO counter $rows RETURN NONE", {"rows": rows})
         self._began = datetime.now(UTC)
         for _ in range(VERSIONS - 1):
