@@ -4,7 +4,8 @@ Nodes get versions by single properties, then all but the newest version is let 
 by step as a log would drive it; times are of the CPU. What may go is counted by itself: every entry that nobody reads at
 the newest version, and the contents of the journal (its headers are the audit trail and stay). Then
 what a version of a wide node takes against a full copy of it, and what reading one costs after a
-hundred versions against after one.
+hundred versions against after one. Then the longest step while a node with very many relationships
+is erased, and while it is vacuumed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.verify import verify
 from everwhen.storage.rocks import RocksStore
 from everwhen.txn import commands as c
-from tests.unit.apply.harness import Database
+from tests.unit.apply.harness import Database, origin_of
+from tests.unit.apply.test_supernodes import deleted, loaded
 
 WIDE = 50
 READS = 1_000
@@ -38,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.vacuum", description=__doc__)
     parser.add_argument("--nodes", type=int, default=2_000)
     parser.add_argument("--versions", type=int, default=100)
+    parser.add_argument("--relationships", type=int, default=100_000, help="of one node")
     options = parser.parse_args(arguments)
     report = Report()
     with scratch("vacuum") as folder:
@@ -47,6 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         wide = RocksStore(folder / "wide", create=True)
         wide_versions(report, Database(wide), wide)
         wide.close()
+        for erased in (True, False):
+            store = RocksStore(folder / f"hub-{erased}", create=True)
+            supernode(report, Database(store), options.relationships, erased=erased)
+            store.close()
     return report.end()
 
 
@@ -140,6 +147,29 @@ def may_go(state: RecordState) -> int:
         found += len(value) - len(journal.encode_record(journal.with_left(record, b"")))
     times = list(state.store.scan(*kind_range(Kind.TIME)))
     return found + sum(len(key) + len(value) for key, value in times[:-1])
+
+
+def supernode(report: Report, db: Database, relationships: int, *, erased: bool) -> None:
+    """A node that was loaded and deleted with all its relationships is erased, or vacuumed."""
+    loaded(db, relationships)
+    deleted(db)
+    head, limit = db.state.current.head.version, VACUUM_KEYS_PER_STEP
+    if erased:
+        db.do(c.Erase(c.FORMAT, db.tick(), [0], [], origin_of()))
+    else:
+        db.do(c.RaiseHorizon(c.FORMAT, 0, [Horizon("", "", head, 0)]))
+    took: list[float] = []
+    more = True
+    while more:
+        step: c.Command = c.VacuumStep(c.FORMAT, limit, len(db.log), not took)
+        started = time.thread_time()
+        more = db.do(c.EraseStep(c.FORMAT, limit, len(db.log)) if erased else step).more
+        took.append(1_000 * (time.thread_time() - started))
+    what = "erasure" if erased else "vacuum"
+    report.add(
+        f"{what} of a node of {relationships} relationships: longest step", "ms", max(took),
+        bar=20, at_most=True, steps=len(took), median=median(took),
+    )  # fmt: skip
 
 
 def wide_versions(report: Report, db: Database, store: RocksStore) -> None:
