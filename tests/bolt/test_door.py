@@ -4,9 +4,8 @@ import base64
 import os
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +36,7 @@ from tests.support.bolt import (
     message,
 )
 from tests.support.process import Server
+from tests.support.waiting import until
 
 _LONG = "UNWIND range(1, 10000) AS {0} WITH * "
 LONG = _LONG.format("x") + _LONG.format("y") + "WHERE x + y < 0 RETURN x"
@@ -62,15 +62,6 @@ def bolt(server: Server) -> Iterator[Bolt]:
     client = Bolt(server.bolt_port)
     yield client
     client.close()
-
-
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    waiting = threading.Event()
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        waiting.wait(0.02)
 
 
 def open_transactions(bolt: Bolt) -> list[str]:

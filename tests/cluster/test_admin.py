@@ -16,8 +16,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cluster.running import SECONDS, Local, until
+from tests.cluster.running import SECONDS, Local
 from tests.support.process import free_port, program
+from tests.support.waiting import until
 
 
 class Administrator:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from everwhen_client import Client
-from tests.cluster.running import Local, until
+from tests.cluster.running import Local
 from tests.support.query_api import Failed, Lost, QueryApi
+from tests.support.waiting import until
 
 
 class Writer(threading.Thread):

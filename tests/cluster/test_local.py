@@ -13,8 +13,9 @@ import pytest
 
 from everwhen.cli.local_nodes import RollingFile, plan_of
 from everwhen.errors import SettingsInvalid
-from tests.cluster.running import SECONDS, Local, alive, answers, until
+from tests.cluster.running import SECONDS, Local, alive, answers
 from tests.support.query_api import QueryApi
+from tests.support.waiting import until
 
 
 def test_a_cluster_runs_stops_and_is_there_again(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ import json
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from tests.cluster.chaos.group import Group
 from tests.crash.run import verify
 from tests.support.process import Server
 from tests.support.query_api import Failed, Lost, QueryApi
+from tests.support.waiting import until
 
 #: mutations of the flashback are three times as many: twenty or more chunks
 NODES: Final = 4_000
@@ -68,20 +68,14 @@ def status(port: int) -> dict[str, Any]:
         return found
 
 
-def until(what: str, condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + _SECONDS
-    while not condition():
-        assert time.monotonic() < ends, what
-        threading.Event().wait(0.005)
-
-
 def after_entries(port: int, entries: int, asked: Asked) -> None:
     """Start the flashback; return when so many more entries were applied, or it has ended."""
     first = status(port)["appliedIndex"]
     asked.start()
     until(
-        "the flashback writes to the log",
         lambda: status(port)["appliedIndex"] >= first + entries or not asked.is_alive(),
+        what="the flashback writes to the log",
+        every=0.005,
     )
 
 

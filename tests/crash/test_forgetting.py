@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +12,7 @@ import pytest
 from tests.crash.run import verify
 from tests.support.process import Server
 from tests.support.query_api import Failed, Lost, QueryApi
+from tests.support.waiting import until
 
 NODES: Final = 3_000
 VERSIONS: Final = 8
@@ -48,13 +47,6 @@ def ask(port: int, text: str) -> list[list[Any]]:
         return api.rows(text)
 
 
-def until(what: str, condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + _SECONDS
-    while not condition():
-        assert time.monotonic() < ends, what
-        threading.Event().wait(0.01)
-
-
 @pytest.mark.timeout(600)
 def test_vacuum_goes_on_after_a_kill(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", *_SLOW)
@@ -70,7 +62,11 @@ def test_vacuum_goes_on_after_a_kill(tmp_path: Path) -> None:
             return 0 if state == "idle" else int(keys)
 
         for _ in range(2):
-            until("vacuum takes more away", lambda: looked_at() > max(seen, default=0))
+            until(
+                lambda: looked_at() > max(seen, default=0),
+                what="vacuum takes more away",
+                every=0.005,
+            )
             seen.append(looked_at())
             server.kill()
             server.start()
@@ -79,8 +75,8 @@ def test_vacuum_goes_on_after_a_kill(tmp_path: Path) -> None:
         server.options = _FAST
         server.start()
         until(
-            "vacuum comes to an end",
             lambda: ask(server.port, "SHOW VACUUM YIELD state, round") == [["idle", 1]],
+            what="vacuum comes to an end",
         )
         [[keys]] = ask(server.port, "SHOW VACUUM YIELD keysEver")
         assert keys >= (VERSIONS - 1) * NODES > seen[1] > seen[0] > 0
@@ -125,7 +121,7 @@ def test_an_erasure_goes_on_after_a_kill(tmp_path: Path, entries: int) -> None:
 
         first, erasing = applied(), Erasing(server.port)
         erasing.start()
-        until("it is under way", lambda: applied() >= first + entries)
+        until(lambda: applied() >= first + entries, what="it is under way", every=0.005)
         server.kill()
         erasing.join(_SECONDS)
         assert not erasing.answered
@@ -137,15 +133,15 @@ def test_an_erasure_goes_on_after_a_kill(tmp_path: Path, entries: int) -> None:
             ask(server.port, f"MATCH (n:N) AT VERSION 1 WHERE n.i <= {GONE} ERASE n")
         gone = f"MATCH (n:N) WHERE n.i <= {GONE} RETURN count(n)"
         until(
-            "it comes to its end",
             lambda: ask(server.port, "SHOW ERASURES YIELD state") != [["erasing"]],
+            what="it comes to its end",
         )
         until(
-            "nothing of it can be read",
             lambda: all(
                 ask(server.port, f"{gone}{moment}") == [[0]]
                 for moment in ("", *(f" AT VERSION {v}" for v in range(1, VERSIONS + 1)))
             ),
+            what="nothing of it can be read",
         )
         [[left]] = ask(server.port, f"MATCH (n:N) RETURN count(n) AT VERSION {VERSIONS}")
         assert left == FEW - GONE

@@ -20,9 +20,10 @@ from typing import Any, Final
 import pytest
 
 from everwhen.cli.main import main
-from tests.cluster.running import Local, until
+from tests.cluster.running import Local
 from tests.imports.conftest import Run
 from tests.support.query_api import QueryApi
+from tests.support.waiting import until
 from tests.tidy.tree import ROOT
 
 SAMPLE: Final = ROOT / "samples" / "debian"

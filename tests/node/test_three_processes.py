@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.process import Server
 from tests.support.query_api import Failed, Lost, QueryApi
+from tests.support.waiting import until
 
 SECONDS: Final = 60.0
 
@@ -64,14 +64,12 @@ class Group:
         return found[0]
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if condition():
-                    return
-            except (OSError, http.client.HTTPException, KeyError):
-                continue
-        pytest.fail(f"not in {SECONDS:g} s: " + "\n".join(s.tail()[-800:] for s in self.servers))
+        until(
+            condition,
+            SECONDS,
+            ignoring=(OSError, http.client.HTTPException, KeyError),
+            more=lambda: "\n".join(s.tail()[-800:] for s in self.servers),
+        )
 
     def settle(self) -> None:
         """Everyone has applied the same and says so."""

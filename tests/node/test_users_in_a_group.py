@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.support import bolt
+from tests.support import bolt, waiting
 from tests.support.bolt import Bolt
 from tests.support.process import Server
 from tests.support.query_api import Failed, Lost, QueryApi
 
-SECONDS: Final = 60.0
 FIRST: Final = "the-first-password"
 SECRET: Final = "what members know"
 CHANGED: Final = "Neo.ClientError.Security.AuthorizationExpired"
 
 
 def until(condition: Callable[[], bool], servers: list[Server]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        try:
-            if condition():
-                return
-        except (OSError, http.client.HTTPException, Failed, Lost, bolt.Failed, bolt.Lost):
-            continue
-    pytest.fail(f"not in {SECONDS:g} s: " + "\n".join(s.tail()[-800:] for s in servers))
+    waiting.until(
+        condition,
+        ignoring=(OSError, http.client.HTTPException, Failed, Lost, bolt.Failed, bolt.Lost),
+        more=lambda: "\n".join(s.tail()[-800:] for s in servers),
+    )
 
 
 def status(server: Server) -> dict[str, Any]:

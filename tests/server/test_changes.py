@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from everwhen import limits
-from tests.cluster.running import until
 from tests.support.process import Server
 from tests.support.query_api import QueryApi
+from tests.support.waiting import until
 
 
 @pytest.fixture

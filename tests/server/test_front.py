@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from everwhen.server.http.heads import Heads
 from tests.support.process import Server
+from tests.support.waiting import until
 
 PATH = "/db/neo4j/query/v2"
 USUAL = (("Host", "x"), ("Content-Type", "application/json"), ("Accept", "application/json"))
@@ -199,7 +199,6 @@ def test_the_statement_of_a_client_that_is_gone_is_stopped(server: Server, wire:
         "UNWIND range(1, 99999) AS a UNWIND range(1, 99999) AS b WITH count(*) AS c CREATE (:Gone)"
     )
     wire.send(request(text))
-    deadline = time.monotonic() + 20
     other = Wire(server.port)
 
     def running() -> int:
@@ -209,11 +208,9 @@ def test_the_statement_of_a_client_that_is_gone_is_stopped(server: Server, wire:
         other.send(request(text))
         return int(other.value())
 
-    while not running():
-        assert time.monotonic() < deadline
+    until(running, 20)
     wire.close()
-    while running():
-        assert time.monotonic() < deadline
+    until(lambda: not running(), 20)
     other.close()
 
 

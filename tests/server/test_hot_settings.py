@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.running import until
 from tests.support.process import Server
 from tests.support.query_api import Failed, QueryApi
+from tests.support.waiting import until
 
 FIRST = "[limits]\nstatement_timeout_s = 60\nquery_workers = 3\n"
 THEN = """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
 from tests.support.process import Server
 from tests.support.query_api import Failed, QueryApi
+from tests.support.waiting import until
 
 PATH: Final = "/db/neo4j/query/v2"
 BODY: Final = 20_000
@@ -51,17 +51,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def api(node: Server) -> Iterator[QueryApi]:
     with QueryApi(node.port) as made:
         yield made
-
-
-def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """What the condition says once it says something."""
-    deadline = time.monotonic() + seconds
-    waiting = threading.Event()
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        waiting.wait(0.02)
-    raise AssertionError(f"not within {seconds} s")
 
 
 def statement(text: str, **more: Any) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from neo4j.exceptions import Neo4jError
 
 from tests.support.process import Server
 from tests.support.query_api import QueryApi
+from tests.support.waiting import until
 
 LONG = "UNWIND range(1, 1000000) AS a UNWIND range(1, 1000000) AS b RETURN count(*)"
 SECONDS = 30.0
@@ -28,13 +28,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def named(api: QueryApi, text: str) -> str:
     """The id of the transaction that runs this text; waits for it."""
-    deadline = time.monotonic() + SECONDS
     show = "SHOW TRANSACTIONS YIELD transactionId, currentQuery WHERE currentQuery STARTS WITH $t"
-    while time.monotonic() < deadline:
-        rows = api.rows(f"{show} RETURN transactionId", {"t": text})
-        if rows:
-            return str(rows[0][0])
-    pytest.fail(f"nobody runs {text}")
+    asked = f"{show} RETURN transactionId"
+    rows = until(lambda: api.rows(asked, {"t": text}), SECONDS, f"nobody runs {text}")
+    return str(rows[0][0])
 
 
 def test_a_statement_that_runs_stops(server: Server) -> None:

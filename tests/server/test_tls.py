@@ -9,8 +9,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import neo4j
@@ -22,8 +21,7 @@ from everwhen_client import Client, ConnectionFailed
 from tests.node.test_three_processes import Group
 from tests.support.process import Server, ServerDied, program
 from tests.support.query_api import QueryApi
-
-SECONDS = 30.0
+from tests.support.waiting import until
 
 
 class Pki:
@@ -100,13 +98,6 @@ def serial(port: int, trust: ssl.SSLContext) -> str:
         about = wrapped.getpeercert()
     assert about is not None
     return str(about["serialNumber"])
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not in {SECONDS:g} s")
 
 
 @pytest.mark.parametrize("scheme", ["bolt+ssc", "neo4j+ssc"])
