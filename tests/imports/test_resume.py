@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.imports.conftest import Run
 from tests.imports.test_create import written
 from tests.support.process import Server, program
 from tests.support.query_api import QueryApi
+from tests.support.waiting import until
 
 NODES, EDGES = 1_000, 30_000
 SECONDS = 60
@@ -39,15 +39,12 @@ def command(server: Server, files: tuple[Path, Path], state: Path) -> list[str]:
 
 def until_batches(state: Path, count: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until so many batches are noted."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if len(json.loads(state.read_text(encoding="utf-8"))["batches"]) >= count:
-                return
-        except (OSError, ValueError):
-            pass  # not there yet
-        time.sleep(0.005)
-    pytest.fail(f"the import did not get to batch {count}")
+
+    def noted() -> bool:
+        assert process.poll() is None, f"the import did not get to batch {count}"
+        return len(json.loads(state.read_text(encoding="utf-8"))["batches"]) >= count
+
+    until(noted, SECONDS, f"batch {count}", every=0.005, ignoring=(OSError, ValueError))
 
 
 def whole(server: Server) -> None:

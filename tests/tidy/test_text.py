@@ -32,9 +32,9 @@ _UNFINISHED: Final = re.compile(
 
 #: judges that wait for another process have no other clock than the wall's
 _MAY_SLEEP: Final = {
-    "tests/imports/test_resume.py": "waits for what a real process has noted",
     "tests/crash/run.py": "kills a real process at a random moment",
     "tests/support/process.py": "waits for a real process to answer",
+    "tests/support/waiting.py": "waits for real processes, between two looks",
 }
 
 
