@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.common import Report, scratch
+from bench.vector_peers import ArcadeVectors
 from everwhen.model.graph import Wanted
 from everwhen.runtime.database import Database
 from everwhen.runtime.embedded import Embedded
@@ -43,13 +44,56 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--m", type=int, default=16)
     parser.add_argument("--construction", type=int, default=100)
     parser.add_argument("--ef", type=int, default=128)
+    parser.add_argument(
+        "--peers", action="store_true", help="ArcadeDB's index instead, once merged"
+    )
     options = parser.parse_args(arguments)
     report = Report()
     everything = embeddings(options.vectors + options.queries, options.dimensions)
     data, queries = everything[: options.vectors], everything[options.vectors :]
     with scratch("vector") as folder, Embedded(RocksStore(folder / "db", create=True)) as database:
-        measure(report, database, data, queries, options)
+        if options.peers:
+            beside_arcadedb(report, database, data, queries, options)
+        else:
+            measure(report, database, data, queries, options)
     return report.end()
+
+
+def beside_arcadedb(
+    report: Report, database: Embedded, data: Floats, queries: Floats, options: argparse.Namespace
+) -> None:
+    """A statement of ours against a call of ArcadeDB's own interface, all vectors merged."""
+    ids = made(database, data, options)
+    settle(database.service.database, 0)
+    with scratch("arcadedb") as folder:
+        peer = ArcadeVectors(
+            folder, data, m=options.m, construction=options.construction, ef=options.ef
+        )
+        ours, there = statement(database), np.ones(len(data), bool)
+        mine, theirs = turns(ours, peer.search, queries)
+        rows = {number: row for row, number in enumerate(ids)}
+        report.add(
+            "vector_statement_against_arcadedb", "queries/s", mine, {"arcadedb": theirs},
+            recall=recall(ours, queries, data, there, rows),
+            peer_recall=recall(peer.search, queries, data, there, None),
+        )  # fmt: skip
+        peer.close()
+
+
+def made(database: Embedded, data: Floats, options: argparse.Namespace) -> list[int]:
+    """The index, and a node for each vector; their ids."""
+    config = {
+        "vector.dimensions": options.dimensions,
+        "vector.hnsw.m": options.m,
+        "vector.hnsw.ef_construction": options.construction,
+        "vector.hnsw.ef_search": options.ef,
+    }
+    database.execute(
+        "CREATE VECTOR INDEX v FOR (n:V) ON (n.e) OPTIONS {indexConfig: $c}", {"c": config}
+    )
+    ids = load(database, data)
+    ours_at(database, None)(data[0])
+    return ids
 
 
 def embeddings(rows: int, dimensions: int) -> Floats:
@@ -66,22 +110,11 @@ def measure(
 ) -> None:
     """Load nine tenths, seal, search; the rest, search; delete and move, search; the past."""
     most = len(data) * 9 // 10
-    config = {
-        "vector.dimensions": options.dimensions,
-        "vector.hnsw.m": options.m,
-        "vector.hnsw.ef_construction": options.construction,
-        "vector.hnsw.ef_search": options.ef,
-    }
-    database.execute(
-        "CREATE VECTOR INDEX v FOR (n:V) ON (n.e) OPTIONS {indexConfig: $c}", {"c": config}
-    )
-    ids = load(database, data[:most])
+    ids = made(database, data[:most], options)
     vectors = database.service.database.vectors
     started = time.perf_counter()
-    ours_at(database, None)(queries[0])
-    read = time.perf_counter() - started
     settle(database.service.database, 0)
-    report.add("vector_read", "s", read, vectors=most, sealed=time.perf_counter() - started - read)
+    report.add("vector_sealed", "s", time.perf_counter() - started, vectors=most)
     graph = hnswlib.Index(space="cosine", dim=options.dimensions)
     graph.init_index(len(data), M=options.m, ef_construction=options.construction)
     graph.add_items(data[:most], np.arange(most), num_threads=1)
