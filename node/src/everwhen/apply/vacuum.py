@@ -84,9 +84,13 @@ class Vacuums:
 
     def _begin(self) -> None:
         work, state = self._work, self._work.vacuum
+        judged = 0
+        if state.round:
+            judged = Horizons(work.retention).unmoved(Horizons(state.seen))
         work.put_vacuum(
             replace(
                 state,
+                judged=judged,
                 round=state.round + 1,
                 phase=1,
                 position=b"",
@@ -125,7 +129,7 @@ class Vacuums:
     def _journal(self, position: bytes, limit: int) -> tuple[int, int, bytes]:
         """Contents of commits; headers stay, and with them the chain."""
         work, horizons = self._work, self._horizons
-        version, piece = work.vacuum.emptied + 1, 0
+        version, piece = max(work.vacuum.emptied, work.vacuum.judged) + 1, 0
         if position:
             version, piece = _PLACE.unpack(position)
         looked = keys = size = 0

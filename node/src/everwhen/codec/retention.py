@@ -127,6 +127,8 @@ class Vacuum(msgspec.Struct, frozen=True, array_like=True):
     retired: tuple[Retired, ...] = ()
     #: contents of commits up to this version are gone from the journal
     emptied: int = 0
+    #: the round before took what this one may from the contents of commits up to this version
+    judged: int = 0
 
 
 class Erasure(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ label's horizon misses nothing, whatever else those nodes carry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from everwhen.codec.instants import text_of
 from everwhen.codec.retention import Entity, Horizon, Retention
@@ -57,12 +57,20 @@ class Horizons:
             return False
         if version in before.pinned:
             return True
-        pairs = [(before._floor, self._floor)]
-        pairs += [
-            (before.label(name), self.label(name)) for name in {**before._labels, **self._labels}
-        ]
-        pairs += [(before.type(name), self.type(name)) for name in {**before._types, **self._types}]
-        return any(old.version <= version < new.version for old, new in pairs)
+        return any(old <= version < new for old, new in self._moves(before))
+
+    def unmoved(self, before: Horizons) -> int:
+        """Up to this version the horizons ``before`` let the same go as these."""
+        moved = [min(old, new) for old, new in self._moves(before) if old != new]
+        return min(moved, default=self.highest)
+
+    def _moves(self, before: Horizons) -> Iterator[tuple[int, int]]:
+        """Each horizon's version before and now."""
+        yield before._floor.version, self._floor.version
+        for name in {**before._labels, **self._labels}:
+            yield before.label(name).version, self.label(name).version
+        for name in {**before._types, **self._types}:
+            yield before.type(name).version, self.type(name).version
 
     def label(self, name: str) -> Horizon:
         """A label's."""
