@@ -24,8 +24,6 @@ from everwhen.txn.validate import check_count, check_name, check_properties, che
 #: rough cost of one buffered entity or change beside its values
 _ENTITY_BYTES: Final = 500
 _CHANGE_BYTES: Final = 250
-#: what is pending and counts less than this cannot be too many changes for one commit
-_COUNT_FROM_BYTES: Final = _CHANGE_BYTES * limits.MUTATIONS_PER_COMMIT_MAX
 
 
 class BufferedWrites(TextOverlay):
@@ -75,9 +73,10 @@ class BufferedWrites(TextOverlay):
             )
 
     def _end_write(self) -> None:
-        if self.pending_bytes > _COUNT_FROM_BYTES and (
-            len(self._buffer.pending) > limits.MUTATIONS_PER_COMMIT_MAX
-            or self.pending_bytes > limits.CHUNK_BYTES
+        size, most = self.pending_bytes, limits.MUTATIONS_PER_COMMIT_MAX
+        if size > limits.CHUNK_BYTES or (
+            # what counts less cannot be too many changes, and need not be counted
+            size > _CHANGE_BYTES * most and len(self._buffer.pending) > most
         ):
             self._full()
 
