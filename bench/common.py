@@ -113,6 +113,13 @@ def cpu_seconds(children: bool = False) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def machine_cpu_seconds() -> float:
+    """CPU time that all processes of this machine took since it started, from ``/proc/stat``."""
+    with Path("/proc/stat").open() as lines:
+        ticks = [int(word) for word in next(lines).split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # but idle and waiting
+
+
 class Etcd:
     """An etcd of one or more members on loopback, or nothing with a reason."""
 

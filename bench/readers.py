@@ -23,7 +23,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, Final
 
-from bench.common import Report, quantile, scratch
+from bench.common import Report, cpu_seconds, machine_cpu_seconds, quantile, scratch
 from bench.query import prepare
 from bench.query_texts import TWELVE, Query
 from everwhen.runtime.database import DatabaseOptions
@@ -115,26 +115,29 @@ def compare(
     bar: float | None,
     options: argparse.Namespace,
 ) -> None:
-    """Reads a second by two readers against those by one, three turns of each."""
+    """Reads a second by two readers against those by one, three turns of each. What others of the
+    machine take meanwhile is said: the second reader has no core then."""
     one: list[float] = []
     two: list[float] = []
     commits: list[float] = []
+    others: list[float] = []
     for turn in range(3):
         for readers, rates in ((1, one), (2, two)):
-            rate, written = reading(database, queries, readers, turn, options)
+            rate, written, taken = reading(database, queries, readers, turn, options)
             rates.append(rate)
             commits.append(written)
+            others.append(taken)
     report.add(
         f"two_readers_{name}", "times one reader", quantile(two, 0.5) / quantile(one, 0.5),
         bar=bar, one_per_second=quantile(one, 0.5), two_per_second=quantile(two, 0.5),
-        commits_per_second=quantile(commits, 0.5),
+        commits_per_second=quantile(commits, 0.5), cores_of_others=quantile(others, 0.5),
     )  # fmt: skip
 
 
 def reading(
     database: Embedded, queries: Sequence[Query], readers: int, seed: int, options: Any
-) -> tuple[float, float]:
-    """(reads a second of all readers, commits a second meanwhile)."""
+) -> tuple[float, float, float]:
+    """(reads a second of all readers, commits a second meanwhile, cores that others took)."""
     stop = threading.Event()
     done = [0] * readers
     written = [0]
@@ -156,7 +159,7 @@ def reading(
 
     calls: list[Callable[[], None]] = [write, *(lambda n=n: read(n) for n in range(readers))]
     threads = [threading.Thread(target=call) for call in calls]
-    started = time.monotonic()
+    started, others = time.monotonic(), machine_cpu_seconds() - cpu_seconds()
     for thread in threads:
         thread.start()
     time.sleep(options.seconds)
@@ -164,8 +167,10 @@ def reading(
     for thread in threads:
         thread.join()
     seconds = time.monotonic() - started
-    print(json.dumps({"readers": readers, "reads": sum(done), "seconds": seconds}), flush=True)
-    return sum(done) / seconds, written[0] / seconds
+    taken = (machine_cpu_seconds() - cpu_seconds() - others) / seconds
+    said = {"readers": readers, "reads": sum(done), "seconds": seconds, "cores_of_others": taken}
+    print(json.dumps(said), flush=True)
+    return sum(done) / seconds, written[0] / seconds, taken
 
 
 if __name__ == "__main__":

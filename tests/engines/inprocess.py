@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from everwhen.errors import EverwhenError, Fault
-from everwhen.exec.choose import BATCH_ROWS
 from everwhen.exec.procedures import ProcedureDefinition, ProcedureField
 from everwhen.model.elements import Node, Path, Relationship
 from everwhen.runtime.database import DatabaseOptions
@@ -57,7 +56,7 @@ class InProcess:
         text = query if at is None else f"{query.rstrip().rstrip(';')}\nAT VERSION {at}"
         return outcome(lambda: self.database.execute(text, parameters))
 
-    def run_plans(self, execution: str, batch_rows: int = BATCH_ROWS) -> None:
+    def run_plans(self, execution: str, batch_rows: int | None = None) -> None:
         """Over ``rows`` or ``batches`` whatever plans expect, or ``auto``; stays after a reset."""
         self.database.run_plans(execution, batch_rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from everwhen.errors import ArithmeticFailure
+from everwhen.exec.choose import BATCH_ROWS, WHOLE_BATCH_ROWS, batch_rows
 from everwhen.query.explain import PlanDescription
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.embedded import Embedded
@@ -39,6 +40,23 @@ def test_what_stands_below_a_write(database):
     assert "RelationshipScan" in ran
     assert "SetProperty" not in ran
     assert database.execute("MATCH (n:A {seen: true}) RETURN n.k").rows == [[4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("MATCH (a:A)-[:T]->(b) RETURN b.k AS k", BATCH_ROWS),
+        ("MATCH (a:A)-[:T]->(b) RETURN b.k AS k LIMIT 3", BATCH_ROWS),
+        ("MATCH (a:A) WITH a LIMIT 3 RETURN count(a) AS n", BATCH_ROWS),
+        ("MATCH (a:A)-[:T]->(b) RETURN max(b.k) AS most", WHOLE_BATCH_ROWS),
+        ("MATCH (a:A)-[:T]->(b) RETURN b.k AS k ORDER BY k", WHOLE_BATCH_ROWS),
+    ],
+)
+def test_batches_are_larger_where_all_is_looked_at_first(database, text, rows):
+    database.execute(text)
+    known = database.service.database.known_read(text)
+    assert known is not None
+    assert batch_rows(known.plan.root) == rows
 
 
 def test_a_point_read_is_run_over_rows():

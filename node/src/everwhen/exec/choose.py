@@ -49,8 +49,10 @@ ROWS_WORTH_KERNELS: Final = 20_000
 _SEARCH: Final = 10_000
 #: the module whose import loads numba
 _KERNELS: Final = "everwhen.kernels.expand"
-#: rows of a batch
+#: rows of a batch where the first rows that come may be all that are wanted
 BATCH_ROWS: Final = 65_536
+#: the same where all is looked at before anything comes: fewer and longer calls
+WHOLE_BATCH_ROWS: Final = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Execution:
     """How plans are run: ``auto``, ``rows`` or ``batches`` (wherever they can be)."""
 
     mode: str = "auto"
-    batch_rows: int = BATCH_ROWS
+    #: of a batch; None: as it suits the plan
+    batch_rows: int | None = None
 
 
 def build_plan(plan: p.Plan, execution: Execution) -> Runner:
@@ -73,11 +76,20 @@ def build_plan(plan: p.Plan, execution: Execution) -> Runner:
     if run is None:
         return build(plan.root)
     patient = execution.mode == "batches" or worth >= ROWS_WORTH_KERNELS
-    part = _Part(top, run, plan.width, worth, execution.batch_rows, patient)
+    rows = execution.batch_rows or batch_rows(top)
+    part = _Part(top, run, plan.width, worth, rows, patient)
     if top is plan.root:
         return part.run
     with instead_of(top, part.run):
         return build(plan.root)
+
+
+def batch_rows(root: p.Operator) -> int:
+    """How many rows a batch of a plan should have."""
+    operators = [op for op in walk(root) if isinstance(op, p.Operator)]
+    whole = any(isinstance(op, p.Aggregate | p.Sort) for op in operators)
+    some = any(isinstance(op, p.Limit) for op in operators)
+    return WHOLE_BATCH_ROWS if whole and not some else BATCH_ROWS
 
 
 def _worth(root: p.Operator) -> int:

@@ -18,7 +18,7 @@ from everwhen.columns.graph.image import GraphImage
 from everwhen.columns.texts import Texts
 from everwhen.columns.vectors import Vectors
 from everwhen.errors import EverwhenError, TooManyRequests
-from everwhen.exec.choose import BATCH_ROWS, Execution, build_plan
+from everwhen.exec.choose import Execution, build_plan
 from everwhen.exec.context import ExecutionContext
 from everwhen.exec.environment import ENVIRONMENT
 from everwhen.exec.operators import aggregate as _registers_operators  # noqa: F401
@@ -67,7 +67,7 @@ class DatabaseOptions:
     keep_texts: bool = False
     #: how plans are run: ``auto``, or ``rows`` or ``batches`` whatever they expect (tests)
     execution: str = "auto"
-    batch_rows: int = BATCH_ROWS
+    batch_rows: int | None = None
 
 
 def _ignore(*_: Any) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from everwhen.apply.machine import Machine
-from everwhen.exec.choose import BATCH_ROWS, Execution
+from everwhen.exec.choose import Execution
 from everwhen.exec.procedures import ProcedureDefinition
 from everwhen.limits import INT_MAX
 from everwhen.mvcc.memory import MemoryStore
@@ -238,7 +238,7 @@ class Embedded:
         database.procedures[procedure.name.lower()] = procedure
         database.drop_plans()
 
-    def run_plans(self, execution: str, batch_rows: int = BATCH_ROWS) -> None:
+    def run_plans(self, execution: str, batch_rows: int | None = None) -> None:
         """Run plans over ``rows``, over ``batches`` wherever they can be, or ``auto`` (tests)."""
         self._options = replace(
             self._options or DatabaseOptions(), execution=execution, batch_rows=batch_rows
