@@ -54,7 +54,7 @@ def changed(db: Database) -> None:
 
 
 @pytest.mark.parametrize("make", [written, loaded])
-@pytest.mark.parametrize(("limit", "every"), [(1, 9), (25, 1)])
+@pytest.mark.parametrize(("limit", "every"), [(1, 31), (25, 2)])
 def test_an_erasure_under_way_is_no_damage(
     make: Callable[[Database, int], None], limit: int, every: int
 ) -> None:
