@@ -9,6 +9,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,9 +124,8 @@ def test_the_systems_authorities_are_what_s_asks_for(server: TlsServer, pki: Pki
         "print(driver.execute_query('RETURN 42 AS n').records[0]['n'])\n"
         "driver.close()\n"
     )
-    python = program()[0].replace("everwhen", "python")
     done = subprocess.run(
-        [python if "python" in python else "python", "-c", code],
+        [sys.executable, "-c", code],
         env={**os.environ, "SSL_CERT_FILE": str(pki.ca_file)},
         capture_output=True,
         text=True,
