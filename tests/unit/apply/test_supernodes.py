@@ -115,6 +115,15 @@ def deleted(db: Database) -> None:
         db.commit(t)
 
 
+def gone(make: Callable[[Database, int], None], relationships: int) -> tuple[Database, Counting]:
+    """A database in which node 0 was made and deleted, and its store."""
+    store = Counting()
+    db = Database(store)
+    make(db, relationships)
+    deleted(db)
+    return db, store
+
+
 def driven(db: Database, store: Counting, step: Callable[[int], c.Vacuumed]) -> tuple[int, int]:
     """Steps to the end: the most pairs that one read, and the most bytes that one wrote."""
     most, number, more = (0, 0), 0, True
@@ -131,10 +140,7 @@ def driven(db: Database, store: Counting, step: Callable[[int], c.Vacuumed]) -> 
 def test_a_step_of_an_erasure_is_bounded(
     make: Callable[[Database, int], None], relationships: int
 ) -> None:
-    store = Counting()
-    db = Database(store)
-    make(db, relationships)
-    deleted(db)
+    db, store = gone(make, relationships)
     before = dump(db.view())
     db.do(c.Erase(c.FORMAT, db.tick(), [0], [], origin_of()))
     read, wrote = driven(db, store, lambda _: db.do(c.EraseStep(c.FORMAT, LIMIT, len(db.log))))
@@ -152,10 +158,7 @@ def test_a_step_of_an_erasure_is_bounded(
 def test_a_step_of_vacuum_is_bounded(
     make: Callable[[Database, int], None], relationships: int
 ) -> None:
-    store = Counting()
-    db = Database(store)
-    make(db, relationships)
-    deleted(db)
+    db, store = gone(make, relationships)
     head = db.state.current.head.version
     db.do(c.RaiseHorizon(c.FORMAT, 0, [Horizon("", "", head, 0)]))
     read, wrote = driven(

@@ -45,7 +45,7 @@ class _Part:
 
         :raises SemanticError: a null property.
         """
-        found = {} if self.properties is None else property_map(self.properties(row, ctx))
+        found = {} if self.properties is None else dict(property_map(self.properties(row, ctx)))
         for key, value in found.items():
             if value is None:
                 raise SemanticError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from everwhen.errors import EntityNotFound, QueryArgumentError, QueryTypeError
@@ -36,19 +36,19 @@ def compile_label_source(source: p.LabelSource) -> LabelsOf:
     return run
 
 
-def property_map(value: Any) -> dict[str, Any]:
-    """Properties from a map, node or relationship.
+def property_map(value: Any) -> Mapping[str, Any]:
+    """Properties from a map, node or relationship: its own, not a copy.
 
     :raises QueryTypeError: anything else.
     """
     if isinstance(value, (dict, Node, Relationship)):
-        return dict(v.properties_of(value))
+        return v.properties_of(value)
     raise QueryTypeError(
         f"properties must be a map, got {v.type_name(value)}", detail="InvalidArgumentType"
     )
 
 
-def _without_nulls(properties: dict[str, Any]) -> dict[str, Any]:
+def _without_nulls(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in properties.items() if value is not None}
 
 
@@ -61,8 +61,6 @@ def compile_spec(spec: p.NodeSpec | p.RelationshipSpec) -> Writer:
 
     def evaluate(row: Row, ctx: ExecutionContext) -> dict[str, Any]:
         value = None if properties is None else properties(row, ctx)
-        if type(value) is dict:
-            return _without_nulls(value)
         return {} if value is None else _without_nulls(property_map(value))
 
     if isinstance(spec, p.NodeSpec):
@@ -200,7 +198,7 @@ def _set_properties(
         given = value(row, ctx)
         if given is None and not replace:
             return
-        fresh = property_map({} if given is None else given)
+        fresh = dict(property_map({} if given is None else given))
         if replace:
             for key in target.properties:
                 fresh.setdefault(key, None)
