@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import os
+import random
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from everwhen.cli.local_nodes import free_ports
+from everwhen.cli.local_nodes import FREE_PORTS, is_free
 
 READY_SECONDS: Final = 60.0
+
+
+def ports_of(worker: int, workers: int) -> Iterator[int]:
+    """The ports that one process of a test run gives away, in an order of chance, each again
+    only when all others were given: a server binds its ports long after they were chosen, and
+    one that was killed wants them again. Other processes of the run give other ports."""
+    mine = list(FREE_PORTS[worker::workers])
+    random.SystemRandom().shuffle(mine)
+    return itertools.cycle(mine)
+
+
+_PORTS: Final = ports_of(
+    int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
+    int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+)
 
 
 def program() -> list[str]:
@@ -26,8 +44,8 @@ def program() -> list[str]:
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on just now."""
-    return free_ports(1)[0]
+    """A TCP port that nobody listens on just now, and that no other server of this run has."""
+    return next(port for port in _PORTS if is_free(port))
 
 
 class ServerDied(RuntimeError):

@@ -25,9 +25,9 @@ _BASE_PORT: Final = 7474
 _BOLT_ABOVE: Final = 213
 _PEER_BELOW: Final = 74
 _NODES: Final = 3
-#: where free ports are looked for: Linux gives 32,768 and above to outgoing connections
-_FREE_FROM: Final = 12_000
-_FREE_END: Final = 32_000
+#: where free ports are looked for: Linux gives 32,768 and above to outgoing connections, and
+#: none is to be taken between now and its use
+FREE_PORTS: Final = range(12_000, 32_000)
 _ASK_SECONDS: Final = 2.0
 #: a node answers what is under way and flushes; then it is killed
 _STOP_SECONDS: Final = 30.0
@@ -92,21 +92,25 @@ def _places(first: int, end: int, base: int) -> list[Place]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different TCP ports that nobody listens on. Below those that systems give to outgoing
-    connections, so that none is taken between now and its use."""
+    """``count`` of `FREE_PORTS`, all different, that nobody listens on."""
     found: list[int] = []
     while len(found) < count:
-        port = _FREE_FROM + secrets.randbelow(_FREE_END - _FREE_FROM)
-        with socket.socket() as probe:
-            try:
-                probe.bind((_HOST, port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-        if port not in found:
+        port = secrets.choice(FREE_PORTS)
+        if port not in found and is_free(port):
             found.append(port)
     return found
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on this TCP port just now."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
 
 
 class LocalNode:
