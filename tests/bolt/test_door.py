@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def bolt(server: Server) -> Iterator[Bolt]:
-    client = Bolt(server.bolt_port)
-    yield client
-    client.close()
+def opened() -> Iterator[ExitStack]:
+    """Closes after the test what it is given."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def bolt(server: Server, opened: ExitStack) -> Bolt:
+    return opened.enter_context(closing(Bolt(server.bolt_port)))
 
 
 def open_transactions(bolt: Bolt) -> list[str]:
@@ -263,8 +269,8 @@ def test_out_of_step_is_a_failure_and_the_end(server):
         bolt.close()
 
 
-def test_limits(server):
-    bolt = Bolt(server.bolt_port)
+def test_limits(server, opened):
+    bolt = opened.enter_context(closing(Bolt(server.bolt_port)))
     bolt.send(RUN, "RETURN $x", {"x": "x" * (2 << 20)}, {})
     answer = bolt.receive()
     assert answer.tag == FAILURE
@@ -274,7 +280,7 @@ def test_limits(server):
     nested: list[object] = []
     for _ in range(200):
         nested = [nested]
-    bolt = Bolt(server.bolt_port)
+    bolt = opened.enter_context(closing(Bolt(server.bolt_port)))
     bolt.send(RUN, "RETURN $x", {"x": nested}, {})
     assert bolt.receive().tag == FAILURE
 
@@ -288,19 +294,20 @@ def test_a_bad_parameter_fails_its_statement_only(bolt):
     assert bolt.run("RETURN 1")[1] == [[1]]
 
 
-def test_who_does_not_log_on_is_let_go(server):
+def test_who_does_not_log_on_is_let_go(server, opened):
     silent = socket.create_connection(("127.0.0.1", server.bolt_port), 20)
-    slow = Bolt(server.bolt_port, logon=False)
+    opened.enter_context(silent)
+    slow = opened.enter_context(closing(Bolt(server.bolt_port, logon=False)))
     assert silent.recv(1) == b""
     with pytest.raises((Lost, ConnectionError)):
         slow.receive()
 
 
-def test_what_is_left_open_is_ended(server, bolt):
-    other = Bolt(server.bolt_port)
+def test_what_is_left_open_is_ended(server, bolt, opened):
+    other = opened.enter_context(closing(Bolt(server.bolt_port)))
     other.ask(BEGIN, {})
     other.run("CREATE (:Idle)")
-    third = Bolt(server.bolt_port)
+    third = opened.enter_context(closing(Bolt(server.bolt_port)))
     third.ask(RUN, ENDLESS, {}, {})
     until(lambda: open_transactions(bolt) == [])
     with pytest.raises(Failed) as caught:
@@ -333,14 +340,14 @@ def _connects(server: Server) -> bool:
     return True
 
 
-def test_over_websocket(server):
-    raw = socket.create_connection(("127.0.0.1", server.bolt_port), 20)
+def test_over_websocket(server, opened):
+    raw = opened.enter_context(socket.create_connection(("127.0.0.1", server.bolt_port), 20))
     key = base64.b64encode(os.urandom(16))
     raw.sendall(
         b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: " + key + b"\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
-    reader = raw.makefile("rb")
+    reader = opened.enter_context(raw.makefile("rb"))
     while reader.readline() != b"\r\n":
         pass
 
@@ -365,13 +372,12 @@ def test_over_websocket(server):
     received = b""
     while b"\x71\x91\x2a" not in received:
         received += receive()
-    raw.close()
 
 
-def test_stopping_ends_connections_in_good_order(tmp_path):
+def test_stopping_ends_connections_in_good_order(tmp_path, opened):
     node = Server(tmp_path / "data")
     node.start()
-    idle, busy = Bolt(node.bolt_port), Bolt(node.bolt_port)
+    idle, busy = (opened.enter_context(closing(Bolt(node.bolt_port))) for _ in range(2))
     busy.send(RUN, LONG, {}, {})
     busy.send(PULL, {"n": -1})
     assert node.stop() == 0

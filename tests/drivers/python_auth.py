@@ -53,8 +53,8 @@ def right_and_wrong_password(_: int, secured: int) -> None:
         with opened.session() as session:
             assert session.run("RETURN 1").value() == [1]
     for auth in (("neo4j", "wrong"), ("nobody", PASSWORD), None):
-        with GraphDatabase.driver(f"bolt://127.0.0.1:{secured}", auth=auth) as opened:
-            session = opened.session()
+        uri = f"bolt://127.0.0.1:{secured}"
+        with GraphDatabase.driver(uri, auth=auth) as opened, opened.session() as session:
             error = raises(e.AuthError, lambda: session.run("RETURN 1"))  # noqa: B023
             assert error.code == "Neo.ClientError.Security.Unauthorized", error.code
 
