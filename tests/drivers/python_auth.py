@@ -55,7 +55,7 @@ def right_and_wrong_password(_: int, secured: int) -> None:
     for auth in (("neo4j", "wrong"), ("nobody", PASSWORD), None):
         uri = f"bolt://127.0.0.1:{secured}"
         with GraphDatabase.driver(uri, auth=auth) as opened, opened.session() as session:
-            error = raises(e.AuthError, lambda: session.run("RETURN 1"))  # noqa: B023
+            error = raises(e.AuthError, lambda: session.run("RETURN 1"))
             assert error.code == "Neo.ClientError.Security.Unauthorized", error.code
 
 

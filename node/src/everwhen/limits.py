@@ -36,6 +36,9 @@ ROWS_PER_CHECK: Final = 256
 #: rows of a read that is tried on the event loop, and how long such a try may take (seconds)
 ROWS_AT_ONCE_MAX: Final = 250
 AT_ONCE_SECONDS: Final = 0.1
+#: a write goes on there for so long after its first stretch, because its thread would only wait
+#: for the turns of others (seconds)
+WRITE_AT_ONCE_SECONDS: Final = 0.004
 #: runs of a plan in threads after one that was too long for the event loop
 RUNS_IN_THREADS: Final = 20
 

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from everwhen.errors import QueryCancelled
-from everwhen.limits import ROWS_AT_ONCE_MAX
+from everwhen.limits import ROWS_AT_ONCE_MAX, WRITE_AT_ONCE_SECONDS
 from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.embedded import Embedded
 from everwhen.runtime.requests import Caller, Stop, TransactionOptions
+from everwhen.runtime.system import SystemClock
 
 COUNT = "UNWIND range(1, $n) AS x WITH x WHERE x % 2 = 0 RETURN count(x) AS n"
+ADD = "UNWIND range(1, $n) AS x CREATE (:Added {x: x})"
 ROWS = "UNWIND range(1, $n) AS x RETURN x"
 
 
@@ -75,6 +77,33 @@ def test_a_long_read_goes_to_a_thread_from_where_it_stood(database, threads):
     threads.calls = 0
     ask(database, COUNT, {"n": 10})
     assert threads.calls > 0, "it was long a moment ago"
+
+
+class Pace(SystemClock):
+    """A clock on which each look takes so long (seconds)."""
+
+    def __init__(self) -> None:
+        self.look = 0.0
+        self._now = 1.0
+
+    def monotonic(self) -> float:
+        self._now += self.look
+        return self._now
+
+
+def test_a_write_of_some_hundred_rows_needs_a_thread_only_when_it_takes_long(monkeypatch):
+    clock = Pace()
+    with Embedded(clock=clock) as database:
+        for _ in range(4):  # known, and ids are at hand
+            ask(database, ADD, {"n": 700})
+        counting = Threads(database.service._steps._threads)
+        monkeypatch.setattr(database.service._steps, "_threads", counting)
+        ask(database, ADD, {"n": 700})
+        assert counting.calls == 0
+        clock.look = WRITE_AT_ONCE_SECONDS
+        ask(database, ADD, {"n": 700})
+        assert counting.calls == 1
+        assert ask(database, "MATCH (n:Added) RETURN count(n)", {}) == [[4_200]]
 
 
 @pytest.mark.parametrize("count", [0, 1, *(ROWS_AT_ONCE_MAX + d for d in (-1, 0, 1)), 3_000])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from everwhen.limits import WRITE_AT_ONCE_SECONDS
 from everwhen.query.compile import CachedPlan, Compiled
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
@@ -48,14 +49,14 @@ def attempt(
     """The statement, up to the command to propose; in a worker thread, or if its plan is
     ``known`` at once on the event loop, where it ends with ``TakesLong`` before anything would
     have to wait."""
-    at_once = known is not None
-    transaction = database.begin(version, options, caller, writes_first=at_once)
-    transaction.deadline.at_once = at_once
+    transaction = database.begin(version, options, caller, writes_first=known is not None)
+    if known is not None:
+        transaction.deadline.at_once(WRITE_AT_ONCE_SECONDS)
     try:
         cursor = transaction.execute(text, parameters, known)
         command = transaction.prepare_commit() if cursor.writes else None
     except BaseException:
         transaction.rollback()
         raise
-    transaction.deadline.at_once = False
+    transaction.deadline.in_thread()
     return transaction, cursor, command

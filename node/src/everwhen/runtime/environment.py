@@ -42,7 +42,7 @@ def expired_snapshot(why: str) -> SnapshotExpired:
 class Deadline:
     """When a transaction must end, and whether somebody asked it to."""
 
-    __slots__ = ("_clock", "_ends", "_stop", "_timeout", "at_once", "cancelled", "expired")
+    __slots__ = ("_at_once_until", "_clock", "_ends", "_stop", "_timeout", "cancelled", "expired")
 
     def __init__(self, clock: Clock, timeout: float | None, stop: Stop | None = None) -> None:
         self._clock = clock
@@ -53,18 +53,31 @@ class Deadline:
         #: what it reads was vacuumed; set from any thread
         self.expired: str | None = None
         self._stop = stop
-        #: the statement runs on the event loop: it may neither work for long nor wait
-        self.at_once = False
+        self._at_once_until: float | None = None
+
+    def at_once(self, seconds: float) -> None:
+        """The statement runs on the event loop from now on: it may not wait, and not work for
+        longer than so many seconds and a stretch between two checkpoints."""
+        self._at_once_until = self._clock.monotonic() + seconds
+
+    def in_thread(self) -> None:
+        """The statement runs in a thread from now on."""
+        self._at_once_until = None
 
     def need_thread(self) -> None:
         """:raises TakesLong: what comes must not happen on the event loop, where this runs."""
-        if self.at_once:
+        if self._at_once_until is not None:
             raise TakesLong
 
     def need_ids(self) -> None:
         """:raises MustWait: ids must be leased, which must not happen on the event loop."""
-        if self.at_once:
+        if self._at_once_until is not None:
             raise MustWait
+
+    def check_at_once(self) -> None:
+        """:raises TakesLong: it has worked for long enough on the event loop."""
+        if self._at_once_until is not None and self._clock.monotonic() >= self._at_once_until:
+            raise TakesLong
 
     def client_gone(self) -> None:
         """Nobody waits for it any more."""
@@ -113,7 +126,7 @@ class ServerEnvironment:
         return str(self._database.random.uuid())
 
     def checkpoint(self) -> None:
-        self._deadline.need_thread()
+        self._deadline.check_at_once()
         self._deadline.check()
 
     def resolve_time(self, time_micros: int) -> int:

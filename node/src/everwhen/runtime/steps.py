@@ -75,7 +75,7 @@ class Steps:
         plan = known.entry
         clock = self.database.clock
         started = clock.monotonic()
-        transaction.deadline.at_once = True
+        transaction.deadline.at_once(0)
         try:
             cursor = transaction.execute(text, parameters, known)
             cursor.look_ahead(ROWS_AT_ONCE_MAX)
@@ -83,7 +83,7 @@ class Steps:
             plan.long_runs = RUNS_IN_THREADS
             return None
         finally:
-            transaction.deadline.at_once = False
+            transaction.deadline.in_thread()
         if clock.monotonic() - started > AT_ONCE_SECONDS:
             plan.long_runs = RUNS_IN_THREADS
         return cursor
