@@ -169,6 +169,9 @@ class MemoryNodes:
         self.epoch = 0
         #: seconds that versions are kept; None: for ever
         self.keep: float | None = None
+        #: who leads, since which election
+        self.leads = 1
+        self.term = 2
         self._next = 1
 
     async def status(self, address: str, secret: str) -> Mapping[str, Any]:
@@ -182,7 +185,7 @@ class MemoryNodes:
         node = self.members.get(address)
         if node is None:
             return {**common, "role": "joining"}
-        role = "leader" if node == 1 else "follower" if node in self.voters else "learner"
+        role = "leader" if node == self.leads else "follower" if node in self.voters else "learner"
         members = [
             {
                 "nodeId": number, "name": _pod_at(where), "lag": 0, "healthy": True,
@@ -191,8 +194,9 @@ class MemoryNodes:
             for where, number in self.members.items()
         ]  # fmt: skip
         return {
-            **common, "clusterId": self.cluster_id, "nodeId": node, "role": role, "term": 2,
-            "leader": {"nodeId": 1}, "lastIndex": self.index, "lastTerm": 2, "ready": True,
+            **common, "clusterId": self.cluster_id, "nodeId": node, "role": role,
+            "term": self.term, "leader": {"nodeId": self.leads}, "ready": True,
+            "lastIndex": self.index, "lastTerm": self.term,
             "commitIndex": self.index, "appliedIndex": self.index, "operatorEpoch": self.epoch,
             "featureLevel": _LEVEL, "retention": {"keepSeconds": self.keep}, "members": members,
             "diskUsed": 1, "diskFree": 1 << 40,

@@ -21,8 +21,9 @@ from everwhen_operator.logs import log, set_up
 from everwhen_operator.metrics import Metrics
 from everwhen_operator.nodes import HttpNodes
 from everwhen_operator.observe import Observer
+from everwhen_operator.pulse import Heard, Key, Pulse
 from everwhen_operator.watch import watch
-from everwhen_operator.worker import STUCK_SECONDS, Cluster, Key, Pool, Reconciler
+from everwhen_operator.worker import STUCK_SECONDS, Cluster, Pool, Reconciler
 
 _NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
@@ -108,7 +109,7 @@ class Operator:
         self._api = api
         self._lease = lease
         self._metrics = metrics
-        nodes = HttpNodes(session)
+        nodes = self._nodes = HttpNodes(session)
         self._reconciler = Reconciler(
             api,
             Observer(api, nodes, options.image_repository),
@@ -145,11 +146,15 @@ class Operator:
             pool = self._pool = Pool(self._step, group)
             group.create_task(self._lease.keep())
             group.create_task(self._watch(pool, stop))
+            group.create_task(Pulse(self._nodes, self._heard, pool.wake).run())
 
     async def _watch(self, pool: Pool, stop: asyncio.Event) -> None:
         """What kopf watches. It takes the signals for itself and ends: so does everything then."""
         await watch(pool.wake, self._access, self._lease.identity, self._options.namespace)
         stop.set()
+
+    def _heard(self) -> dict[Key, Heard]:
+        return {key: cluster.heard for key, cluster in self._clusters.items()}
 
     async def _step(self, key: Key) -> float | None:
         cluster = self._clusters.setdefault(key, Cluster())

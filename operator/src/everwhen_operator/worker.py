@@ -13,6 +13,7 @@ from typing import Final
 from everwhen_operator import names
 from everwhen_operator.act import Actor
 from everwhen_operator.decide import decide
+from everwhen_operator.decide.group import Group, group_of
 from everwhen_operator.decide.memory import noted
 from everwhen_operator.events import QUIET, Events
 from everwhen_operator.kube.api import Api, ApiFailed, Object
@@ -23,10 +24,10 @@ from everwhen_operator.model.actions import Action, Decision, TaskAction, Wait
 from everwhen_operator.model.facts import Facts, Memory
 from everwhen_operator.nodes import NodeFailed
 from everwhen_operator.observe import Observation, Observer
+from everwhen_operator.pulse import Heard, Key, Leadership
 from everwhen_operator.status import matters, status_of
 from everwhen_operator.task_reports import TaskReports, until_next
 
-Key = tuple[str, str]
 #: what happens at once is looked at once
 COALESCE_SECONDS: Final = 0.2
 #: while something is awaited that no object tells of
@@ -48,6 +49,7 @@ class Cluster:
     status: Object | None = None
     last_wait: str = ""
     last_action: Action | None = None
+    heard: Heard = field(default_factory=Heard)
 
 
 class Reconciler:
@@ -74,6 +76,7 @@ class Reconciler:
                     self._metrics.ready.remove(namespace, name)
                     return await self._tasks.without_cluster(namespace, name)
                 cluster.memory = seen.facts.memory
+                cluster.heard = _heard(seen)
                 decision = decide(seen.facts)
                 return await self._follow(key, cluster, seen, decision)
         except ApiFailed as failed:
@@ -108,7 +111,7 @@ class Reconciler:
             return min(idle, until_next(seen.facts, what))
         cluster.last_wait = ""
         again, cluster.last_action = what == cluster.last_action, what
-        if not isinstance(what, (*QUIET, TaskAction)):
+        if not isinstance(what, (*QUIET, TaskAction)) or _another_leads(seen):
             await self._report(cluster, seen, decision)
         about = seen.tasks[what.task] if isinstance(what, TaskAction) else seen.object
         await self._events.began(about, what, seen.facts.now)
@@ -176,6 +179,18 @@ class Reconciler:
         }
         await self._api.apply(made, subresource="status")
         self._metrics.writes.inc()
+
+
+def _heard(seen: Observation) -> Heard:
+    said = {ordinal: Leadership.of(node) for ordinal, node in seen.facts.nodes.items()}
+    return Heard(seen.addresses, seen.key, said)
+
+
+def _another_leads(seen: Observation) -> bool:
+    """Than the object's status says; people and programs wait for that, whatever is done first."""
+    group = group_of(seen.facts)
+    told = (seen.object.get("status") or {}).get("leader")
+    return isinstance(group, Group) and told != names.pod(seen.facts.name, group.leader.ordinal)
 
 
 @dataclass(slots=True)
