@@ -126,7 +126,9 @@ class Client(threading.Thread):
             self._one(self._chance.choices(works, weights)[0])
 
     def _one(self, work: Callable[[dict[str, Any]], Any]) -> None:
-        line: dict[str, Any] = {"client": self._number, "start": time.time(), "attempts": 0}
+        line: dict[str, Any] = {
+            "client": self._number, "start": time.time(), "attempts": 0, "moments": [],
+        }  # fmt: skip
         retries = self._load.retries.of_this_thread()
         retries.clear()
         try:
@@ -149,7 +151,16 @@ class Client(threading.Thread):
     ) -> Any:
         def counted(transaction: neo4j.ManagedTransaction) -> Any:
             line["attempts"] += 1
-            return body(transaction)
+            try:
+                moment("connected")
+                return body(transaction)
+            finally:
+                moment("ran")
+
+        def moment(name: str) -> None:
+            """What of an attempt took how long: until there was a connection, its statements; the
+            rest is its commit, and the wait before the next one."""
+            line["moments"].append((name, round(time.time() - line["start"], 3)))
 
         with self._load.driver.session(database="neo4j") as session:
             return (session.execute_write if write else session.execute_read)(counted)

@@ -18,24 +18,29 @@ Make = Callable[..., Graph]
 
 #: of the leader; 30 for the bar of the issue
 KILLS: Final = int(os.environ.get("KILLS", "5"))
+#: seconds after a kill, in which writes go on
+_LOOKED_AT: Final = 4.0
 
 
 @pytest.mark.core
 def test_leader_killed(make: Make) -> None:
+    """Each kill is of another process in another container: kubelet waits longer and longer before it
+    starts one again that crashed, so after each the pod is made anew."""
     graph = make()
     graph.load.start()
     moments = []
     for _ in range(KILLS):
         graph.load.run_for(2)
-        leads = graph.leader()
+        leads = graph.leads_by_its_own_word()
         moments.append(time.time())
         graph.world.rig.crash(leads, graph.namespace)
-        graph.load.run_for(4)
-        graph.until_ready()
+        graph.load.run_for(_LOOKED_AT)
+        graph.replace_pod(leads)
     history = graph.judged("leader killed with -9")
-    gaps = [history.write_gap(moment - 0.5, moment + 6) for moment in moments]
+    gaps = [history.write_gap(moment - 0.5, moment + _LOOKED_AT) for moment in moments]
     print(f"write gaps: {', '.join(f'{gap:.2f}' for gap in gaps)} s")
-    print(f"median {statistics.median(gaps):.2f} s, longest {max(gaps):.2f} s of {KILLS}")
+    # of so few the 99th percentile is the longest
+    print(f"median {statistics.median(gaps):.2f} s, p99 {max(gaps):.2f} s of {KILLS}")
     assert statistics.median(gaps) < 1
     assert max(gaps) < 3
 

@@ -32,6 +32,8 @@ class History:
     attempts: dict[int, int]
     #: why the driver tried an operation again, in its order
     retries: dict[int, list[str]]
+    #: when each step of an operation was done, seconds from its beginning
+    moments: dict[int, list[tuple[str, float]]]
     end: dict[str, Any]
     outcomes: Counter[str] = field(init=False)
 
@@ -47,14 +49,29 @@ class History:
     def slowest(self, *, with_conflicts: bool = False) -> float:
         """The longest transaction, with all its attempts, seconds. Those that another client was
         in the way of say nothing of the cluster: the driver waits a second before it tries again."""
-        return max(
-            (
-                each.end - each.start
-                for number, each in enumerate(self.operations)
-                if each.ok and (with_conflicts or _CONFLICT not in self.retries[number])
-            ),
-            default=0.0,
-        )
+        return max(map(self._took, self._done(with_conflicts=with_conflicts)), default=0.0)
+
+    def _done(self, *, with_conflicts: bool) -> list[int]:
+        return [
+            number
+            for number, each in enumerate(self.operations)
+            if each.ok and (with_conflicts or _CONFLICT not in self.retries[number])
+        ]
+
+    def _took(self, number: int) -> float:
+        return self.operations[number].end - self.operations[number].start
+
+    def _tell_slowest(self, count: int) -> None:
+        """Where the time of the longest transactions went."""
+        began = min((each.start for each in self.operations), default=0.0)
+        longest = sorted(self._done(with_conflicts=False), key=self._took)[-count:]
+        for number in reversed(longest):
+            each = self.operations[number]
+            steps = ", ".join(f"{name} {at:.2f}" for name, at in self.moments[number])
+            print(
+                f"  {each.kind} of client {each.client} at {each.start - began:.1f} s: {steps}, "
+                f"done {self._took(number):.2f} s"
+            )
 
     def problems(self) -> list[Problem]:
         """Everything that no correct database could have answered."""
@@ -79,6 +96,7 @@ class History:
             f"slowest {self.slowest():.2f} s ({self.slowest(with_conflicts=True):.2f} s with "
             f"{conflicts} conflicts between clients)"
         )
+        self._tell_slowest(3)
         for reason, count in retried.most_common(5):
             print(f"  {count} x tried again: {reason}")
         for reason, count in failed.most_common(5):
@@ -132,6 +150,7 @@ class LoadPod:
             [_operation(line) for line in read],
             {number: line["attempts"] for number, line in enumerate(read)},
             {number: line["retries"] for number, line in enumerate(read)},
+            {number: line["moments"] for number, line in enumerate(read)},
             end,
         )
 

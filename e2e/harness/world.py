@@ -160,6 +160,16 @@ class Graph:
         """The pod that leads, by the operator's word."""
         return str(until(lambda: self.status.get("leader"), 60, "there is a leader"))
 
+    def leads_by_its_own_word(self) -> str:
+        """The pod that leads and says so: the operator's word may be of a moment ago."""
+
+        def says_so() -> str | None:
+            pod = self.leader()
+            role = json.loads(self.admin(pod, "status", "--json"))["role"]
+            return pod if role == "leader" else None
+
+        return until(says_so, 60, "the leader says that it leads")
+
     def followers(self) -> list[str]:
         """The other pods."""
         leads = self.leader()
@@ -177,6 +187,24 @@ class Graph:
     def pods(self) -> list[Object]:
         """All of them."""
         return self.kube.list("pod", self.namespace, f"app.kubernetes.io/instance={self.name}")
+
+    def replace_pod(self, name: str) -> None:
+        """Delete a pod without asking it, and wait for the one that is made in its place: a member as
+        ready as the others."""
+
+        def is_another() -> bool:
+            found = self.kube.get("pod", name, self.namespace)
+            if found is None or found["metadata"]["uid"] == before:
+                return False
+            conditions = found["status"].get("conditions", [])
+            return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+        before = next(p["metadata"]["uid"] for p in self.pods() if p["metadata"]["name"] == name)
+        self.kube(
+            "delete", "pod", name, "-n", self.namespace, "--force", "--grace-period=0", "--wait=false"
+        )  # fmt: skip
+        until(is_another, 90, f"another {name} is ready")
+        self.until_ready()
 
     def node_ids(self) -> dict[str, str]:
         """Pod to node id."""
