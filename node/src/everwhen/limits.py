@@ -296,6 +296,9 @@ LEAVING_SECONDS: Final = 15.0
 #: several members, long where they came by the address of one, which they need to ask again
 ROUTING_SECONDS: Final = 5
 ROUTING_SECONDS_LONG: Final = 300
+#: a member that is asked for a table waits so long to hear who leads: a driver that is told of nobody
+#: waits a second before it asks again
+ROUTING_WAIT_SECONDS: Final = 2.0
 #: a node that stops serves who is connected for so long, which is until their tables are too old
 ROUTING_LEAVE_SECONDS: Final = ROUTING_SECONDS + 1.0
 #: so long it waits for transactions of drivers whose tables last, whose connection it then ends, and
@@ -309,6 +312,8 @@ SNAPSHOT_PIECE_BYTES: Final = 1 << 20
 TICK_SECONDS: Final = 0.1
 HEARTBEAT_TICKS: Final = 1
 ELECTION_TICKS: Final = 10
+#: a follower that heard nothing of its leader for so many ticks sends nobody there
+LEADER_SILENT_TICKS: Final = 5
 #: news of a commit wait so long for entries that go to the same member
 COMMIT_NEWS_SECONDS: Final = 0.003
 #: a follower that lost the connection to its leader stands for election after 50 to 150 ms

@@ -9,6 +9,8 @@ from everwhen.limits import (
     ROUTING_SECONDS,
     ROUTING_SECONDS_LONG,
     ROUTING_TOLD_SECONDS,
+    ROUTING_WAIT_SECONDS,
+    TICK_SECONDS,
 )
 from everwhen.runtime.node import Node
 from everwhen.settings_doors import BoltSettings
@@ -41,8 +43,10 @@ class Routing:
     def _last(self) -> float:
         return max(self._used_until - time.monotonic(), 0.0)
 
-    def table(self, used: str) -> tuple[int, list[tuple[str, list[str]]]]:
-        """For how many seconds, and what; ``used``: the address by which the driver came."""
+    async def table(self, used: str) -> tuple[int, list[tuple[str, list[str]]]]:
+        """For how many seconds, and what; ``used``: the address by which the driver came. While
+        another leader is elected, once that one is known."""
+        await self._until_somebody_leads()
         bolt, door = self._bolt, self._door(used)
         said = bolt.external if door == "external" else bolt.advertised
         table = routing_table(self._node, said or used or f"{bolt.host}:{bolt.port}", door)
@@ -52,6 +56,15 @@ class Routing:
         if not self._node.member.presence.stops:
             self._used_until = time.monotonic() + ROUTING_LEAVE_SECONDS
         return ROUTING_SECONDS, table
+
+    async def _until_somebody_leads(self) -> None:
+        """Or for so long as an election takes."""
+        now = time.monotonic
+        replica, presence = self._node.member.replica, self._node.member.presence
+        deadline = now() + ROUTING_WAIT_SECONDS
+        while not replica.hears_leader and not presence.stops and now() < deadline:
+            # that it is heard again changes nothing of which one could be told
+            await replica.changed.until(lambda: replica.hears_leader, TICK_SECONDS)
 
     @property
     def asked_until(self) -> float:
@@ -89,7 +102,7 @@ def under(used: str, external: str) -> bool:
 def routing_table(node: Node, alone: str, door: str = "bolt") -> list[tuple[str, list[str]]]:
     """Role -> addresses.
 
-    Without a leader nobody is named for writes, so drivers ask again. Members that are not connected,
+    Without a leader that is heard nobody is named for writes, so drivers ask again. Members that are not connected,
     or are about to stop, are left out, as long as others are there. ``alone``: where this node is
     reached, for a group of one. ``door``: which addresses of members; who has none is left out."""
     member = node.member
@@ -105,5 +118,5 @@ def routing_table(node: Node, alone: str, door: str = "bolt") -> list[tuple[str,
     leader = member.replica.leader
     everyone = [stay[one] for one in ids if one in stay]
     others = [stay[one] for one in ids if one in stay and one != leader]
-    writers = [known[leader]] if leader in known else []
+    writers = [known[leader]] if leader in known and member.replica.hears_leader else []
     return [("WRITE", writers), ("READ", others or everyone), ("ROUTE", everyone)]

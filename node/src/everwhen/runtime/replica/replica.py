@@ -22,6 +22,7 @@ from everwhen.codec.peer_frames import Kind, Verb, encode_frame
 from everwhen.errors import EverwhenError
 from everwhen.limits import (
     LEADER_LOST_SECONDS,
+    LEADER_SILENT_TICKS,
     TICK_SECONDS,
 )
 from everwhen.ports import Random, Threads
@@ -101,6 +102,12 @@ class Replica:
     def is_leader(self) -> bool:
         """Whether this node leads."""
         return self._leader == self.node_id
+
+    @property
+    def hears_leader(self) -> bool:
+        """Whether this node leads, or heard lately of who does."""
+        silent = self.core.raft.election_elapsed >= LEADER_SILENT_TICKS
+        return self._leader != 0 and (self.is_leader or not silent)
 
     @property
     def decides_alone(self) -> bool:

@@ -6,7 +6,7 @@ Requests are handled one after the other; ``interrupt`` may come at any moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,7 +53,7 @@ class Server:
     message_bytes_max: int
     #: what ROUTE answers, given the address that the client used: for how many seconds, and
     #: role -> addresses
-    routes: Callable[[str], tuple[int, Table]]
+    routes: Callable[[str], Awaitable[tuple[int, Table]]]
     #: whether a driver that routes and used this address is to write elsewhere from now on
     sends_away: Callable[[str], bool]
     #: told of every answer: name of the request, its outcome, seconds
@@ -209,7 +209,7 @@ class Conversation:
                 self._identity.log_off()
                 self._done(request)
             case m.Route():
-                self._route(request)
+                await self._route(request)
             case m.Telemetry():
                 self._done(request)
 
@@ -376,11 +376,11 @@ class Conversation:
             self._stop = Stop()
         self._succeed({})
 
-    def _route(self, request: m.Route) -> None:
+    async def _route(self, request: m.Route) -> None:
         check_database(request.extra)
         bookmarks_of(list(request.bookmarks))
         address = request.context.get("address")
         used = address if type(address) is str else self._used_address
-        seconds, table = self._server.routes(used)
+        seconds, table = await self._server.routes(used)
         found = self._tables.answer(request.extra.get("db"), seconds, table)
         self._done(request, {"rt": found})
