@@ -165,7 +165,7 @@ class Graph:
 
         def says_so() -> str | None:
             pod = self.leader()
-            role = json.loads(self.admin(pod, "status", "--json"))["role"]
+            role = json.loads(self.admin(pod, "status"))["role"]
             return pod if role == "leader" else None
 
         return until(says_so, 60, "the leader says that it leads")
