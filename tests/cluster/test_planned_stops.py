@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import neo4j
 import pytest
@@ -16,19 +15,6 @@ from tests.cluster.chaos.group import Group
 from tests.support.query_api import QueryApi
 
 _CREATE = "CREATE (:W {client: $client, n: $n})"
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[Group]:
-    made = Group(tmp_path, None)
-    try:
-        for name in ("n1", "n2", "n3"):
-            made.add(name).start()
-        made.until_voters(3)
-        yield made
-    finally:
-        for server in made.members.values():
-            server.kill()
 
 
 class Writer(threading.Thread):

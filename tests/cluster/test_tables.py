@@ -5,26 +5,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from tests.cluster.chaos.group import Group
 from tests.support.bolt import ROUTE, Bolt
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[Group]:
-    made = Group(tmp_path, None)
-    try:
-        for name in ("n1", "n2", "n3"):
-            made.add(name).start()
-        made.until_voters(3)
-        yield made
-    finally:
-        for server in made.members.values():
-            server.kill()
 
 
 class Asker(threading.Thread):

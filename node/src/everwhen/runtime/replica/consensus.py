@@ -44,6 +44,9 @@ from everwhen.txn import commands as c
 from everwhen.txn.replies import decode_reply, encode_reply
 
 _TERM: Final = Struct(">Q")
+#: answers to a question for locks: whether somebody else had to be waited for
+_WAITED: Final = b"\x01"
+_AT_ONCE: Final = b"\x00"
 _MOMENT_SECONDS: Final = 0.1
 #: seconds between two looks at proposals whose time may be over
 _WATCH_SECONDS: Final = 1.0
@@ -278,17 +281,24 @@ class GroupConsensus:
     async def lock(self, owner: int, keys: Sequence[bytes], timeout: float) -> bool:
         """See ``Consensus.lock``. Locks are the leader's; a new leader knows none of them, and
         commits are checked for conflicts all the same."""
-        replica = self._replica
-        if not await replica.changed.until(lambda: bool(replica.leader), timeout):
-            raise NoLeader("no node leads at the moment", hint="try again")
-        mine = (replica.node_id, owner)
-        if replica.is_leader:
-            return await self._leadership.locks.lock(mine, keys, timeout)
-        request = _LockRequest(replica.term, owner, timeout, list(keys))
-        answer = await self._requests.ask(
-            replica.leader, Verb.LOCK, _ENCODER.encode(request), seconds=timeout + 1.0
-        )
-        return answer == b"\x01"
+        replica, now = self._replica, self._clock.monotonic
+        mine, deadline = (self._replica.node_id, owner), self._clock.monotonic() + timeout
+        while await replica.changed.until(lambda: bool(replica.leader), deadline - now()):
+            term, leader, left = replica.term, replica.leader, max(deadline - now(), 0.0)
+            if replica.is_leader:
+                return await self._leadership.locks.lock(mine, keys, left)
+            request = _LockRequest(term, owner, left, list(keys))
+            body = _ENCODER.encode(request)
+            try:
+                answer = await self._requests.ask(leader, Verb.LOCK, body, seconds=left + 1.0)
+            except (NotTheLeader, OutcomeUnknown):
+                # another one, who leads by now, knows nothing of this
+                await self._leader_moved(leader, term)
+                if (replica.leader, replica.term) == (leader, term):
+                    raise
+            else:
+                return answer == _WAITED
+        raise NoLeader("no node leads at the moment", hint="try again")
 
     async def unlock(self, owner: int) -> None:
         """See ``Consensus.unlock``."""
@@ -310,7 +320,7 @@ class GroupConsensus:
         waited = await self._leadership.locks.lock(
             (sender, request.owner), request.keys, request.timeout
         )
-        return b"\x01" if waited else b"\x00"
+        return _WAITED if waited else _AT_ONCE
 
     async def _on_unlock(self, sender: int, body: bytes) -> bytes:
         self._leadership.locks.unlock((sender, _LOCKS.decode(body).owner))

@@ -144,6 +144,7 @@ class Member:
             applied=self._state.current.head.applied_index,
             on_applied=self._on_applied,
             on_snapshot_wanted=self.snapshots.wanted,
+            on_leads_no_more=self.requests.leads_no_more,
         )
 
     # --- facts ---

@@ -59,6 +59,7 @@ class Replica:
         applied: int,
         on_applied: Callable[[], None],
         on_snapshot_wanted: Callable[[int], None],
+        on_leads_no_more: Callable[[int], None],
     ) -> None:
         self.core = core
         self.node_id = node_id
@@ -76,6 +77,7 @@ class Replica:
         self._threads = threads
         self._on_applied = on_applied
         self._on_snapshot_wanted = on_snapshot_wanted
+        self._on_leads_no_more = on_leads_no_more
         self.applying = Applying(
             applier, threads, self._configured, self._done, self._finished_applying
         )
@@ -180,9 +182,11 @@ class Replica:
     def _note_leader(self) -> None:
         leader, term = self.core.leader, self.core.term
         if (leader, term) != (self._leader, self._term):
-            moved = leader != self._leader
+            before, moved = self._leader, leader != self._leader
             self._leader, self._term = leader, term
             self.changed.notify()
+            if moved and before:
+                self._on_leads_no_more(before)
             if moved and leader:
                 self.reads.leader_changed()
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from everwhen.codec.peer_frames import Frame, Kind, Verb, encode_frame
 from everwhen.errors import EverwhenError, OutcomeUnknown, TooManyRequests
 from everwhen.limits import PEER_REQUEST_SECONDS, PEER_REQUESTS_OPEN_MAX
 from everwhen.runtime.replica.transport import Transport
 from everwhen.txn.replies import decode_reply, encode_reply
+
+#: what is asked of the leader while others wait; who asks finds out by the log, or asks the next one
+_OF_LEADERS: Final = frozenset({Verb.PROPOSE, Verb.LOCK, Verb.UNLOCK})
 
 Handler = Callable[[int, bytes], Awaitable[bytes]]
 """Sender and body -> body of the answer; an EverwhenError becomes a refusal."""
@@ -26,7 +30,8 @@ class Requests:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._number = 0
-        self._open: dict[int, tuple[int, asyncio.Future[bytes]]] = {}
+        #: who was asked what
+        self._open: dict[int, tuple[int, Verb, asyncio.Future[bytes]]] = {}
         self._handlers: dict[int, Handler] = {}
         self._answering = 0
         self._tasks: asyncio.TaskGroup | None = None
@@ -58,7 +63,7 @@ class Requests:
         self._number += 1
         number = self._number
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._open[number] = (to, answer)
+        self._open[number] = (to, verb, answer)
         try:
             frame = encode_frame(Kind.REQUEST, number, verb, body)
             if not self._transport.send(to, frame, urgent=urgent):
@@ -72,16 +77,23 @@ class Requests:
 
     def lost(self, peer: int) -> None:
         """The peer's process is gone: its answers will not come."""
-        for to, answer in self._open.values():
+        for to, _, answer in self._open.values():
             if to == peer and not answer.done():
                 answer.set_exception(OutcomeUnknown(f"the connection to node {peer} was lost"))
+
+    def leads_no_more(self, peer: int) -> None:
+        """What only a leader can do is not waited for any longer: it may be silent because it is cut
+        off or stands still, and another one leads by now."""
+        for to, verb, answer in self._open.values():
+            if to == peer and verb in _OF_LEADERS and not answer.done():
+                answer.set_exception(OutcomeUnknown(f"node {peer} leads no more"))
 
     def on_frame(self, sender: int, frame: Frame) -> None:
         """A request, an answer or a refusal came."""
         if frame.kind == Kind.REQUEST:
             self._begin_answer(sender, frame)
             return
-        to, answer = self._open.get(frame.number, (0, None))
+        to, _, answer = self._open.get(frame.number, (0, Verb.NONE, None))
         if answer is None or to != sender or answer.done():
             return  # nobody waits for it any more
         if frame.kind == Kind.ANSWER:
