@@ -16,6 +16,14 @@ from everwhen.query.diagnostics import caret, position
 from everwhen.query.static_types import ANY, BOOLEAN, StaticType
 from everwhen.query.types import type_text
 
+#: keys of containers, the right type first; where both are of types that are keys of one container
+#: or the other, it is an error when run (as in Neo4j)
+_KEYS: Final = {
+    "LIST": ("INTEGER", "STRING"),
+    "MAP": ("STRING", "INTEGER"),
+    "NODE": ("STRING", "INTEGER"),
+    "RELATIONSHIP": ("STRING", "INTEGER"),
+}
 _STRING_OPERATORS: Final = {"STARTS WITH": "STARTS_WITH", "ENDS WITH": "ENDS_WITH"}
 
 
@@ -90,14 +98,24 @@ class ExpressionBinder(FunctionBinder):
         return QueryTypeError(message, position=where, detail="InvalidArgumentType")
 
     def _index(self, e: s.Index) -> Typed:
-        (subject, type_), index = self.expression(e.subject), self.value(e.index)
+        (subject, type_), (index, key) = self.expression(e.subject), self.expression(e.index)
+        if type_.name in t.SCALARS:
+            raise self.type_error(e.at, f"Type mismatch: {type_} has no elements")
+        if key.known and key.name not in _KEYS.get(type_.name, (key.name,)):
+            raise self.mismatch(e.index.at, _KEYS[type_.name][0], key)
         return b.Subscript(subject, index, at=e.at), t.element_of(type_)
 
     def _slice(self, e: s.Slice) -> Typed:
         subject, type_ = self.expression(e.subject)
-        start = self.value(e.start) if e.start is not None else None
-        end = self.value(e.end) if e.end is not None else None
+        start = self._bound(e.start) if e.start is not None else None
+        end = self._bound(e.end) if e.end is not None else None
         return b.Slice(subject, start, end, at=e.at), type_
+
+    def _bound(self, e: s.Expression) -> b.Expression:
+        found, type_ = self.expression(e)
+        if type_.known and type_.name != "INTEGER":
+            raise self.mismatch(e.at, "INTEGER", type_)
+        return found
 
     # --- operators --------------------------------------------------------------------------
 
@@ -213,10 +231,8 @@ class ExpressionBinder(FunctionBinder):
 
     def _case(self, e: s.Case) -> Typed:
         subject = self.value(e.subject) if e.subject is not None else None
-        alternatives = []
-        for when, then in e.alternatives:
-            bound, _ = self.expression(when, predicate=subject is None)
-            alternatives.append((bound, self.value(then)))
+        condition = self.predicate if subject is None else self.value
+        alternatives = [(condition(when), self.value(then)) for when, then in e.alternatives]
         default = self.value(e.default) if e.default is not None else None
         return b.Case(subject, tuple(alternatives), default, at=e.at), ANY
 

@@ -51,9 +51,21 @@ class FunctionBinder(BinderCore):
             raise self.fail(
                 e.at, f"DISTINCT is for aggregating functions, not '{e.name}'", "UnexpectedSyntax"
             )
-        if signature.name == "exists" and isinstance(e.arguments[0], s.PatternExpression):
-            return self.pattern_predicate(e.arguments[0])
+        if signature.name == "exists":
+            return self._exists_function(e.arguments[0], e.at)
         return self._scalar(e, signature)
+
+    def _exists_function(self, argument: s.Expression, at: int) -> Typed:
+        if isinstance(argument, s.PatternExpression):
+            return self.pattern_predicate(argument)
+        if not isinstance(argument, (s.Property, s.Index)):
+            raise self.fail(
+                argument.at,
+                "exists() takes a property or a pattern",
+                "InvalidArgumentExpression",
+                hint="use IS NOT NULL",
+            )
+        return b.IsNull(self.value(argument), True, at=at), BOOLEAN
 
     def _scalar(self, e: s.FunctionCall, signature: FunctionSignature) -> Typed:
         bound = [self.expression(argument) for argument in e.arguments]
@@ -64,8 +76,6 @@ class FunctionBinder(BinderCore):
                 f"Type mismatch: {e.name}() does not take {bound[0][1]}",
                 "InvalidArgumentType",
             )
-        if signature.name == "exists":
-            return b.IsNull(bound[0][0], True, at=e.at), BOOLEAN
         arguments = tuple(x for x, _ in bound)
         call = b.FunctionCall(signature.name, arguments, signature.volatile, at=e.at)
         return call, t.FUNCTION_RESULTS.get(signature.name, ANY)

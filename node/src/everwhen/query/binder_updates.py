@@ -28,8 +28,6 @@ class Building:
     word: str
     specs: list[Spec] = field(default_factory=list)
     paths: list[tuple[int, b.Expression]] = field(default_factory=list)
-    #: names made by this clause: they may be used again, bare
-    fresh: set[str] = field(default_factory=set)
 
 
 class UpdateBinder(ProjectionBinder):
@@ -103,7 +101,7 @@ class UpdateBinder(ProjectionBinder):
             if known.type.known and known.type != NODE:
                 raise self.conflict(variable, known, "NODE")
             described = element.labels is not None or element.properties is not None
-            if described or (alone and variable.name not in building.fresh):
+            if described or alone:
                 raise self.already_bound(variable)
             self._writable(known.past, variable, building.word)
             return known.slot
@@ -113,7 +111,6 @@ class UpdateBinder(ProjectionBinder):
             slot = self.slots.new("")
         else:
             slot = self.declare(variable, NODE).slot
-            building.fresh.add(variable.name)
         building.specs.append(p.NodeSpec(slot, labels, properties))
         return slot
 
@@ -178,7 +175,6 @@ class UpdateBinder(ProjectionBinder):
             slot = self.slots.new("")
         else:
             slot = self.declare(element.variable, RELATIONSHIP).slot
-            building.fresh.add(element.variable.name)
         incoming = DIRECTIONS[element.direction] is Direction.IN
         start, end = (right, left) if incoming else (left, right)
         building.specs.append(

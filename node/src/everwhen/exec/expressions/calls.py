@@ -64,16 +64,15 @@ def _function_or_lazy(e: b.FunctionCall) -> Evaluator:
 
 @compiles(b.Case)
 def _case(e: b.Case) -> Evaluator:
-    alternatives = [
-        (compile_expression(when), compile_expression(then)) for when, then in e.alternatives
-    ]
+    condition = compile_predicate if e.subject is None else compile_expression
+    alternatives = [(condition(when), compile_expression(then)) for when, then in e.alternatives]
     default = compile_expression(e.default) if e.default is not None else None
     subject = compile_expression(e.subject) if e.subject is not None else None
 
     def run(row: Row, ctx: ExecutionContext) -> Any:
         if subject is None:
             for when, then in alternatives:
-                if when(row, ctx) is True:
+                if when(row, ctx):
                     return then(row, ctx)
         else:
             value = subject(row, ctx)

@@ -99,11 +99,14 @@ def wrong_type(
     function: str, wanted: str, value: Any, detail: str = "InvalidArgumentType"
 ) -> QueryTypeError:
     """An argument of a type the function does not take."""
+    return QueryTypeError(got(function, wanted, value), detail=detail)
+
+
+def got(function: str, wanted: str, value: Any) -> str:
+    """The message about an argument that is not what the function takes."""
     text = to_text(value)
     shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
-    return QueryTypeError(
-        f"{function}() takes {wanted}, got {type_name(value)}: {shown}", detail=detail
-    )
+    return f"{function}() takes {wanted}, got {type_name(value)}: {shown}"
 
 
 def bad_value(message: str, detail: str = "InvalidArgumentValue") -> QueryArgumentError:

@@ -8,7 +8,7 @@ from everwhen.exec.functions.context import FunctionContext
 from everwhen.exec.functions.definition import (
     Registry,
     bad_value,
-    need_integer,
+    got,
     need_list,
     register,
     wrong_type,
@@ -27,13 +27,14 @@ _LIST: Final = "List"
     "The integers from start to end, both included.",
 )
 def _range(ctx: FunctionContext, start: Any, end: Any, step: Any = 1) -> list[int]:
-    first, last = need_integer("range", start), need_integer("range", end)
-    stride = need_integer("range", step)
-    if stride == 0:
+    for argument in (start, end, step):
+        if type(argument) is not int:  # an ArgumentError, as a step of 0 is (openCypher)
+            raise bad_value(got("range", "an integer", argument), detail="InvalidArgumentType")
+    if step == 0:
         raise bad_value("range() takes a step that is not 0", detail="NumberOutOfRange")
-    numbers = range(first, last + (1 if stride > 0 else -1), stride)
+    numbers = range(start, end + (1 if step > 0 else -1), step)
     # len() of a range beyond the C size overflows
-    if (last - first) // stride >= LIST_ELEMENTS_MAX:
+    if (end - start) // step >= LIST_ELEMENTS_MAX:
         raise bad_value(f"range() would make a list of more than {LIST_ELEMENTS_MAX:,} elements")
     return list(numbers)
 

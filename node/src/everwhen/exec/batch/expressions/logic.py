@@ -203,7 +203,7 @@ def _case(e: b.Case, scope: Scope) -> VectorEvaluator:
             some = batch if len(places) == batch.length else narrowed(batch, slots, places)
             value = when(some, ctx)
             if compared is None:
-                holds = _is_true(value)
+                holds = booleans(value, ctx)[0]
             else:
                 same = elementwise(v.equals, [compared.take(places), value], ctx)
                 holds = booleans(same, ctx)[0]
@@ -216,14 +216,3 @@ def _case(e: b.Case, scope: Scope) -> VectorEvaluator:
         return spread(parts, batch.length, ctx)
 
     return run
-
-
-def _is_true(vector: Vector) -> Mask:
-    """Where it is true; a value that is no boolean is not, and no error (unlike a predicate)."""
-    length = len(vector.data)
-    if vector.kind == BOOLEAN:
-        return vector.data if vector.valid is None else vector.data & vector.valid
-    if vector.kind == NULL or vector.data.dtype != np.object_:
-        return np.zeros(length, np.bool_)
-    found = np.fromiter((value is True for value in vector.data), np.bool_, length)
-    return found if vector.valid is None else found & vector.valid
