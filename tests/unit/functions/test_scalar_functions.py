@@ -274,7 +274,7 @@ def test_of_ends_that_a_procedure_made_up_only_the_id_is_known():
         ("left", ("hello", 1.5), QueryTypeError, "InvalidArgumentType"),
         ("range", (0, 1, 0), QueryArgumentError, "NumberOutOfRange"),
         ("range", (0, INT_MAX), QueryArgumentError, "InvalidArgumentValue"),
-        ("range", (0.5, 1), QueryTypeError, "InvalidArgumentType"),
+        ("range", (0.5, 1), QueryArgumentError, "InvalidArgumentType"),
         ("round", (1.5, -1), QueryArgumentError, "InvalidArgumentValue"),
         ("round", (1.5, 1, "SIDEWAYS"), QueryArgumentError, "InvalidArgumentValue"),
         ("normalize", ("a", "NFX"), QueryArgumentError, "InvalidArgumentValue"),
