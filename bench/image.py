@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = timed(lambda: read(image))
     elements = options.nodes + options.edges
     report.add("image_load", "elements/s", elements / seconds, seconds=seconds)
-    held = image.arena.by_kind
+    held = image.by_kind
     nodes = sum(held.get(kind, 0) for kind in ("ids", "labels", "properties", "texts"))
     report.add("image_memory", "bytes/relationship", image.bytes / options.edges, held=held)
     report.add("image_node_memory", "bytes/node, at most", nodes / options.nodes)
@@ -154,7 +154,7 @@ def past(report: Report, db: Database, image: GraphImage, chance: np.random.Gene
             report.add(f"image_{name}", "seconds", seconds, back=newest - version)
     tended(image)
     report.add("image_present_merged", "seconds", timed(lambda: scan(newest)))
-    report.add("image_memory_after", "bytes", image.bytes, held=image.arena.by_kind)
+    report.add("image_memory_after", "bytes", image.bytes, held=image.by_kind)
 
 
 def saved(report: Report, db: Database, image: GraphImage) -> None:

@@ -105,6 +105,11 @@ IMAGE_SAVED_ELEMENTS: Final = 50_000
 IMAGE_FOLLOW_CHANGES_MAX: Final = 100_000
 #: commits a column follows at once; behind by more it is made anew when it is wanted
 IMAGE_FOLLOW_VERSIONS_MAX: Final = 2_000
+#: changes up to which an older version is always reached by walking back; beyond them the graph of
+#: then may be read as a second image
+IMAGE_FAR_CHANGES_MIN: Final = 100_000
+#: looks in the background, five a second, after which a second image that nobody used goes
+IMAGE_FAR_LOOKS: Final = 3_000
 
 # --- full-text indexes ---
 #: commits a full-text index follows; older ones, and one that is behind by more, are read anew

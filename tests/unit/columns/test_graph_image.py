@@ -15,7 +15,7 @@ from msgspec import structs
 
 from everwhen.columns.graph import follow as follow_module
 from everwhen.columns.graph import forget as forget_module
-from everwhen.columns.graph import image as image_module
+from everwhen.columns.graph import holder as holder_module
 from everwhen.columns.graph import merge as merge_module
 from everwhen.columns.graph.check import differences
 from everwhen.columns.graph.follow import Step
@@ -144,7 +144,7 @@ def test_memory_is_bounded_and_given_back() -> None:
         assert GraphImage(state, 1_000).view(database.version, 1 << 40) is None
         image = GraphImage(state, 1 << 20)
         assert agree(database, image, database.version)
-        assert sum(image.arena.by_kind.values()) == image.bytes
+        assert sum(image.by_kind.values()) == image.bytes
         assert 0 < image.bytes < 1 << 20
         database.execute("UNWIND range(1, 30000) AS i CREATE (:A {s: 'text ' + i})")
         assert image.view(database.version, 1 << 40) is None
@@ -159,7 +159,7 @@ def test_what_a_view_held_is_given_back_at_once() -> None:
         gc.disable()
         try:
             assert agree(database, image, 1)
-            image._forget()
+            image._near.forget()
             assert image.bytes == 0
         finally:
             gc.enable()
@@ -171,7 +171,7 @@ def test_a_small_question_causes_no_load(monkeypatch: pytest.MonkeyPatch) -> Non
         image = GraphImage(database.service.database.state)
         assert image.view(database.version, 10) is None
         assert not image.tend()
-        monkeypatch.setattr(image_module, "IMAGE_SMALL_ELEMENTS", 100)
+        monkeypatch.setattr(holder_module, "IMAGE_SMALL_ELEMENTS", 100)
         # a part of a large graph each: read in the background once there are enough of them
         assert all(image.view(database.version, 200) is None for _ in range(3))
         assert image.due()
@@ -184,7 +184,7 @@ def test_a_question_about_all_of_a_large_graph_reads_it_first(
 ) -> None:
     with Embedded() as database:
         database.execute("UNWIND range(1, 1000) AS i CREATE (:A {i: i})")
-        monkeypatch.setattr(image_module, "IMAGE_SMALL_ELEMENTS", 100)
+        monkeypatch.setattr(holder_module, "IMAGE_SMALL_ELEMENTS", 100)
         image = GraphImage(database.service.database.state)
         assert image.view(database.version, 1 << 40) is not None
 
@@ -200,7 +200,7 @@ def test_columns_of_a_transaction() -> None:
 
 
 def test_the_past_is_reached_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_module, "IMAGE_FOLLOW_VERSIONS_MAX", 4)
+    monkeypatch.setattr(holder_module, "IMAGE_FOLLOW_VERSIONS_MAX", 4)
     with Embedded() as database:
         for i in range(30):
             database.execute("CREATE (:A {i: $i})-[:T]->(:B)", {"i": i})
@@ -267,7 +267,7 @@ def test_what_goes_while_the_past_is_read_in_the_background_ends_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Vacuum may come between a commit's record and its pieces."""
-    monkeypatch.setattr(image_module, "IMAGE_FOLLOW_VERSIONS_MAX", 4)
+    monkeypatch.setattr(holder_module, "IMAGE_FOLLOW_VERSIONS_MAX", 4)
     with Embedded() as database:
         for i in range(20):
             database.execute("CREATE (:A {i: $i})-[:T]->(:B)", {"i": i})
@@ -299,12 +299,12 @@ def test_what_nobody_may_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None
             assert agree(database, image, database.version)
         held = image.held
         assert held is not None
-        before = image.arena.by_kind["changes"]
+        before = image.by_kind["changes"]
         oldest = database.version - 10
         state.publish(structs.replace(state.current.head, oldest_version=oldest))
         _merge_all(image)
         assert image.held == (oldest, database.version)
-        assert image.arena.by_kind["changes"] < before
+        assert image.by_kind["changes"] < before
         assert image.view(oldest - 1, 1 << 40) is None
         for _ in range(5):
             database.execute(chance.choice(STATEMENTS))

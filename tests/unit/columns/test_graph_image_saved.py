@@ -60,7 +60,7 @@ def test_taken_up_again(seed: int, tmp_path: Path) -> None:
             database.execute(chance.choice(STATEMENTS[:-1]))
             database.execute(STATEMENTS[1 + number])
             assert agree(database, again, database.version)
-            again.saving.changes = 1 << 20
+            again.saving.drop()
             _tend(again)
             held = again.held
 

@@ -80,6 +80,12 @@ class Erased:
         open_ = [one for one in self.all.values() if one.phase]
         return min(open_, key=lambda one: (one.phase == WAITING, one.number), default=None)
 
+    @property
+    def taking(self) -> bool:
+        """Whether things are being taken away at this moment: at past versions some of what names
+        them is gone and some is not."""
+        return any(one.phase in (TAKING, REWRITING) for one in self.all.values())
+
     @classmethod
     def load(cls, store: Store) -> Erased:
         """Read all of them."""

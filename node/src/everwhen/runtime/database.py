@@ -103,7 +103,7 @@ class Database:
         options = options or DatabaseOptions()
         self.state = state
         self.graph = state.graph = GraphImage(
-            state, options.image_memory, beside=lambda: self._beside(self.graph.bytes)
+            state, options.image_memory, beside=lambda: self._beside(self.graph.needed)
         )
         self.vectors = state.vectors = Vectors(
             state, options.image_memory, beside=lambda: self._beside(self.vectors.bytes)
@@ -144,8 +144,9 @@ class Database:
     # --- the record ---
 
     def _beside(self, own: int) -> int:
-        """Bytes of everything that shares the memory of columns, but for one's own."""
-        return self.graph.bytes + self.vectors.bytes + self.texts.bytes - own
+        """Bytes of everything that shares the memory of columns, but for one's own and for what goes
+        when they need it."""
+        return self.graph.needed + self.vectors.bytes + self.texts.bytes - own
 
     @property
     def version(self) -> int:

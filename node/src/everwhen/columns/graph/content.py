@@ -27,10 +27,14 @@ _NODE_BYTES: Final = 40
 _RELATIONSHIP_BYTES: Final = 56
 
 
-def present_bytes(counters: Counters) -> int:
-    """About what the newest version of a graph needs as columns, without its past."""
-    nodes, relationships = counters.get(Counter.NODES), counters.get(Counter.RELATIONSHIPS)
+def columns_bytes(nodes: int, relationships: int) -> int:
+    """About what one version of a graph needs as columns."""
     return nodes * _NODE_BYTES + relationships * _RELATIONSHIP_BYTES
+
+
+def present_bytes(counters: Counters) -> int:
+    """About what the newest version needs, without its past."""
+    return columns_bytes(counters.get(Counter.NODES), counters.get(Counter.RELATIONSHIPS))
 
 
 class Content:
@@ -42,6 +46,7 @@ class Content:
         "epoch",
         "existing",
         "floor",
+        "followed",
         "generation",
         "heap",
         "keys",
@@ -61,6 +66,8 @@ class Content:
         self.epoch = epoch
         #: the version it was read at, and the versions it answers for
         self.base = self.floor = self.upto = version
+        #: changes that were followed
+        self.followed = 0
         #: the oldest version it could be taken back to
         self.lowest = epoch
         self.heap = Heap(arena)

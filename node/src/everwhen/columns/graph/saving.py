@@ -41,7 +41,7 @@ def held(*locks: Lock) -> Iterator[bool]:
 class Saving:
     """See the module. ``shelf`` None: nothing is kept."""
 
-    __slots__ = ("_arena", "_generations", "_left", "_of", "_state", "changes", "erased", "shelf")
+    __slots__ = ("_arena", "_followed", "_generations", "_left", "_of", "_state", "erased", "shelf")
 
     def __init__(self, state: RecordState, arena: Arena, generations: Iterator[int]) -> None:
         self._state = state
@@ -50,9 +50,9 @@ class Saving:
         self.shelf: Shelf | None = None
         #: something was erased since the image was read
         self.erased = False
-        #: what the newest checkpoint is of, and changes since
-        self._of: Content | None = None
-        self.changes = 0
+        #: the generation that the newest checkpoint is of, and what it had followed by then
+        self._of: int | None = None
+        self._followed = 0
         #: looks left
         self._left = _LOOKS
 
@@ -62,7 +62,7 @@ class Saving:
         return self.shelf is not None and self._left > 0
 
     def drop(self) -> None:
-        """The image is forgotten; what was written of it may be taken again."""
+        """What was written counts no more: the next look writes it again."""
         self._of = None
 
     def remove(self) -> None:
@@ -95,19 +95,20 @@ class Saving:
             # damaged, or of another build: as good as none, and the next one takes its place
             self._left = 0
             return None
-        self._of, self.changes = content, 0
+        self._of, self._followed = content.generation, content.followed
         return content
 
     def save(self, content: Content, elements: int, lock: Lock) -> bool:
         """Write a checkpoint if one is due; whether one was written. ``lock``: the follower's."""
         if self.shelf is None or elements < IMAGE_SAVED_ELEMENTS:
             return False
-        if self._of is content and self.changes * _SHARE < max(elements, 1):
+        since = content.followed - self._followed
+        if self._of == content.generation and since * _SHARE < max(elements, 1):
             return False
         with lock:
             record = commit_record(self._state, content.upto)
             if record is None:
                 return False
             frozen = Frozen(content, record.chain)
-            self._of, self.changes = content, 0
+            self._of, self._followed = content.generation, content.followed
         return frozen.write(self.shelf)
