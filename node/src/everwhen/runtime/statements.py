@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from everwhen.errors import CredentialsExpired, EverwhenError
+from everwhen.errors import CredentialsExpired, EverwhenError, ParameterMissing
 from everwhen.exec.context import ExecutionContext, Row, Runner
 from everwhen.query import syntax
 from everwhen.query.explain import describe
@@ -29,6 +29,21 @@ class PreparedQuery:
     run: Runner
     observe: Observer
     lifted: Mapping[str, Any] = field(default_factory=dict)
+
+    def all_parameters(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the client gave, and the text's own literals.
+
+        :raises ParameterMissing: one that the text names is not there, needed or not.
+        """
+        whole = {**given, **self.lifted} if self.lifted else given
+        missing = self.plan.parameters.difference(whole)
+        if missing:
+            names = ", ".join(f"${name}" for name in sorted(missing))
+            word = "parameter" if len(missing) == 1 else "parameters"
+            raise ParameterMissing(
+                f"the statement needs the {word} {names}", detail="MissingParameter"
+            )
+        return whole
 
     def explained(self) -> Cursor:
         """The result of EXPLAIN: the plan, no rows."""

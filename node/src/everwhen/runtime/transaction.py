@@ -210,8 +210,7 @@ class OpenTransaction:
             return prepared.explained()
         if "w" in prepared.plan.kind:
             self.must_write()
-        lifted = prepared.lifted
-        return self._start(prepared, {**parameters, **lifted} if lifted else parameters)
+        return self._start(prepared, prepared.all_parameters(parameters))
 
     def must_write(self) -> None:
         """:raises AccessModeViolation: it may not."""
