@@ -47,7 +47,7 @@ def make(world: World, request: pytest.FixtureRequest) -> Iterator[Callable[...,
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        item.add_marker(pytest.mark.timeout(900))
+        item.add_marker(pytest.mark.timeout(1_800))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,8 @@ class Asker(threading.Thread):
         self._bolt = Bolt(port)
         self._stop_asked = threading.Event()
         self.told: list[tuple[float, list[str]]] = []
+        #: seconds since the first question, and of the one that took longest
+        self.lasted = self.longest = 0.0
 
     def run(self) -> None:
         while not self._stop_asked.is_set():
@@ -28,6 +30,8 @@ class Asker(threading.Thread):
             table = self._bolt.ask(ROUTE, {"address": "graph:7687"}, [], {})["rt"]
             named = {each["role"]: each["addresses"] for each in table["servers"]}
             self.told.append((began, named.get("WRITE", [])))
+            self.lasted = time.monotonic() - self.told[0][0]
+            self.longest = max(self.longest, time.monotonic() - began)
 
     def finish(self) -> None:
         """No more."""
@@ -67,3 +71,18 @@ def test_a_leader_that_is_silent_is_not_named(group: Group) -> None:
     assert late
     assert [old] not in late
     assert [] not in late
+
+
+@pytest.mark.timeout(300)
+def test_a_member_that_was_removed_names_a_writer_at_once(group: Group) -> None:
+    """It hears of nobody any more, and never learns why."""
+    leads = group.leader()
+    assert leads is not None
+    away = next(name for name in group.members if name != leads)
+    group.ask(leads, "DELETE", f"/v1/members/{group.status(away)['nodeId']}")
+    asker = Asker(group.members[away].bolt_port)
+    asker.start()
+    group.until("it is asked for long", lambda: asker.lasted > 3)
+    asker.finish()
+    assert asker.longest < 1
+    assert [who for _, who in asker.told if len(who) != 1] == []

@@ -108,6 +108,24 @@ def test_many_with_the_same_password_at_once_cost_one_check(world: World) -> Non
     assert len(world.threads.checks) == 1
 
 
+def test_who_is_expected_does_not_wait_for_the_check(world: World) -> None:
+    asyncio.run(world.keeper.expect("ann", RIGHT))
+    assert world.threads.checks == [CREDENTIAL]
+    asyncio.run(world.knock())
+    assert world.threads.checks == [CREDENTIAL]
+
+
+@pytest.mark.parametrize(("name", "password"), [("ann", "wrong"), ("bob", RIGHT)])
+def test_who_is_expected_with_a_wrong_password_is_no_attempt(
+    world: World, name: str, password: str
+) -> None:
+    for _ in range(6):
+        asyncio.run(world.keeper.expect(name, password))
+    assert world.told == []
+    with pytest.raises(Unauthorized):
+        asyncio.run(world.knock(password, name))
+
+
 def test_a_changed_password_is_not_remembered(world: World) -> None:
     asyncio.run(world.knock())
     world.users["ann"] = User("ann", OTHER)

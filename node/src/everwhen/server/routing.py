@@ -58,11 +58,13 @@ class Routing:
         return ROUTING_SECONDS, table
 
     async def _until_somebody_leads(self) -> None:
-        """Or for so long as an election takes."""
-        now = time.monotonic
-        replica, presence = self._node.member.replica, self._node.member.presence
-        deadline = now() + ROUTING_WAIT_SECONDS
-        while not replica.hears_leader and not presence.stops and now() < deadline:
+        """Or for so long as an election takes. Only voters take part in one: a member that was
+        removed hears of nobody any more."""
+        now, member = time.monotonic, self._node.member
+        replica, deadline = member.replica, now() + ROUTING_WAIT_SECONDS
+        while not replica.hears_leader and now() < deadline:
+            if member.presence.stops or member.node_id not in member.configuration.voters:
+                return
             # that it is heard again changes nothing of which one could be told
             await replica.changed.until(lambda: replica.hears_leader, TICK_SECONDS)
 
@@ -102,7 +104,7 @@ def under(used: str, external: str) -> bool:
 def routing_table(node: Node, alone: str, door: str = "bolt") -> list[tuple[str, list[str]]]:
     """Role -> addresses.
 
-    Without a leader that is heard nobody is named for writes, so drivers ask again. Members that are not connected,
+    Without a leader nobody is named for writes, so drivers ask again. Members that are not connected,
     or are about to stop, are left out, as long as others are there. ``alone``: where this node is
     reached, for a group of one. ``door``: which addresses of members; who has none is left out."""
     member = node.member
@@ -118,5 +120,5 @@ def routing_table(node: Node, alone: str, door: str = "bolt") -> list[tuple[str,
     leader = member.replica.leader
     everyone = [stay[one] for one in ids if one in stay]
     others = [stay[one] for one in ids if one in stay and one != leader]
-    writers = [known[leader]] if leader in known and member.replica.hears_leader else []
+    writers = [known[leader]] if leader in known else []
     return [("WRITE", writers), ("READ", others or everyone), ("ROUTE", everyone)]

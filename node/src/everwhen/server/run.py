@@ -157,7 +157,7 @@ async def _run(
             running = group.create_task(node.run(ready, ended))
             seeing_off = group.create_task(leaving.when(stop, ended))
             looking = group.create_task(_look_after(metrics, tls, hot, node))
-            doors = group.create_task(_open_doors(group, site, runner, bolt, ready, first))
+            doors = group.create_task(_open_doors(group, site, runner, bolt, ready, first, keeper))
             try:
                 again = await running
             finally:
@@ -183,18 +183,22 @@ async def _open_doors(
     bolt: Listener,
     ready: asyncio.Event,
     first: FirstUser,
+    keeper: Authenticator,
 ) -> None:
     """HTTP at once, for status and health; Bolt when there is something to answer with, and
     somebody who may ask."""
     log = logger("node")
     await site.start()
     log.info("http_listening", port=_port(runner))
+    expected = group.create_task(first.is_expected_by(keeper))
     await ready.wait()
     await first.make()
-    await bolt.start(group)
-    log.info("bolt_listening", port=bolt.port)
+    await expected
+    # before anybody waits for it
     collector.set_aside()
     keep_freed_blocks()
+    await bolt.start(group)
+    log.info("bolt_listening", port=bolt.port)
     await collector.look_again()
 
 

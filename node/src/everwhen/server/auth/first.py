@@ -88,6 +88,12 @@ class FirstUser:
         self._threads = threads
         self._log = logger("auth")
 
+    async def is_expected_by(self, keeper: Authenticator) -> None:
+        """Where the user is there already, after a restart: clients that come back with the password
+        that the settings name, all at once, need not wait until it is checked."""
+        if self._wanted and self._password is not None:
+            await keeper.expect(self._name, self._password)
+
     async def make(self) -> None:
         """Returns once there is a user, whoever made it."""
         if not self._wanted or self._node.parts.state.current.users:

@@ -34,6 +34,10 @@ class Authenticator(Protocol):
         """
         ...
 
+    async def expect(self, principal: str, credentials: str) -> None:
+        """Somebody will come with these: what checking them takes is done before. It is no attempt."""
+        ...
+
     def present(self, principal: Principal) -> Principal:
         """Somebody who logged on earlier, as they are now. Asked before each of their statements.
 
@@ -49,6 +53,9 @@ class NoAuthentication:
         self, scheme: str, principal: str, credentials: str, remote: str
     ) -> Principal:
         return Principal()
+
+    async def expect(self, principal: str, credentials: str) -> None:
+        pass
 
     def present(self, principal: Principal) -> Principal:
         return principal

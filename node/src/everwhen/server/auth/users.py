@@ -59,7 +59,7 @@ class Users:
                 f"the authentication scheme {scheme[:_SHOWN_CHARS]!r} is not taken",
                 hint="log on with a user name and a password (scheme `basic`)",
             )
-        key = principal, blake2b(credentials.encode(), key=self._key, digest_size=32).digest()
+        key = self._key_of(principal, credentials)
         user = self._users().get(principal)
         if not self._is_verified(key, user):
             user = await self._verify(key, credentials, remote)
@@ -68,6 +68,15 @@ class Users:
             self._report("authentication_of_suspended_user", principal, remote)
             raise Unauthorized(f"the user {principal!r} is suspended")
         return Principal(principal, user.must_change, user.credential)
+
+    async def expect(self, principal: str, credentials: str) -> None:
+        """See ``port.Authenticator``."""
+        user = self._users().get(principal)
+        if user is not None and await self._matches(user.credential, credentials):
+            self._remember(self._key_of(principal, credentials), user.credential)
+
+    def _key_of(self, principal: str, credentials: str) -> tuple[str, bytes]:
+        return principal, blake2b(credentials.encode(), key=self._key, digest_size=32).digest()
 
     def _is_verified(self, key: tuple[str, bytes], user: User | None) -> bool:
         return user is not None and self._verified.get(key) == user.credential
@@ -101,14 +110,19 @@ class Users:
     ) -> None:
         self._ledger.check(attempts)
         credential = self._decoy if user is None else user.credential
-        right = False
-        if len(password) <= PASSWORD_CHARS_MAX:
-            right = await self._threads.run(_POOL, matches, credential, password)
-        if not right or user is None:
+        if not await self._matches(credential, password) or user is None:
             self._ledger.failed(attempts)
             self._report("authentication_failed", key[0][:_SHOWN_CHARS], remote)
             raise Unauthorized("the user name or password is wrong, or missing")
         self._ledger.succeeded(attempts)
+        self._remember(key, credential)
+
+    async def _matches(self, credential: Credential, password: str) -> bool:
+        if len(password) > PASSWORD_CHARS_MAX:
+            return False
+        return await self._threads.run(_POOL, matches, credential, password)
+
+    def _remember(self, key: tuple[str, bytes], credential: Credential) -> None:
         self._verified[key] = credential
         self._verified.move_to_end(key)
         while len(self._verified) > AUTH_VERIFIED_KEPT:
