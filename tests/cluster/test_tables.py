@@ -14,13 +14,15 @@ from tests.support.bolt import ROUTE, Bolt
 
 
 class Asker(threading.Thread):
-    """Asks one member for tables without a pause; keeps when it asked, and who was named to write."""
+    """Asks one member for tables without a pause; keeps when it asked, and who was named to write and
+    to be asked again."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
         self._bolt = Bolt(port)
         self._stop_asked = threading.Event()
         self.told: list[tuple[float, list[str]]] = []
+        self.routers: list[tuple[float, list[str]]] = []
         #: seconds since the first question, and of the one that took longest
         self.lasted = self.longest = 0.0
 
@@ -30,6 +32,7 @@ class Asker(threading.Thread):
             table = self._bolt.ask(ROUTE, {"address": "graph:7687"}, [], {})["rt"]
             named = {each["role"]: each["addresses"] for each in table["servers"]}
             self.told.append((began, named.get("WRITE", [])))
+            self.routers.append((began, named["ROUTE"]))
             self.lasted = time.monotonic() - self.told[0][0]
             self.longest = max(self.longest, time.monotonic() - began)
 
@@ -86,3 +89,22 @@ def test_a_member_that_was_removed_names_a_writer_at_once(group: Group) -> None:
     asker.finish()
     assert asker.longest < 1
     assert [who for _, who in asker.told if len(who) != 1] == []
+
+
+@pytest.mark.timeout(300)
+def test_a_follower_that_is_silent_is_not_named(group: Group) -> None:
+    """Drivers prefer whom they use least: all would go there, and wait for an answer."""
+    leads = group.leader()
+    assert leads is not None
+    asked, frozen = (name for name in group.members if name != leads)
+    asker = Asker(group.members[asked].bolt_port)
+    asker.start()
+    group.until("tables are given", lambda: len(asker.told) > 10)
+    group.freeze(frozen)
+    moment = time.monotonic()
+    group.until("it is asked for long", lambda: time.monotonic() > moment + 3)
+    asker.finish()
+    silent = f"127.0.0.1:{group.members[frozen].bolt_port}"
+    assert any(silent in named for _, named in asker.routers)
+    assert [began - moment for began, named in asker.routers if silent in named][-1] < 1
+    assert asker.longest < 1

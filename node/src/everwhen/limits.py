@@ -304,6 +304,10 @@ ROUTING_SECONDS_LONG: Final = 300
 #: a member that is asked for a table waits so long to hear who leads: a driver that is told of nobody
 #: waits a second before it asks again
 ROUTING_WAIT_SECONDS: Final = 2.0
+#: it asks the others whether they are there, unless it did so just now, and waits so long for answers;
+#: who gives none is left out of tables for a while
+ROUTING_LOOK_SECONDS: Final = 0.5
+SILENT_SECONDS: Final = 2.0
 #: a node that stops serves who is connected for so long, which is until their tables are too old
 ROUTING_LEAVE_SECONDS: Final = ROUTING_SECONDS + 1.0
 #: so long it waits for transactions of drivers whose tables last, whose connection it then ends, and

@@ -68,6 +68,7 @@ class Verb(IntEnum):
     LEAVING = 10
     PINS = 11
     SEE_OFF = 12
+    HERE = 13
 
 
 class Frame(NamedTuple):

@@ -47,6 +47,7 @@ class Routing:
         """For how many seconds, and what; ``used``: the address by which the driver came. While
         another leader is elected, once that one is known."""
         await self._until_somebody_leads()
+        await self._node.member.presence.look()
         bolt, door = self._bolt, self._door(used)
         said = bolt.external if door == "external" else bolt.advertised
         table = routing_table(self._node, said or used or f"{bolt.host}:{bolt.port}", door)

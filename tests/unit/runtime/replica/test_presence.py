@@ -75,6 +75,25 @@ def test_a_member_of_a_version_before_refuses_and_nobody_minds() -> None:
     asyncio.run(main())
 
 
+def test_a_member_that_says_nothing_is_not_named() -> None:
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            one, two, three = nodes = [_Node(number, tasks) for number in (1, 2, 3)]
+            for node in nodes:
+                node.transport.others = {n.node_id: n for n in nodes if n is not node}
+            # what it is sent arrives, and nothing comes back: it stands still
+            three.transport.others.clear()
+            # a version before this does not know the question, and says so
+            two.requests._handlers.clear()
+            await one.presence.look()
+            assert one.presence.stays(2)
+            assert not one.presence.stays(3)
+            one.presence.lost(3)
+            assert one.presence.stays(3), "another process of which nothing is known"
+
+    asyncio.run(main())
+
+
 def test_a_member_sees_its_clients_off_before_it_is_removed() -> None:
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -103,3 +122,4 @@ def test_a_member_sees_its_clients_off_before_it_is_removed() -> None:
 def test_verbs_keep_their_numbers() -> None:
     assert Frame(Kind.REQUEST, 1, Verb.LEAVING, b"").verb == 10
     assert Frame(Kind.REQUEST, 1, Verb.SEE_OFF, b"").verb == 12
+    assert Frame(Kind.REQUEST, 1, Verb.HERE, b"").verb == 13

@@ -1,4 +1,4 @@
-"""Which members a client should be sent to: those that are connected and do not leave.
+"""Which members a client should be sent to: those that are connected, answer and do not leave.
 
 What is known here is this node's own view, and only ever advice: drivers that were sent to a member
 that is gone try another one.
@@ -14,8 +14,13 @@ import msgspec
 
 from everwhen.codec.cluster import Configuration
 from everwhen.codec.peer_frames import Verb
-from everwhen.errors import EverwhenError
-from everwhen.limits import LEAVING_SECONDS, SEE_OFF_SECONDS
+from everwhen.errors import EverwhenError, OutcomeUnknown
+from everwhen.limits import (
+    LEAVING_SECONDS,
+    ROUTING_LOOK_SECONDS,
+    SEE_OFF_SECONDS,
+    SILENT_SECONDS,
+)
 from everwhen.runtime.replica.requests import Requests
 from everwhen.runtime.replica.transport import Transport
 
@@ -51,6 +56,10 @@ class Presence:
         self._transport = transport
         #: members that said they are about to stop -> until when that is believed
         self._leaving: dict[int, float] = {}
+        #: members that did not say that they are there -> until when that is believed
+        self._silent: dict[int, float] = {}
+        #: when they were asked last
+        self._looked = -ROUTING_LOOK_SECONDS
         #: this node is about to stop
         self._stops = False
         #: it is about to be removed, as is believed until then
@@ -61,6 +70,7 @@ class Presence:
         self._named_until = 0.0
         #: waits until no client relies on this node; set by whoever serves them
         self.until_gone: Callable[[], Awaitable[None]] = _nobody_there
+        member.requests.handle(Verb.HERE, self._on_here)
         member.requests.handle(Verb.LEAVING, self._on_leaving)
         member.requests.handle(Verb.SEE_OFF, self._on_see_off)
 
@@ -78,7 +88,8 @@ class Presence:
         """Whether clients should be sent to a member."""
         if node == self._node_id:
             return not self.stops
-        if self._leaving.get(node, 0.0) > asyncio.get_running_loop().time():
+        now = asyncio.get_running_loop().time()
+        if max(self._leaving.get(node, 0.0), self._silent.get(node, 0.0)) > now:
             return False
         return self._transport.connected(node)
 
@@ -88,6 +99,29 @@ class Presence:
         return any(
             self.stays(node) for node in self._member.configuration.ids if node != self._node_id
         )
+
+    async def look(self) -> None:
+        """See who is there, unless that was done just now: connections to members that are cut off or
+        stand still last for seconds."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < ROUTING_LOOK_SECONDS:
+            return
+        self._looked = now
+        others = [node for node in self._member.configuration.ids if node != self._node_id]
+        await asyncio.gather(*map(self._is_there, filter(self._transport.connected, others)))
+
+    async def _is_there(self, node: int) -> None:
+        try:
+            await self._member.requests.ask(node, Verb.HERE, b"", seconds=ROUTING_LOOK_SECONDS)
+        except OutcomeUnknown:
+            self._silent[node] = asyncio.get_running_loop().time() + SILENT_SECONDS
+            return
+        except EverwhenError:
+            pass  # of a version before this: it refuses, so it is there
+        self._silent.pop(node, None)
+
+    async def _on_here(self, sender: int, body: bytes) -> bytes:
+        return b""
 
     async def leave(self) -> None:
         """Tell the others that this node is about to stop. Those that are not reached, or are of a
@@ -131,3 +165,4 @@ class Presence:
     def lost(self, peer: int) -> None:
         """Its process is gone; the next one has said nothing yet."""
         self._leaving.pop(peer, None)
+        self._silent.pop(peer, None)
