@@ -116,10 +116,10 @@ def _median(database: Embedded, text: str) -> float:
 
 
 def _asked(database: Embedded, text: str, age: int) -> tuple[float, Any]:
-    """Milliseconds and the answer."""
-    started = time.perf_counter_ns()
+    """Milliseconds of this process, so that others on the machine matter less, and the answer."""
+    started = time.process_time_ns()
     rows = database.execute(text, {"age": age}).rows
-    return (time.perf_counter_ns() - started) / 1e6, rows
+    return (time.process_time_ns() - started) / 1e6, rows
 
 
 if __name__ == "__main__":

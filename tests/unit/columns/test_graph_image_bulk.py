@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from everwhen.columns.graph import far as far_module
 from everwhen.columns.graph import merge as merge_module
 from everwhen.columns.graph.check import differences
 from everwhen.columns.graph.image import GraphImage
@@ -79,6 +80,13 @@ def test_segments_and_pieces(seed: int, merged: int, monkeypatch: pytest.MonkeyP
             while chance.random() < 0.5 and image.tend():
                 pass
         assert image.held == (0, newest)
+    # read as of then, each of them
+    monkeypatch.setattr(far_module, "IMAGE_FAR_CHANGES_MIN", 0)
+    monkeypatch.setattr(far_module, "reading", lambda *_: 0.0)
+    for version in range(newest):
+        image = GraphImage(db.state)
+        agree(db, image, version)
+        assert image.far.holder.held == (version, version)
 
 
 def test_an_element_of_a_segment_changed_and_deleted_in_the_same_load() -> None:

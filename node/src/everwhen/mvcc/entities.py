@@ -103,13 +103,11 @@ class Entities:
 
     def node(self, node: int) -> NodeImage | None:
         """A node, or None if it is not there."""
-        row = self._node_row(node) if self._segments else None
-        return node_image(self.tokens, self._parts(node_stem(node)), row)
+        return self.node_of(node, self._parts(node_stem(node)))
 
     def relationship(self, relationship: int) -> RelationshipImage | None:
         """A relationship, or None if it is not there."""
-        row = self._relationship_row(relationship) if self._segments else None
-        return relationship_image(self.tokens, self._parts(relationship_stem(relationship)), row)
+        return self.relationship_of(relationship, self._parts(relationship_stem(relationship)))
 
     def _parts(self, stem: bytes) -> list[Part]:
         """The entries of the entity whose head has a stem."""
@@ -185,18 +183,19 @@ class Entities:
             if image is not None and (wanted is None or image.ends[0] in wanted):
                 yield relationship, image
 
-    def written_nodes(self) -> Iterator[tuple[int, NodeImage | None]]:
-        """Every node that keys say anything about, ascending; None: it is not there. All others
-        are as their segments have them."""
-        for node, parts in self._groups(*kind_range(Kind.NODE)):
-            row = self._node_row(node) if self._segments else None
-            yield node, node_image(self.tokens, parts, row)
+    def written(self, kind: Kind) -> Iterator[tuple[int, list[Part]]]:
+        """Every node or relationship that keys say anything about, ascending, with what they say.
+        All others are as their segments have them, and so is all that is not said."""
+        return self._groups(*kind_range(kind))
 
-    def written_relationships(self) -> Iterator[tuple[int, RelationshipImage | None]]:
-        """The same for relationships."""
-        for relationship, parts in self._groups(*kind_range(Kind.REL)):
-            row = self._relationship_row(relationship) if self._segments else None
-            yield relationship, relationship_image(self.tokens, parts, row)
+    def node_of(self, node: int, parts: list[Part]) -> NodeImage | None:
+        """A node of its entries and its segment; None: it is not there."""
+        return node_image(self.tokens, parts, self._node_row(node) if self._segments else None)
+
+    def relationship_of(self, relationship: int, parts: list[Part]) -> RelationshipImage | None:
+        """The same for a relationship."""
+        row = self._relationship_row(relationship) if self._segments else None
+        return relationship_image(self.tokens, parts, row)
 
     def node_segments(self) -> Iterator[NodeSegment]:
         """All segments of nodes."""

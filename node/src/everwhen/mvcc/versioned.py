@@ -29,6 +29,9 @@ _PAST: Final = _END + b"\x00"
 #: entries that a scan looks for at once: so many at first, then twice as many, up to
 _FEW: Final = 4
 _MANY: Final = 256
+#: entries of one stem that a scan steps over before it jumps over the rest: a jump takes as long
+#: as three steps or four
+_STEPS: Final = 3
 
 
 class Run(NamedTuple):
@@ -133,7 +136,7 @@ class Versioned:
         try:
             cursor.seek(start)
             floor = VERSION.pack(VERSION_MAX - version)
-            return _newest(cursor, end, floor, b"", sys.maxsize)
+            return _newest(cursor, end, floor, b"", sys.maxsize, steps=1)
         finally:
             cursor.close()
 
@@ -160,29 +163,32 @@ def _newest_each(store: Store, start: bytes, end: bytes, version: int) -> Iterat
         cursor.close()
 
 
-def _newest(cursor: Cursor, end: bytes, floor: bytes, last: bytes, room: int) -> list[Entry]:
+def _newest(
+    cursor: Cursor, end: bytes, floor: bytes, last: bytes, room: int, steps: int = _STEPS
+) -> list[Entry]:
     """Of every stem behind ``last`` its newest entry at or below a version, from the cursor's place
-    on, at most ``room`` of them. What is newer or older than that is jumped over, however much."""
+    on, at most ``room`` of them. What is newer or older than that is jumped over, however much,
+    after so many ``steps``."""
     seek, step, valid, key_of, value_of = (
         cursor.seek, cursor.next, cursor.valid, cursor.key, cursor.value
     )  # fmt: skip
     found: list[Entry] = []
-    current, given, passed = last, True, False
+    current, given, passed = last, True, 0
     while valid():
         key = key_of()
         if key >= end:
             break
         stem, inverted = key[:-8], key[-8:]
         if stem != current:
-            current, given, passed = stem, False, False
+            current, given, passed = stem, False, 0
         if given or inverted < floor:  # older than what was given, or still too new
-            if passed:
+            if passed == steps:
                 seek(stem + (_PAST if given else floor))
             else:
-                passed = True
+                passed += 1
                 step()
             continue
-        given, passed = True, False
+        given, passed = True, 0
         found.append((stem, VERSION_MAX - int.from_bytes(inverted, "big"), value_of()))
         step()
         if len(found) == room:

@@ -18,7 +18,7 @@ _LOOKS: Final = 64
 #: because it is newer, as changes followed
 _KEYED: Final = 2.0
 _SEGMENTED: Final = 1 / 12
-_PASSED: Final = 0.2
+_PASSED: Final = 0.1
 
 
 class Stretch(NamedTuple):
