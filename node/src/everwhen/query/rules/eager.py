@@ -2,8 +2,8 @@
 
 Rows are pulled one at a time, so without care a later clause would write while an earlier one
 still reads (and find its own creations), or a later one would read before an earlier one has
-written everything. Wherever a read and a write of different operators in one chain can meet, an
-``Eager`` between them makes the lower one finish first. No ``Eager`` is needed
+written everything. Wherever a read and a write, or two writes, of different operators in one chain can
+meet, an ``Eager`` between them makes the lower one finish first. No ``Eager`` is needed
 
 * where at most one row flows (nothing is left to be read or written when the other begins);
 * where an operator between them gathers all rows anyway (Sort, Aggregate);
@@ -22,7 +22,7 @@ from typing import Any
 
 from everwhen.query import bound as b
 from everwhen.query import physical as p
-from everwhen.query.rules.effects import Effects, conflict, of_operator, reads_graph
+from everwhen.query.rules.effects import Effects, conflict, of_operator, overwrites, reads_graph
 from everwhen.query.traverse import walk
 
 _GATHER = (p.Sort, p.Aggregate, p.NodeCount, p.Eager)
@@ -55,7 +55,12 @@ class _Pending:
         if self.own is not None and _touches_only(op, self.own):
             return False
         return any(
-            (conflict(earlier, effects) or conflict(effects, earlier)) and not _commute(below, op)
+            (
+                conflict(earlier, effects)
+                or conflict(effects, earlier)
+                or overwrites(earlier, effects)
+            )
+            and not _commute(below, op)
             for below, earlier in self.done
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from everwhen.query import bound as b
 from everwhen.query import physical as p
@@ -15,9 +15,21 @@ _WHOLE = frozenset({"properties", "keys", "validfrom", "validto", "version"})
 _LABELS = frozenset({"labels", "validfrom", "validto", "version"})
 
 
+class Place(NamedTuple):
+    """What a SET or REMOVE writes: ``name`` of a property ("key") or of a label that is added
+    ("+") or taken away ("-"); of the entity in ``slot``, for every row. None: any, or not known."""
+
+    slot: int | None
+    kind: str
+    name: str | None
+
+
 @dataclass(slots=True)
 class Effects:
-    """``None`` in a set stands for "any". Node reads and creations are label sets."""
+    """``None`` in a set stands for "any". Node reads and creations are label sets.
+
+    ``touches``: it writes to entities that are there, or links them.
+    """
 
     nodes_read: set[frozenset[str]] = field(default_factory=set)
     types_read: set[str | None] = field(default_factory=set)
@@ -27,6 +39,8 @@ class Effects:
     types_made: set[str | None] = field(default_factory=set)
     keys_set: set[str | None] = field(default_factory=set)
     labels_set: set[str | None] = field(default_factory=set)
+    places: set[Place] = field(default_factory=set)
+    touches: bool = False
     deletes: bool = False
     anything: bool = False
 
@@ -70,10 +84,12 @@ def _scan_meets(reading: Effects, writing: Effects) -> bool:
 
 
 def conflict(reading: Effects, writing: Effects) -> bool:
-    """Whether what ``writing`` does can change what ``reading`` sees."""
+    """Whether what ``writing`` does can change what ``reading`` sees, or needs to be there."""
+    if writing.deletes and (reading.reads or reading.touches):
+        return True
     if not reading.reads or not writing.writes:
         return False
-    if reading.anything or writing.deletes:
+    if reading.anything:
         return True
     return (
         _scan_meets(reading, writing)
@@ -81,6 +97,21 @@ def conflict(reading: Effects, writing: Effects) -> bool:
         or _meets(reading.keys_read, writing.keys_set)
         or _meets(reading.labels_read, writing.labels_set)
     )
+
+
+def overwrites(earlier: Effects, later: Effects) -> bool:
+    """Whether both may write to one place, so that which came last depends on the rows between."""
+    return any(_same_place(one, other) for one in earlier.places for other in later.places)
+
+
+def _same_place(earlier: Place, later: Place) -> bool:
+    if {earlier.kind, later.kind} not in ({"key"}, {"+", "-"}):
+        return False
+    if earlier.name is None or later.name is None:
+        return True
+    # of one entity the later has the last word, in every row
+    one_entity = earlier.slot is not None and earlier.slot == later.slot
+    return earlier.name == later.name and not one_entity
 
 
 # --- one operator --------------------------------------------------------------------------
@@ -97,6 +128,7 @@ def of_operator(op: p.Operator) -> Effects:
                 _expression(node, found)
                 if isinstance(node, p.Operator):
                     _operator(node, found)
+    found.places = {place._replace(slot=None) for place in found.places}  # for some rows only
     _operator(op, found)
     return found
 
@@ -185,30 +217,37 @@ def _call(op: p.ProcedureCall, found: Effects) -> None:
 
 
 def _make(op: p.Create | p.Merge, found: Effects) -> None:
+    made = {spec.slot for spec in op.specs}
     for spec in op.specs:
         if isinstance(spec, p.NodeSpec):
             known = frozenset(spec.labels.names)
             found.nodes_made.add(None if spec.labels.dynamic else known)
         else:
             found.types_made.add(spec.type if isinstance(spec.type, str) else None)
+            found.touches |= not {spec.start, spec.end} <= made
     changes = (*op.on_create, *op.on_match) if isinstance(op, p.Merge) else ()
     for change in changes:
-        _change(change, found)
+        _change(change, None, found)
 
 
-def _change(change: p.Change, found: Effects) -> None:
-    if isinstance(change, (p.SetProperty, p.RemoveProperty)):
-        found.keys_set.add(change.key if isinstance(change.key, str) else None)
-    elif isinstance(change, p.SetProperties):
-        found.keys_set.add(None)
+def _change(change: p.Change, slot: int | None, found: Effects) -> None:
+    found.touches = True
+    if isinstance(change, (p.SetProperty, p.RemoveProperty, p.SetProperties)):
+        key = None if isinstance(change, p.SetProperties) else change.key
+        name = key if isinstance(key, str) else None
+        found.keys_set.add(name)
+        found.places.add(Place(slot, "key", name))
     else:
-        names = set(change.labels.names)
-        found.labels_set |= {None} if change.labels.dynamic else names
+        names = {None} if change.labels.dynamic else set(change.labels.names)
+        found.labels_set |= names
+        kind = "+" if isinstance(change, p.SetLabels) else "-"
+        found.places |= {Place(slot, kind, name) for name in names}
 
 
 def _update(op: p.Update, found: Effects) -> None:
     for change in op.changes:
-        _change(change, found)
+        slot = change.entity.index if isinstance(change.entity, b.Slot) else None
+        _change(change, slot, found)
 
 
 def _delete(op: p.Delete, found: Effects) -> None:
