@@ -194,6 +194,8 @@ async def _open_doors(
     await ready.wait()
     await first.make()
     await expected
+    # one that was just founded or admitted knew no users until now
+    await first.is_expected_by(keeper)
     # before anybody waits for it
     collector.set_aside()
     keep_freed_blocks()

@@ -89,8 +89,8 @@ class FirstUser:
         self._log = logger("auth")
 
     async def is_expected_by(self, keeper: Authenticator) -> None:
-        """Where the user is there already, after a restart: clients that come back with the password
-        that the settings name, all at once, need not wait until it is checked."""
+        """Where the user is there already: clients that come with the password that the settings
+        name, after a restart all of them at once, need not wait until it is checked."""
         if self._wanted and self._password is not None:
             await keeper.expect(self._name, self._password)
 

@@ -71,9 +71,11 @@ class Users:
 
     async def expect(self, principal: str, credentials: str) -> None:
         """See ``port.Authenticator``."""
-        user = self._users().get(principal)
-        if user is not None and await self._matches(user.credential, credentials):
-            self._remember(self._key_of(principal, credentials), user.credential)
+        key, user = self._key_of(principal, credentials), self._users().get(principal)
+        if user is None or self._is_verified(key, user):
+            return
+        if await self._matches(user.credential, credentials):
+            self._remember(key, user.credential)
 
     def _key_of(self, principal: str, credentials: str) -> tuple[str, bytes]:
         return principal, blake2b(credentials.encode(), key=self._key, digest_size=32).digest()
