@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from everwhen.columns.graph import distance as distance_module
 from everwhen.columns.graph import far as far_module
 from everwhen.columns.graph import holder as holder_module
 from everwhen.columns.graph import load as load_module
+from everwhen.columns.graph.distance import Stretch
 from everwhen.columns.graph.image import GraphImage
 from everwhen.errors import CorruptData
 from everwhen.limits import IMAGE_FAR_LOOKS
+from everwhen.mvcc.state import RecordState
 from everwhen.runtime.embedded import Embedded
 from tests.unit.columns.test_graph_image import STATEMENTS, agree
 from tests.unit.runtime.keeping import DAY, Kept
@@ -147,6 +150,34 @@ def test_read_in_the_background(database: Embedded, monkeypatch: pytest.MonkeyPa
     assert image.view(2, 1) is not None
     assert agree(database, image, 2)
     assert not image.due()
+
+
+@pytest.mark.usefixtures("near_is_far")
+def test_who_asks_again_is_not_made_to_wait_for_the_same_guess(
+    database: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+
+    def between(state: RecordState, low: int, high: int) -> Stretch:
+        looked.append((low, high))
+        return distance_module.between(state, low, high)
+
+    monkeypatch.setattr(far_module, "between", between)
+    monkeypatch.setattr(holder_module, "IMAGE_SMALL_ELEMENTS", 0)
+    for _ in range(40):
+        database.execute("CREATE (:A)")
+    image = GraphImage(database.service.database.state)
+    assert agree(database, image, 40)
+    for _ in range(5):
+        assert image.view(4, 0) is None
+    assert looked == [(4, 40)]
+    database.execute("CREATE (:A)")
+    assert image.view(4, 0) is None
+    assert looked == [(4, 40), (4, 40)]  # to what is held, which is not the newest now
+    for _ in range(5):
+        database.execute("CREATE (:A)")
+        assert image.view(4, 0) is None
+    assert looked == [(4, 40), (4, 40), (4, 43), (4, 46)]
 
 
 @pytest.mark.usefixtures("near_is_far")

@@ -17,13 +17,18 @@ from everwhen.codec.keys import Counter
 from everwhen.columns.graph.content import Content, columns_bytes
 from everwhen.columns.graph.distance import Elements, Stretch, between, reading
 from everwhen.columns.graph.holder import WORTH_SHARE, Holder, TooLarge, may_try
+from everwhen.columns.graph.recent import Recent
 from everwhen.columns.graph.view import ColumnsView
 from everwhen.errors import CorruptData
 from everwhen.limits import IMAGE_FAR_CHANGES_MIN, IMAGE_FAR_LOOKS
+from everwhen.mvcc.horizons import Horizons
 from everwhen.mvcc.state import RecordState
 
 #: reading the record must be so many times less work than walking
 _CLEARLY: Final = 2
+#: stretches of commits that are remembered, and the share of them that may have come since
+_STRETCHES: Final = 32
+_NEWER_SHARE: Final = 16
 
 
 class Plan(NamedTuple):
@@ -36,10 +41,22 @@ class Plan(NamedTuple):
     reads: bool
 
 
+class _Seen(NamedTuple):
+    """What was found out about the commits up to a version, and under which horizons."""
+
+    upto: int
+    horizons: Horizons
+    stretch: Stretch
+
+    def ends(self, low: int, high: int) -> bool:
+        """Whether that is good enough up to another version."""
+        return 0 <= high - self.upto <= (self.upto - low) // _NEWER_SHARE
+
+
 class FarPast:
     """See the module. Any thread."""
 
-    __slots__ = ("_over", "_plan", "_readings", "_room", "_state", "holder")
+    __slots__ = ("_plan", "_readings", "_room", "_state", "_stretches", "holder")
 
     def __init__(
         self,
@@ -56,6 +73,7 @@ class FarPast:
         self._plan: Plan | None = None
         #: how often it was read since there was none
         self._readings = 0
+        self._stretches: Recent[_Seen] = Recent(_STRETCHES)
 
     def too_large(self) -> bool:
         """Whether others need the memory."""
@@ -65,6 +83,7 @@ class FarPast:
         """Let go of it."""
         self.holder.forget()
         self._plan, self._readings = None, 0
+        self._stretches.clear()
 
     # --- readers ---
 
@@ -74,7 +93,7 @@ class FarPast:
         if self.holder.holds(version):
             return here
         state = self._state
-        since = between(state, version, state.current.head.version)
+        since = self._between(version, state.current.head.version)
         walk = self._from_near(version, near, since)
         if walk <= IMAGE_FAR_CHANGES_MIN:
             return None
@@ -91,7 +110,7 @@ class FarPast:
         """The work of taking the first image back, which may have to be read first."""
         content, head = near.content, self._state.current.head.version
         if content is not None:
-            return _walk(self._state, near, version, content.floor)
+            return self._walk(near, version, content.floor)
         now = Elements(
             self._state.counters.get(Counter.NODES), self._state.counters.get(Counter.RELATIONSHIPS)
         )
@@ -103,8 +122,27 @@ class FarPast:
         if content is None:
             return inf
         if version < content.floor:
-            return _walk(self._state, self.holder, version, content.floor)
-        return _walk(self._state, self.holder, content.upto, version)
+            return self._walk(self.holder, version, content.floor)
+        return self._walk(self.holder, content.upto, version)
+
+    def _walk(self, holder: Holder, low: int, high: int) -> float:
+        """The work of taking an image from one of two versions to the other."""
+        content = holder.content
+        if content is None or low < content.lowest or not holder.goes_on:
+            return inf
+        stretch = self._between(low, high)
+        return stretch.changes if stretch.whole else inf
+
+    def _between(self, low: int, high: int) -> Stretch:
+        """The commits between two versions: who asks for one that is not held asks again and again.
+        That some more came at the end says little."""
+        now = self._state.current
+        key = low, high == now.head.version
+        seen = self._stretches.get(key)
+        if seen is None or seen.horizons is not now.horizons or not seen.ends(low, high):
+            seen = _Seen(high, now.horizons, between(self._state, low, high))
+            self._stretches.put(key, seen)
+        return seen.stretch
 
     def _readable(self, version: int) -> bool:
         """Whether the record has all of a version, at this moment."""
@@ -181,12 +219,3 @@ class FarPast:
             self.drop()
             return True
         return self.holder.tend(content)
-
-
-def _walk(state: RecordState, holder: Holder, low: int, high: int) -> float:
-    """The work of taking an image from one of two versions to the other."""
-    content = holder.content
-    if content is None or low < content.lowest or not holder.goes_on:
-        return inf
-    stretch = between(state, low, high)
-    return stretch.changes if stretch.whole else inf
