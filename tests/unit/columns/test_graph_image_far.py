@@ -387,3 +387,25 @@ def test_readers_of_the_past_beside_a_writer(database: Embedded) -> None:
         thread.join()
     assert not problems, problems[0]
     assert agree(database, image, database.version)
+
+
+@pytest.mark.usefixtures("near_is_far")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "MATCH (a)-[r]->(b) AT VERSION $then RETURN count(r), sum(id(a)), count(DISTINCT b)",
+        "MATCH (a:A) AT VERSION $then MATCH (a)-[r]->(b) RETURN count(r), sum(id(b))",
+        "MATCH (a)-[:T]->(b) AT VERSION $then MATCH (c:B) WHERE c = b RETURN count(*), sum(id(a))",
+        "MATCH (b:B) MATCH (b)<-[r]-(a) AT VERSION $then RETURN count(r), sum(id(a))",
+    ],
+)
+def test_now_and_far_back_in_one_statement(database: Embedded, query: str) -> None:
+    """Two images: what is bound in one is found in the other by its id."""
+    _history(database, random.Random(9), 40)
+    for then in (5, 17, 30):
+        found = {}
+        for execution in ("rows", "batches"):
+            database.run_plans(execution)
+            found[execution] = database.execute(query, {"then": then}).rows
+        assert found["rows"] == found["batches"]
+    assert database.service.database.graph.far.holder.held is not None
