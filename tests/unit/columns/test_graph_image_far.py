@@ -4,7 +4,6 @@ would take longer, and goes when it should."""
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from functools import partial
 from threading import Event, Thread
 
@@ -15,40 +14,12 @@ from hypothesis import strategies as st
 from everwhen.columns.graph import distance as distance_module
 from everwhen.columns.graph import far as far_module
 from everwhen.columns.graph import holder as holder_module
-from everwhen.columns.graph import load as load_module
 from everwhen.columns.graph.distance import Stretch
 from everwhen.columns.graph.image import GraphImage
-from everwhen.errors import CorruptData
-from everwhen.limits import IMAGE_FAR_LOOKS
 from everwhen.mvcc.state import RecordState
 from everwhen.runtime.embedded import Embedded
+from tests.unit.columns.far_past import ALL, history, tended
 from tests.unit.columns.test_graph_image import STATEMENTS, agree
-from tests.unit.runtime.keeping import DAY, Kept
-
-ALL = 1 << 40
-
-
-@pytest.fixture
-def near_is_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three changes from what is held reading is worth it, at first."""
-    monkeypatch.setattr(far_module, "IMAGE_FAR_CHANGES_MIN", 0)
-    monkeypatch.setattr(far_module, "reading", lambda *_: 1.0)
-
-
-def _history(database: Embedded, chance: random.Random, length: int) -> None:
-    while database.version < length:
-        database.execute(chance.choice(STATEMENTS[:-1]))
-
-
-def _tend(image: GraphImage) -> None:
-    while image.tend():
-        pass
-
-
-@pytest.fixture
-def database() -> Iterator[Embedded]:
-    with Embedded() as opened:
-        yield opened
 
 
 @pytest.mark.usefixtures("near_is_far")
@@ -73,7 +44,7 @@ def test_random_far_versions() -> None:
                 version = chance.randint(0, database.version)
                 assert agree(database, both, version)
                 if chance.random() < 0.3:
-                    _tend(both)
+                    tended(both)
                 if chance.random() < 0.2:
                     database.execute(chance.choice(STATEMENTS))
             used.append(both.far.holder.held is not None)
@@ -123,7 +94,7 @@ def test_who_asks_here_and_there_ends_walking(
 
 
 def test_what_is_near_is_walked_to(database: Embedded) -> None:
-    _history(database, random.Random(4), 30)
+    history(database, random.Random(4), 30)
     image = GraphImage(database.service.database.state)
     assert agree(database, image, database.version)
     assert agree(database, image, 3)
@@ -139,13 +110,13 @@ def test_read_in_the_background(database: Embedded, monkeypatch: pytest.MonkeyPa
         database.execute("MATCH (a:A) SET a.i = $i", {"i": i})
     image = GraphImage(database.service.database.state)
     assert agree(database, image, database.version)
-    _tend(image)
+    tended(image)
     assert not image.due()
     assert image.view(2, 50) is None
-    _tend(image)
+    tended(image)
     assert image.view(2, 50) is None
     assert image.due()
-    _tend(image)
+    tended(image)
     assert image.far.holder.held == (2, 2)
     assert image.view(2, 1) is not None
     assert agree(database, image, 2)
@@ -182,7 +153,7 @@ def test_who_asks_again_is_not_made_to_wait_for_the_same_guess(
 
 @pytest.mark.usefixtures("near_is_far")
 def test_a_far_version_alone_is_all_that_is_read(database: Embedded) -> None:
-    _history(database, random.Random(5), 30)
+    history(database, random.Random(5), 30)
     image = GraphImage(database.service.database.state)
     assert agree(database, image, 7)
     assert image.held is None
@@ -192,173 +163,9 @@ def test_a_far_version_alone_is_all_that_is_read(database: Embedded) -> None:
 
 
 @pytest.mark.usefixtures("near_is_far")
-def test_memory_that_others_need(database: Embedded) -> None:
-    database.execute("UNWIND range(1, 2000) AS i CREATE (:A {s: 'text ' + i})")
-    for i in range(5):
-        database.execute("MATCH (a:A) SET a.i = $i", {"i": i})
-    beside = [0]
-    image = GraphImage(database.service.database.state, 1 << 20, beside=lambda: beside[0])
-    assert agree(database, image, database.version)
-    alone = image.bytes
-    assert agree(database, image, 1)
-    assert image.needed == alone
-    assert image.bytes > alone
-    _tend(image)
-    assert not image.due()
-    beside[0] = (1 << 20) - image.needed
-    assert image.due()
-    _tend(image)
-    assert image.far.holder.held is None
-    assert image.bytes == image.needed
-    assert image.held is not None
-    # nor is it read now, and the first one is not given up for it
-    assert image.view(1, ALL) is None or image.far.holder.held is None
-
-
-@pytest.mark.usefixtures("near_is_far")
-def test_it_goes_before_the_first_one(database: Embedded) -> None:
-    database.execute("UNWIND range(1, 2000) AS i CREATE (:A {s: 'text ' + i})")
-    for i in range(5):
-        database.execute("MATCH (a:A) SET a.i = $i", {"i": i})
-    beside = [0]
-    image = GraphImage(database.service.database.state, 1 << 20, beside=lambda: beside[0])
-    assert agree(database, image, database.version)
-    assert agree(database, image, 1)
-    beside[0] = (1 << 20) - image.needed - 20_000
-    database.execute("CREATE (:B)")
-    assert agree(database, image, database.version)
-    assert image.far.holder.held is None
-    assert image.held is not None
-
-
-@pytest.mark.usefixtures("near_is_far")
-def test_one_that_does_not_fit_is_not_tried_again(
-    database: Embedded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database.execute("UNWIND range(1, 2000) AS i CREATE (:A {s: $text + i})", {"text": "x" * 100})
-    database.execute("MATCH (a:A) WHERE a.s <> '' DETACH DELETE a")
-    database.execute("CREATE (:B)")
-    image = GraphImage(database.service.database.state, 100_000)
-    assert agree(database, image, database.version)
-    assert image.view(1, ALL) is None
-    assert image.far.holder.refused
-    monkeypatch.setattr(holder_module, "load", _must_not)
-    assert image.view(1, ALL) is None
-    assert image.far.holder.arena.bytes == 0
-
-
-@pytest.mark.usefixtures("near_is_far")
-def test_one_that_nobody_uses_goes(database: Embedded) -> None:
-    _history(database, random.Random(6), 20)
-    image = GraphImage(database.service.database.state)
-    assert agree(database, image, database.version)
-    assert agree(database, image, 5)
-    _tend(image)
-    for _ in range(IMAGE_FAR_LOOKS // 2):
-        assert not image.due()
-    assert image.view(5, 1) is not None
-    for _ in range(IMAGE_FAR_LOOKS):
-        assert not image.due()
-    assert image.due()
-    _tend(image)
-    assert image.far.holder.held is None
-    assert image.held is not None
-    assert image.bytes == image.needed
-
-
-@pytest.fixture
-def kept() -> Iterator[Kept]:
-    found = Kept()
-    yield found
-    found.db.close()
-
-
-@pytest.mark.usefixtures("near_is_far")
-def test_vacuum_passes_it(kept: Kept) -> None:
-    kept.run("CREATE (:A {i: 0})-[:T]->(:B)")
-    for i in range(10):
-        kept.run("MATCH (a:A) SET a.i = $i", i=i)
-    image = GraphImage(kept.db.service.database.state)
-    assert agree(kept.db, image, kept.db.version)
-    assert agree(kept.db, image, 4)
-    kept.run("ALTER DATABASE neo4j SET RETENTION '1 days'")
-    kept.clock.ahead += 2 * DAY
-    kept.run("MATCH (a:A) SET a.i = 'new'")
-    assert agree(kept.db, image, kept.db.version)
-    kept.vacuum()
-    assert kept.oldest > 4
-    assert image.due()
-    _tend(image)
-    assert image.far.holder.held is None
-    assert image.bytes == image.needed
-    assert image.view(4, ALL) is None
-    for version in range(kept.oldest, kept.db.version + 1):
-        assert agree(kept.db, image, version)
-
-
-@pytest.mark.usefixtures("near_is_far")
-def test_what_is_erased_goes_and_is_read_without_it(kept: Kept) -> None:
-    for i in range(4):
-        kept.run("CREATE (:A {i: $i})-[:T {w: 1}]->(:B)", i=i)
-    for i in range(10):
-        kept.run("MATCH (a:A) SET a.s = 'secret ' + $i", i=i)
-    image = kept.db.service.database.graph
-    assert agree(kept.db, image, kept.db.version)
-    assert agree(kept.db, image, 6)
-    assert image.far.holder.held == (6, 6)
-    kept.run("MATCH (a:A {i: 2}) ERASE a FORCE")
-    kept.vacuum()
-    # what the journal has lost cannot be walked through: it is read as of then
-    assert agree(kept.db, image, 6)
-    assert image.far.holder.held == (6, 6)
-    view = image.view(6, 1)
-    assert view is not None
-    assert len(view.labelled("A")) == 3
-    assert agree(kept.db, image, kept.db.version)
-
-
-@pytest.mark.usefixtures("near_is_far")
-@pytest.mark.parametrize("how", ["vacuum", "erasure", "damage"])
-def test_what_goes_while_it_is_read(kept: Kept, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the background nobody's snapshot holds vacuum back."""
-    kept.run("CREATE (:A {i: 0})-[:T]->(:B)")
-    for i in range(10):
-        kept.run("MATCH (a:A) SET a.i = $i", i=i)
-    kept.run("CREATE (:C)")
-    image = GraphImage(kept.db.service.database.state)
-    assert agree(kept.db, image, kept.db.version)
-    monkeypatch.setattr(holder_module, "IMAGE_SMALL_ELEMENTS", 0)
-    assert image.view(4, 0) is None
-    assert image.view(4, 0) is None
-    image.far.holder.asked = 100
-    load = load_module.load
-
-    def meanwhile(*arguments, **more):
-        found = load(*arguments, **more)
-        if how == "vacuum":
-            kept.run("ALTER DATABASE neo4j SET RETENTION '1 days'")
-            kept.clock.ahead += 2 * DAY
-            kept.run("MATCH (a:A) SET a.i = 'new'")
-            kept.vacuum()
-            raise CorruptData("a segment is missing")
-        if how == "erasure":
-            kept.run("MATCH (c:C) ERASE c FORCE")
-            return found
-        raise CorruptData("a segment is missing")
-
-    monkeypatch.setattr(holder_module, "load", meanwhile)
-    if how == "damage":
-        with pytest.raises(CorruptData):
-            image.tend()
-        return
-    image.tend()
-    assert image.far.holder.held is None
-
-
-@pytest.mark.usefixtures("near_is_far")
 def test_readers_of_the_past_beside_a_writer(database: Embedded) -> None:
     chance = random.Random(8)
-    _history(database, chance, 10)
+    history(database, chance, 10)
     image = GraphImage(database.service.database.state)
     assert agree(database, image, database.version)
     done, problems = Event(), list[BaseException]()
@@ -401,11 +208,16 @@ def test_readers_of_the_past_beside_a_writer(database: Embedded) -> None:
 )
 def test_now_and_far_back_in_one_statement(database: Embedded, query: str) -> None:
     """Two images: what is bound in one is found in the other by its id."""
-    _history(database, random.Random(9), 40)
+    history(database, random.Random(9), 40)
+    core = database.service.database
+    graph = core.graph = core.state.graph = GraphImage(core.state)  # nothing is held so far
     for then in (5, 17, 30):
+        for version in (database.version, then):
+            assert agree(database, graph, version)
         found = {}
         for execution in ("rows", "batches"):
             database.run_plans(execution)
             found[execution] = database.execute(query, {"then": then}).rows
         assert found["rows"] == found["batches"]
-    assert database.service.database.graph.far.holder.held is not None
+    assert graph.held is not None
+    assert graph.far.holder.held is not None
