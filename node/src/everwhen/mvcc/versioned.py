@@ -31,7 +31,7 @@ _FEW: Final = 4
 _MANY: Final = 256
 #: entries of one stem that a scan steps over before it jumps over the rest: a jump takes as long
 #: as three steps or four
-_STEPS: Final = 3
+_STEPS: Final = 2
 
 
 class Run(NamedTuple):
