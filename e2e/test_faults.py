@@ -20,6 +20,8 @@ Make = Callable[..., Graph]
 KILLS: Final = int(os.environ.get("KILLS", "5"))
 #: seconds after a kill, in which writes go on
 _LOOKED_AT: Final = 4.0
+#: seconds after which drivers give a silent connection up: as it is, and as short as it may be
+_SILENCES: Final = (4, 2)
 
 
 @pytest.mark.core
@@ -166,8 +168,9 @@ def test_node_powered_off(make: Make) -> None:
     assert gap < 5
 
 
-def test_leader_cut_off(make: Make) -> None:
-    graph = make()
+@pytest.mark.parametrize("silence", _SILENCES)
+def test_leader_cut_off(make: Make, silence: int) -> None:
+    graph = make(config={"restart": {"bolt": {"silenceS": silence}}})
     graph.load.start()
     pod, node = graph.apart()
     graph.load.run_for(2)
@@ -182,8 +185,9 @@ def test_leader_cut_off(make: Make) -> None:
     print(f"write gap {history.write_gap(moment - 0.5, moment + 12):.2f} s")
 
 
-def test_node_frozen(make: Make) -> None:
-    graph = make()
+@pytest.mark.parametrize("silence", _SILENCES)
+def test_node_frozen(make: Make, silence: int) -> None:
+    graph = make(config={"restart": {"bolt": {"silenceS": silence}}})
     graph.load.start()
     _, node = graph.apart()
     moment = time.time()
