@@ -185,4 +185,28 @@ MUTANTS: Final = (
         (("if can_vote and raft", "if can_vote and not raft.is_learner and raft"),),
         (_VOTES + "p28_a_learner_that_is_asked_votes",),
     ),
+    Mutant(
+        "learns_no_commit_from_votes",
+        "P28",
+        _ELECTION + "learn",
+        (("raft.state is StateType.LEADER", "True"),),
+        (
+            _VOTES
+            + "a_learner_with_the_longest_log_hears_of_its_promotion_by_who_asks_for_its_vote",
+        ),
+    ),
+    Mutant(
+        "stands_on_when_a_vote_tells_of_a_change",
+        "P28",
+        _ELECTION + "learn",
+        (("raft.state is not StateType.FOLLOWER", "False"),),
+        (_VOTES + "who_stands_and_hears_of_a_committed_change_stands_down_until_it_is_applied",),
+    ),
+    Mutant(
+        "believes_a_commit_of_another_entry",
+        "P28",
+        "everwhen.raft.log:Log.maybe_commit",
+        (("and self.match_term(index, term)", "and index <= self.last_index()"),),
+        (_VOTES + "what_a_vote_says_is_committed_is_another_entry_here",),
+    ),
 )

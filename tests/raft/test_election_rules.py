@@ -179,3 +179,50 @@ def test_p28_a_learner_that_is_asked_votes():
     # whoever asks knows already that it was promoted
     (answer,) = ask(again, 2, last=(1, 4))
     assert not answer.reject
+
+
+def promotion(index: int) -> raft.Entry:
+    """The entry that makes node 1 a voter."""
+    change = raft.ConfChange(raft.ChangeType.ADD_NODE, 1)
+    data = raft.wire.encode_conf_change_v1(change)
+    return raft.Entry(1, index, raft.EntryType.CONF_CHANGE, data)
+
+
+def test_a_learner_with_the_longest_log_hears_of_its_promotion_by_who_asks_for_its_vote():
+    raw = node([promotion(3), *log(1, 1, 1)[1:]], voters=(2, 3))
+    raw.raft.config.pre_vote = True
+    # its log is shorter, and nobody else is left who could win: it says what is committed
+    question = Message(MessageType.PRE_VOTE, 1, 2, 2, log_term=1, index=4, commit=3, commit_term=1)
+    raw.step(question)
+    assert raw.raft.log.committed == 3
+    assert [entry.index for entry in raw.ready().committed_entries] == [3]
+
+
+def test_what_a_vote_says_is_committed_is_another_entry_here():
+    raw = node(log(1, 1))
+    for commit, term in ((4, 2), (9, 1), (4, 0)):
+        question = Message(
+            MessageType.PRE_VOTE, 1, 2, 2, log_term=2, index=9, commit=commit, commit_term=term
+        )
+        raw.step(question)
+        assert raw.raft.log.committed == 2
+
+
+def test_who_stands_and_hears_of_a_committed_change_stands_down_until_it_is_applied():
+    raw = node([promotion(3)], voters=(1, 2, 3))
+    raw.raft.config.pre_vote = True
+    raw.raft.config.votes_tell_commit = True
+    raw.campaign()
+    others, _ = work(raw)
+    assert {(m.commit, m.commit_term) for m in others} == {(2, 1)}
+    refusal = Message(MessageType.PRE_VOTE_RESP, 1, 2, 1, reject=True, commit=3, commit_term=1)
+    raw.step(refusal)
+    assert raw.raft.state is raft.StateType.FOLLOWER
+    assert raw.raft.log.committed == 3
+
+
+def test_a_refusal_says_what_is_committed():
+    raw = node(log(1, 1))
+    raw.raft.config.votes_tell_commit = True
+    (answer,) = ask(raw, 2, last=(1, 2))
+    assert (answer.reject, answer.commit, answer.commit_term) == (True, 2, 1)

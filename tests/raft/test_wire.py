@@ -15,6 +15,7 @@ from everwhen.raft.wire import (
     encode_message,
 )
 
+Messages = st.SearchStrategy[raft.Message]
 U64 = st.integers(0, 2**64 - 1)
 ENTRIES = st.builds(
     raft.Entry, U64, U64, st.sampled_from(list(raft.EntryType)), st.binary(max_size=20)
@@ -24,20 +25,28 @@ TRAVELLING = [
     for kind in raft.MessageType
     if kind.name.startswith(("APP", "VOTE", "HEARTBEAT", "PROP", "PRE_VOTE", "READ_INDEX"))
 ]
-MESSAGES = st.builds(
-    raft.Message,
-    st.sampled_from(TRAVELLING),
-    to=U64,
-    from_=U64,
-    term=U64,
-    log_term=U64,
-    index=U64,
-    entries=st.lists(ENTRIES, max_size=4),
-    commit=U64,
-    reject=st.booleans(),
-    reject_hint=U64,
-    context=st.binary(max_size=20),
-)
+VOTES = [kind for kind in TRAVELLING if "VOTE" in kind.name]
+OTHERS = [kind for kind in TRAVELLING if kind not in VOTES]
+
+
+def messages(kinds: list[raft.MessageType], **more: st.SearchStrategy[int]) -> Messages:
+    return st.builds(
+        raft.Message,
+        st.sampled_from(kinds),
+        to=U64,
+        from_=U64,
+        term=U64,
+        log_term=U64,
+        index=U64,
+        entries=st.lists(ENTRIES, max_size=4),
+        commit=U64,
+        reject=st.booleans(),
+        context=st.binary(max_size=20),
+        **more,
+    )
+
+
+MESSAGES = messages(OTHERS, reject_hint=U64) | messages(VOTES, commit_term=U64)
 CHANGES = st.builds(raft.Change, st.sampled_from(list(raft.ChangeType)), U64)
 
 

@@ -12,7 +12,7 @@ from everwhen.runtime.replica.admin import Order, Verb
 from everwhen.runtime.twins.time_and_chance import SeededRandom
 from tests.sim.machine import Lost, Machine
 from tests.sim.network import Weather
-from tests.sim.world import World
+from tests.sim.world import WELL_SECONDS, Stuck, World
 
 _MACHINES_MAX: Final = 6
 
@@ -252,8 +252,20 @@ class Nemesis:
         self._world.counts["members joined"] += 1
 
     async def finish(self) -> None:
-        """Everything works: also bring in who could not be brought in before."""
+        """Everything works: also bring in who could not be brought in before.
+
+        :raises Stuck: a group that has all it needs does not do it.
+        """
         await self.heal()
+        try:
+            async with asyncio.timeout(WELL_SECONDS):
+                await self._finish()
+        except TimeoutError:
+            raise Stuck(
+                f"not within {WELL_SECONDS:g} s: all are in; {self._world.describe()}"
+            ) from None
+
+    async def _finish(self) -> None:
         for name, replace in list(self.lost.items()):
             machine = self._world.machines[name]
             await self._world.join(machine, replace)

@@ -17,7 +17,7 @@ from tests.sim.network import Network
 _CLUSTER = UUID(int=7)
 _AGAIN_SECONDS = 0.2
 #: virtual seconds within which a healed cluster must be well again
-_WELL_SECONDS = 120.0
+WELL_SECONDS = 120.0
 
 
 class Stuck(AssertionError):
@@ -119,7 +119,7 @@ class World:
         return max(leading, key=lambda pair: pair[0])[1] if leading else None
 
     async def until(
-        self, what: str, condition: Callable[[], bool], seconds: float = _WELL_SECONDS
+        self, what: str, condition: Callable[[], bool], seconds: float = WELL_SECONDS
     ) -> None:
         """Wait in virtual time.
 

@@ -30,6 +30,9 @@ def step(raft: Raft, message: Message) -> None:
         raft.become_follower(message.term, message.from_)
         follower.from_leader(raft, message)
     elif kind is (MessageType.PRE_VOTE_RESP if pre else MessageType.VOTE_RESP):
+        election.learn(raft, message)
+        if raft.state is StateType.FOLLOWER:
+            return
         result = election.poll(raft, message.from_, granted=not message.reject)
         if result is VoteResult.WON:
             if pre:

@@ -100,6 +100,8 @@ class Config:
     max_messages_per_ack: int = 0
     check_quorum: bool = False
     pre_vote: bool = False
+    #: who asks for a vote, or refuses one, says what it knows to be committed (`election.learn`)
+    votes_tell_commit: bool = False
     read_only: ReadOnlyOption = ReadOnlyOption.SAFE
     #: a read that a follower passes on confirms the leader by itself where both are a quorum
     askers_confirm: bool = False

@@ -63,9 +63,10 @@ def campaign(raft: Raft, kind: Campaign) -> None:
             # the own vote counts once it is durable
             raft.send(Message(answer, node, term=term))
         else:
-            raft.send(
-                Message(ask, node, term=term, index=last, log_term=last_term, context=context)
+            question = Message(
+                ask, node, term=term, index=last, log_term=last_term, context=context
             )
+            raft.send(_telling(raft, question))
 
 
 def poll(raft: Raft, node: int, *, granted: bool) -> VoteResult:
@@ -74,8 +75,34 @@ def poll(raft: Raft, node: int, *, granted: bool) -> VoteResult:
     return raft.tracker.tally()[2]
 
 
+def _telling(raft: Raft, message: Message) -> Message:
+    """The message of a vote, with what is known to be committed here."""
+    if raft.config.votes_tell_commit:
+        message.commit = raft.log.committed
+        message.commit_term = raft.log.term_or_zero(message.commit)
+    return message
+
+
+def learn(raft: Raft, message: Message) -> None:
+    """Commit what the message of a vote says is committed, if it is the same entry here: then all
+    before it is the same too (log matching, Raft paper, 5.3).
+
+    Without it a group may stand still for ever with all it needs: a member has the longest log, so
+    that nobody else can win, and does not stand because it has not heard that the change was
+    committed which makes it a voter. The rule is that of TiKV's raft-rs (``commit`` and
+    ``commit_term`` of its votes).
+    """
+    if raft.state is StateType.LEADER:
+        return
+    if not raft.log.maybe_commit(message.commit, message.commit_term):
+        return
+    if raft.state is not StateType.FOLLOWER and _has_unapplied_conf_changes(raft):
+        raft.become_follower(raft.term, NO_NODE)  # as if it had known before it stood (P28)
+
+
 def answer_vote(raft: Raft, message: Message) -> None:
     """Grant or refuse (thesis, 3.4, 3.6.1)."""
+    learn(raft, message)
     pre = message.type is MessageType.PRE_VOTE
     answer = MessageType.PRE_VOTE_RESP if pre else MessageType.VOTE_RESP
     can_vote = (
@@ -90,4 +117,5 @@ def answer_vote(raft: Raft, message: Message) -> None:
             raft.election_elapsed = 0
             raft.vote = message.from_
     else:
-        raft.send(Message(answer, message.from_, term=raft.term, reject=True))
+        refusal = Message(answer, message.from_, term=raft.term, reject=True)
+        raft.send(_telling(raft, refusal))

@@ -147,6 +147,8 @@ class Message:
     index: int = 0
     entries: list[Entry] = field(default_factory=list)
     commit: int = 0
+    #: of votes: the term of the entry at ``commit``
+    commit_term: int = 0
     vote: int = 0
     snapshot: Snapshot | None = None
     reject: bool = False

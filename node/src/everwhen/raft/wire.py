@@ -14,7 +14,7 @@ offset   bytes  meaning
 27       8      log term
 35       8      index
 43       8      commit
-51       8      hint of a refusal
+51       8      hint of a refusal; of votes: the term of the entry at the commit
 59       2      bytes of the context
 61       4      entries
 65       ...    the context, then per entry: term (8), index (8), type (1), bytes (4), the bytes
@@ -44,21 +44,25 @@ _CHANGES_MAX: Final = 255
 _V1: Final = 1
 _V2: Final = 2
 
-_TRAVEL: Final = frozenset(
+_VOTES: Final = frozenset(
+    {
+        MessageType.VOTE,
+        MessageType.VOTE_RESP,
+        MessageType.PRE_VOTE,
+        MessageType.PRE_VOTE_RESP,
+    }
+)
+_TRAVEL: Final = _VOTES | frozenset(
     {
         MessageType.PROP,
         MessageType.APP,
         MessageType.APP_RESP,
-        MessageType.VOTE,
-        MessageType.VOTE_RESP,
         MessageType.HEARTBEAT,
         MessageType.HEARTBEAT_RESP,
         MessageType.TRANSFER_LEADER,
         MessageType.TIMEOUT_NOW,
         MessageType.READ_INDEX,
         MessageType.READ_INDEX_RESP,
-        MessageType.PRE_VOTE,
-        MessageType.PRE_VOTE_RESP,
     }
 )
 
@@ -77,7 +81,7 @@ def encode_message(message: Message) -> bytes:
             message.log_term,
             message.index,
             message.commit,
-            message.reject_hint,
+            message.commit_term if message.type in _VOTES else message.reject_hint,
             len(message.context),
             len(entries),
         ),
@@ -128,8 +132,9 @@ def decode_message(data: bytes) -> Message:
         head[7],
         entries,
         head[8],
+        commit_term=head[9] if kind in _VOTES else 0,
         reject=bool(head[2]),
-        reject_hint=head[9],
+        reject_hint=0 if kind in _VOTES else head[9],
         context=context,
     )
 

@@ -64,6 +64,7 @@ def config_of(
         max_messages_per_ack=APPENDS_AT_ONCE_MAX,
         check_quorum=True,
         pre_vote=True,
+        votes_tell_commit=True,
         askers_confirm=True,
         step_down_on_removal=True,
     )
