@@ -282,6 +282,42 @@ def test_damage_is_an_error_and_never_the_end(
     store.close()
 
 
+def test_who_misses_amid_a_write_what_it_moved_finds_it_where_it_is_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folding moves keys; who reads the old place first must not miss them in the new one."""
+    store = RocksStore(tmp_path / "db", create=True)
+    store.write(puts((b"old", b"1")))
+    assert store.first(b"old", b"ole") == (
+        b"old",
+        b"1",
+    )  # with an iterator that is idle from now on
+    seen: list[tuple[bytes, bytes] | None] = []
+
+    def look() -> None:
+        found = next(store.scan(b"old", b"ole"), None)
+        seen.append(found or store.first(b"new", b"nex"))
+        again = store.cursor()
+        again.seek(b"new")
+        seen.append((again.key(), again.value()) if again.valid() else None)
+        again.close()
+
+    def amid(batch: Batch) -> None:
+        look()
+        write(batch)
+        look()
+
+    write = store._write
+    monkeypatch.setattr(store, "_write", amid)
+    moving = puts((b"new", b"1"))
+    moving.delete(b"old")
+    store.write(moving)
+    look()
+    store.close()
+    old, new = (b"old", b"1"), (b"new", b"1")
+    assert seen == [old, old, new, new, new, new]
+
+
 def test_a_missing_record_is_not_made_anew_silently(tmp_path: Path) -> None:
     with pytest.raises(DiskFailed, match="does not exist"):
         RocksStore(tmp_path / "db")

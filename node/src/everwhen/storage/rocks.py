@@ -48,6 +48,8 @@ _PUT: Final = int(Change.PUT)
 _DELETE: Final = int(Change.DELETE)
 #: bytes written after which reused iterators are dropped
 _DROP_ITERATORS_EVERY: Final = 8 << 20
+#: in place of the count of writes, of an iterator that nobody may use again
+_AMID_A_WRITE: Final = -1
 #: level-0 files after which RocksDB would slow down or stop; compaction catches up by itself
 _NEVER: Final = 1 << 20
 _KEY_DIGITS: Final = 24
@@ -115,10 +117,11 @@ class RocksStore:
         no_log.no_slowdown = True
         self._write_options = no_log
         self._lock = Lock()
-        #: counts writes; an iterator made at another count may not see the newest
-        self._writes = 0
+        #: writes begun and ended: an iterator made while one was under way, or before another one
+        #: began, may not see the newest
+        self._begun = self._ended = 0
         self._bytes_since_drop = 0
-        #: iterators that no thread is using, each with the count of writes it knows
+        #: iterators that no thread is using, each with the count of writes begun when it was made
         self._idle: list[tuple[int, RdictIter]] = []
         self._failed: EverwhenError | None = None
         #: held by a compaction under way: files cannot be closed below it
@@ -184,7 +187,7 @@ class RocksStore:
         return CheckedCursor(iterator, partial(self._give_back, made_at, iterator))
 
     def _give_back(self, made_at: int, iterator: RdictIter) -> None:
-        if made_at == self._writes:
+        if made_at == self._begun:
             self._idle.append((made_at, iterator))
 
     def _taken_iterator(self) -> tuple[int, RdictIter]:
@@ -193,17 +196,21 @@ class RocksStore:
             made_at, iterator = self._idle.pop()
         except IndexError:
             return self._new_iterator()
-        return (made_at, iterator) if made_at == self._writes else self._new_iterator()
+        return (made_at, iterator) if made_at == self._begun else self._new_iterator()
 
     def _new_iterator(self) -> tuple[int, RdictIter]:
-        """An iterator that sees everything written before now, and the count of writes it knows."""
-        made_at = self._writes  # before the iterator is made: it may see more, never less
+        """An iterator that sees everything written before now, and the count of writes begun; none
+        amid a write, which it may see or not: others may have seen what that moved to be gone."""
+        made_at = self._begun  # before the iterator is made: it may see more, never less
+        if self._ended != made_at:
+            made_at = _AMID_A_WRITE
         return made_at, self._db.iter()
 
     def _drop_iterators(self) -> None:
         """Let go of what idle iterators pin; one that is in use is dropped when it comes back."""
         with self._lock:
-            self._writes += 1
+            self._begun += 1
+            self._ended += 1
             self._bytes_since_drop = 0
         self._idle.clear()
 
@@ -213,12 +220,14 @@ class RocksStore:
         """Write all of ``batch``."""
         if self._failed is not None:
             raise self._failed
+        with self._lock:  # a lost or repeated count would hide this write from a reused iterator
+            self._begun += 1
         try:
             self._write(batch)
         except Exception as error:
             raise self._latch("writing to the record", error) from error
-        with self._lock:  # a lost or repeated count would hide this write from a reused iterator
-            self._writes += 1
+        with self._lock:
+            self._ended += 1
             self._bytes_since_drop += batch.size
         if self._bytes_since_drop > _DROP_ITERATORS_EVERY:
             self._drop_iterators()
