@@ -13,7 +13,7 @@ from everwhen.columns.graph.image import GraphImage
 from everwhen.errors import CorruptData
 from everwhen.limits import IMAGE_FAR_LOOKS
 from everwhen.runtime.embedded import Embedded
-from tests.unit.columns.far_past import ALL, history, tended
+from tests.unit.columns.far_past import ALL, history, in_little_memory, tended
 from tests.unit.columns.test_graph_image import agree
 from tests.unit.runtime.keeping import DAY, Kept
 
@@ -24,11 +24,7 @@ def _must_not(*_: object) -> None:
 
 @pytest.mark.usefixtures("near_is_far")
 def test_memory_that_others_need(database: Embedded) -> None:
-    database.execute("UNWIND range(1, 2000) AS i CREATE (:A {s: 'text ' + i})")
-    for i in range(5):
-        database.execute("MATCH (a:A) SET a.i = $i", {"i": i})
-    beside = [0]
-    image = GraphImage(database.service.database.state, 1 << 20, beside=lambda: beside[0])
+    image, beside = in_little_memory(database)
     assert agree(database, image, database.version)
     alone = image.bytes
     assert agree(database, image, 1)
@@ -48,11 +44,7 @@ def test_memory_that_others_need(database: Embedded) -> None:
 
 @pytest.mark.usefixtures("near_is_far")
 def test_it_goes_before_the_first_one(database: Embedded) -> None:
-    database.execute("UNWIND range(1, 2000) AS i CREATE (:A {s: 'text ' + i})")
-    for i in range(5):
-        database.execute("MATCH (a:A) SET a.i = $i", {"i": i})
-    beside = [0]
-    image = GraphImage(database.service.database.state, 1 << 20, beside=lambda: beside[0])
+    image, beside = in_little_memory(database)
     assert agree(database, image, database.version)
     assert agree(database, image, 1)
     beside[0] = (1 << 20) - image.needed - 20_000

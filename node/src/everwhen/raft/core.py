@@ -25,6 +25,7 @@ from everwhen.raft.tracker import Tracker
 from everwhen.raft.types import (
     NO_LIMIT,
     NO_NODE,
+    VOTES,
     Campaign,
     Entry,
     HardState,
@@ -36,16 +37,7 @@ from everwhen.raft.types import (
     StateType,
 )
 
-_VOTES: Final = [
-    kind
-    in (
-        MessageType.VOTE,
-        MessageType.VOTE_RESP,
-        MessageType.PRE_VOTE,
-        MessageType.PRE_VOTE_RESP,
-    )
-    for kind in MessageType
-]
+_VOTES: Final = [kind in VOTES for kind in MessageType]
 #: replies that assert that something is durable: released only when it is
 _AFTER_APPEND: Final = [
     kind in (MessageType.APP_RESP, MessageType.VOTE_RESP, MessageType.PRE_VOTE_RESP)

@@ -53,6 +53,17 @@ class MessageType(IntEnum):
     FORGET_LEADER = 23
 
 
+#: questions for a vote and their answers
+VOTES: Final = frozenset(
+    {
+        MessageType.VOTE,
+        MessageType.VOTE_RESP,
+        MessageType.PRE_VOTE,
+        MessageType.PRE_VOTE_RESP,
+    }
+)
+
+
 class StateType(IntEnum):
     """What a node is."""
 

@@ -32,7 +32,7 @@ from typing import Final
 
 from everwhen.errors import CorruptData
 from everwhen.raft.confchange import Change, ChangeType, ConfChange, ConfChangeV2, Transition
-from everwhen.raft.types import Entry, EntryType, Message, MessageType
+from everwhen.raft.types import VOTES, Entry, EntryType, Message, MessageType
 
 FORMAT: Final = 1
 _HEAD: Final = Struct(">BBBQQQQQQQHI")
@@ -44,15 +44,7 @@ _CHANGES_MAX: Final = 255
 _V1: Final = 1
 _V2: Final = 2
 
-_VOTES: Final = frozenset(
-    {
-        MessageType.VOTE,
-        MessageType.VOTE_RESP,
-        MessageType.PRE_VOTE,
-        MessageType.PRE_VOTE_RESP,
-    }
-)
-_TRAVEL: Final = _VOTES | frozenset(
+_TRAVEL: Final = VOTES | frozenset(
     {
         MessageType.PROP,
         MessageType.APP,
@@ -81,7 +73,7 @@ def encode_message(message: Message) -> bytes:
             message.log_term,
             message.index,
             message.commit,
-            message.commit_term if message.type in _VOTES else message.reject_hint,
+            message.commit_term if message.type in VOTES else message.reject_hint,
             len(message.context),
             len(entries),
         ),
@@ -132,9 +124,9 @@ def decode_message(data: bytes) -> Message:
         head[7],
         entries,
         head[8],
-        commit_term=head[9] if kind in _VOTES else 0,
+        commit_term=head[9] if kind in VOTES else 0,
         reject=bool(head[2]),
-        reject_hint=0 if kind in _VOTES else head[9],
+        reject_hint=0 if kind in VOTES else head[9],
         context=context,
     )
 
