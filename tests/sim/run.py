@@ -13,8 +13,9 @@ import json
 import multiprocessing
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from multiprocessing.pool import AsyncResult
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -36,6 +37,8 @@ STATE: Final = Path(__file__).resolve().parents[2] / "build" / "sim.json"
 _DECADE: Final = 10
 #: every so many seeds forget and undo as well (``--forgets`` plays such a one again)
 _FORGETFUL: Final = 4
+#: seeds under way or waiting, for each process: a short one need not wait for the end of a long one
+_AHEAD: Final = 2
 _MUST: Final = {
     "a crash": ("power cut", "kill -9", "kill leader", "all dark"),
     "a partition": ("partition", "isolate", "one way"),
@@ -118,11 +121,16 @@ def _reports(first: int, options: argparse.Namespace) -> Iterator[Report]:
     wanted = options.seeds or 1_000_000
     deadline = None if options.seeds else time.monotonic() + options.minutes * 60
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        for low in range(first, first + wanted, options.jobs):
+        playing: deque[AsyncResult[Report]] = deque()
+        for seed in range(first, first + wanted):
             if deadline is not None and time.monotonic() > deadline:
-                return
-            seeds = range(low, min(low + options.jobs, first + wanted))
-            yield from pool.starmap(_one, [(seed, options.events) for seed in seeds])
+                break
+            playing.append(pool.apply_async(_one, (seed, options.events)))
+            # more than there are processes: a short seed does not wait for the end of a long one
+            if len(playing) > _AHEAD * options.jobs:
+                yield playing.popleft().get()
+        while playing:
+            yield playing.popleft().get()
 
 
 def _one(seed: int, events: int) -> Report:
@@ -130,6 +138,7 @@ def _one(seed: int, events: int) -> Report:
     gc.disable()
     report = run_seed(str(seed), Profile(events, forgets=seed % _FORGETFUL == 0))
     gc.collect()
+    gc.freeze()  # what lives on was imported: no garbage, however often one looks
     if report.good:
         report.story = []
     return report
