@@ -13,6 +13,7 @@ import json
 import logging
 import random
 import signal
+import socket
 import sys
 import threading
 import time
@@ -31,6 +32,8 @@ RETRY_SECONDS = 5.0
 #: longest that it waits for a new connection, as docs/bolt.md advises: its own 30 seconds are spent
 #: with a lock held when a machine that is cut off is asked for a routing table, and everybody waits
 CONNECT_SECONDS = 3.0
+#: and for its first word: a process that stands still has its connections accepted all the same
+ACQUIRE_SECONDS = 5.0
 #: operations after which fresh keys are used, so that judging stays cheap
 KEYS_LAST = 150
 #: what a server answers when it cannot say whether a commit happened
@@ -67,6 +70,7 @@ class Load:
         self._number = 0
         self.operations = 0
         self.retries = Retries()
+        self.lookups = Lookups()
 
     def number(self) -> int:
         """One that nobody had before."""
@@ -105,6 +109,30 @@ class Retries(logging.Handler):
         return found
 
 
+class Lookups:
+    """How long names took that were asked for, each by its thread. The driver asks before every new
+    connection, and its ``connection_timeout`` does not count there."""
+
+    def __init__(self) -> None:
+        self._mine = threading.local()
+        self._ask = socket.getaddrinfo
+        socket.getaddrinfo = self._timed
+
+    def _timed(self, *asked: Any, **options: Any) -> Any:
+        started = time.time()
+        try:
+            return self._ask(*asked, **options)
+        finally:
+            self.of_this_thread().append((str(asked[0]), round(time.time() - started, 3)))
+
+    def of_this_thread(self) -> list[tuple[str, float]]:
+        """Names and seconds, since it was last emptied."""
+        if not hasattr(self._mine, "found"):
+            self._mine.found = []
+        found: list[tuple[str, float]] = self._mine.found
+        return found
+
+
 class Client(threading.Thread):
     """One operation after another."""
 
@@ -133,7 +161,9 @@ class Client(threading.Thread):
             "client": self._number, "start": time.time(), "attempts": 0, "moments": [],
         }  # fmt: skip
         retries = self._load.retries.of_this_thread()
+        lookups = self._load.lookups.of_this_thread()
         retries.clear()
+        lookups.clear()
         try:
             line["result"] = work(line)
             line["outcome"] = "ok"
@@ -147,6 +177,7 @@ class Client(threading.Thread):
             }
         line["end"] = time.time()
         line["retries"] = list(retries)
+        line["lookups"] = list(lookups)
         self._load.note(line)
 
     def _managed(
@@ -248,6 +279,7 @@ def main() -> None:
         auth=("neo4j", password),
         max_transaction_retry_time=RETRY_SECONDS,
         connection_timeout=CONNECT_SECONDS,
+        connection_acquisition_timeout=ACQUIRE_SECONDS,
     ) as driver:
         load = Load(driver, history)
         signal.signal(signal.SIGTERM, lambda *_: load.stop.set())

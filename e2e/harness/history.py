@@ -34,6 +34,8 @@ class History:
     retries: dict[int, list[str]]
     #: when each step of an operation was done, seconds from its beginning
     moments: dict[int, list[tuple[str, float]]]
+    #: names that the driver asked for, and how long the answer took, seconds
+    lookups: dict[int, list[tuple[str, float]]]
     end: dict[str, Any]
     outcomes: Counter[str] = field(init=False)
 
@@ -68,9 +70,10 @@ class History:
         for number in reversed(longest):
             each = self.operations[number]
             steps = ", ".join(f"{name} {at:.2f}" for name, at in self.moments[number])
+            names = "".join(f", asked for {name} {took:.2f}" for name, took in self.lookups[number])
             print(
                 f"  {each.kind} of client {each.client} at {each.start - began:.1f} s: {steps}, "
-                f"done {self._took(number):.2f} s"
+                f"done {self._took(number):.2f} s{names}"
             )
 
     def problems(self) -> list[Problem]:
@@ -151,6 +154,7 @@ class LoadPod:
             {number: line["attempts"] for number, line in enumerate(read)},
             {number: line["retries"] for number, line in enumerate(read)},
             {number: line["moments"] for number, line in enumerate(read)},
+            {number: line["lookups"] for number, line in enumerate(read)},
             end,
         )
 

@@ -12,6 +12,7 @@ import pytest
 
 import everwhen_client
 from tests.cluster.chaos.group import Group
+from tests.support.bolt import ROUTE, Bolt
 from tests.support.query_api import QueryApi
 
 _CREATE = "CREATE (:W {client: $client, n: $n})"
@@ -142,6 +143,34 @@ def test_nobody_waits_for_a_member_that_is_removed(group: Group) -> None:
             writer.join(60)
     assert [writer.wrong for writer in writers] == [[]] * len(writers)
     assert max(writer.longest for writer in writers) < 3
+
+
+@pytest.mark.timeout(300)
+def test_a_member_that_is_removed_answers_while_tables_name_it(group: Group) -> None:
+    """Also those who come by such a table for the first time: nobody is connected there yet."""
+    leads = group.leader()
+    assert leads is not None
+    away = next(name for name in group.members if name != leads)
+    number, port = group.status(away)["nodeId"], group.members[away].bolt_port
+    asked = Bolt(group.members[leads].bolt_port)
+    # by a name that stands for every member, as a Service does: tables last for seconds
+    told = asked.ask(ROUTE, {"address": "graph:7687"}, [], {})["rt"]
+    until = time.monotonic() + told["ttl"]
+    asked.close()
+    assert any(f"127.0.0.1:{port}" in each["addresses"] for each in told["servers"])
+    removing = threading.Thread(
+        target=group.ask, args=(leads, "DELETE", f"/v1/members/{number}"), daemon=True
+    )
+    removing.start()
+    longest = 0.0
+    while (began := time.monotonic()) < until:
+        new = Bolt(port)
+        assert new.run("MATCH (n) RETURN count(n)")[1] == [[0]]
+        new.close()
+        longest = max(longest, time.monotonic() - began)
+    assert longest < 2
+    removing.join(60)
+    group.until("it is removed", lambda: number not in group.status(leads)["config"]["voters"])
 
 
 def driver_reader(driver: neo4j.Driver, name: str, stop: threading.Event) -> Writer:

@@ -65,15 +65,15 @@ class Leaving:
             ended.set()
 
     async def _until_gone(self) -> None:
-        """Until nobody is connected any more, nobody else is there to go to, or it takes too long."""
+        """Until nobody comes any more, nobody else is there to go to, or it takes too long."""
         now = time.monotonic
         deadline = now() + ROUTING_LEAVE_SECONDS
         told_until = now() + ROUTING_TOLD_SECONDS if self._routing.lasts else 0.0
         presence = self._node.member.presence
         while now() < deadline and presence.others_stay and not self._hurries():
-            used_until = max(self._routing.used_until, told_until)
-            drivers = self._bolt.connections and now() < used_until
-            drivers = drivers or now() < self._routing.asked_until
+            # with a table that names this node a driver may come that is not connected yet
+            drivers = now() < max(self._routing.used_until, self._routing.asked_until)
+            drivers = drivers or (self._bolt.connections > 0 and now() < told_until)
             if not drivers and not self._door.transactions.open:
                 break
             await asyncio.sleep(_LOOK_SECONDS)

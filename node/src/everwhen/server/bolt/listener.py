@@ -106,8 +106,6 @@ class Listener:
         if self._accepting is None:
             return
         self._accepting.close()
-        if self._looking is not None:
-            self._looking.cancel()
         open_now = list(self._open.values())
         for connection in open_now:
             connection.leave()
@@ -119,4 +117,6 @@ class Listener:
                     connection.abort("the server is stopping")
             if late:
                 await asyncio.wait(late, timeout=_END_SECONDS)
+        if self._looking is not None:
+            self._looking.cancel()  # not before: who waits for an answer hears that it is worked on
         await self._accepting.wait_closed()
