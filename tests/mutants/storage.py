@@ -136,6 +136,12 @@ SNAPSHOTS: Final = (
         _STORAGE + "snapshot_files.py::test_the_power_may_go_at_any_moment",
     ),
     _one(
+        "snapshots_take_promised_entries_with_them", "P37",
+        "everwhen.storage.directory:DataDirectory.open",
+        " and log.term(here.index) != here.term", "",
+        _STORAGE + "directory.py::test_a_snapshot_takes_the_place_of_what_it_covers",
+    ),
+    _one(
         "puts_files_where_the_sender_says", "P38", _SNAPSHOT + "decode_manifest",
         'if "/" in file.name or file.name in ("", ".", ".."):', "if False:",
         _STORAGE + "snapshot_files.py::test_a_file_name_cannot_lead_elsewhere",

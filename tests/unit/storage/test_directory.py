@@ -24,6 +24,7 @@ from everwhen.runtime.twins.time_and_chance import SeededRandom
 from everwhen.storage import format as layout
 from everwhen.storage.directory import DataDirectory, inspect
 from everwhen.storage.rocks import RocksStore
+from everwhen.storage.snapshot_files import Manifest, switch
 from tests.unit.storage.log_world import batch
 
 ROOT = Path("/srv/data")
@@ -72,6 +73,38 @@ def test_a_new_directory_is_made_and_found_again() -> None:
     assert second.meta.value.incarnation == 2
     assert second.log.last_index == 1
     second.close()
+
+
+@pytest.mark.parametrize(
+    ("index", "term", "last"),
+    [
+        # what is behind it was promised to a leader: it may be committed by that promise
+        (4, 2, 6),
+        (6, 2, 6),
+        # the log ends before it
+        (9, 2, 9),
+        # the entry there is another one, and so is all behind it
+        (4, 3, 4),
+    ],
+)
+def test_a_snapshot_takes_the_place_of_what_it_covers(index: int, term: int, last: int) -> None:
+    """Raft paper, figure 13: entries behind a snapshot stay if the log has the entry it ends with."""
+    disk = twin()
+    first = open_twin(disk)
+    first.log.append(batch(1, 2, [5, 5, 5, 5, 5, 5]))
+    first.close()
+    manifest = Manifest(1, index, term, [])
+    disk.make_directory(ROOT / f"record-{manifest.name}")
+    switch(disk, ROOT, manifest)
+    for _ in range(2):
+        second = open_twin(disk)
+        assert second.log.last_index == last
+        assert second.log.term(index) == term
+        if last > index:
+            assert [entry.index for entry in second.log.entries(index + 1, last + 1)] == [
+                *range(index + 1, last + 1)
+            ]
+        second.close()
 
 
 def test_a_second_process_is_kept_out_and_told_by_whom() -> None:

@@ -116,8 +116,9 @@ class DataDirectory:
                 disk, root / layout.LOG, meta, random, segment_bytes=segment_bytes
             )
             undo.on_failure(log.close)
-            if log.first_index <= here.index:
-                # a snapshot took the place of the record, and of the log up to its index
+            if log.first_index <= here.index and log.term(here.index) != here.term:
+                # a snapshot took the place of the record. What follows its last entry here stays:
+                # it was promised to a leader (Raft paper, figure 13, InstallSnapshot 6)
                 log.reset(here.index, here.term)
             if is_new:
                 _finish(disk, root)

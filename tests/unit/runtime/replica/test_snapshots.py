@@ -44,16 +44,52 @@ def snapshots_in(root: Path, told: list[str]) -> Snapshots:
 MANIFEST = Manifest(1, 7, 1, [SnapshotFile("000001.sst", 10, b"?" * 32)])
 
 
+class Behind:
+    """A replica whose log ends before the snapshot that comes."""
+
+    def __init__(self) -> None:
+        self.core = self
+        self.raft = self
+        self.log = self
+
+    def first_index(self) -> int:
+        return 1
+
+
 def test_a_file_that_is_not_as_it_was_offered_is_told_and_ends_nothing(tmp_path: Path) -> None:
     told: list[str] = []
 
     async def receive() -> None:
         snapshots = snapshots_in(tmp_path, told)
+        snapshots._replica = cast(Any, Behind())
         await snapshots._receive(2, MANIFEST)
         assert not snapshots.reopen.is_set()
 
     asyncio.run(receive())
     assert told == ["snapshot_coming", *["snapshot_damaged"] * 5]
+
+
+class Ahead(Behind):
+    """The log was dropped past the snapshot that comes: its record has more."""
+
+    def first_index(self) -> int:
+        return MANIFEST.index + 2
+
+
+def test_a_snapshot_that_the_log_does_not_reach_back_to_is_not_taken(tmp_path: Path) -> None:
+    told: list[str] = []
+    empty = msgspec.structs.replace(MANIFEST, files=[])
+
+    async def receive() -> None:
+        snapshots = snapshots_in(tmp_path, told)
+        snapshots._replica = cast(Any, Ahead())
+        await snapshots._receive(2, empty)
+        assert not snapshots.reopen.is_set()
+        assert snapshots.comes == 0
+
+    asyncio.run(receive())
+    assert told == ["snapshot_coming", "snapshot_not_needed"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_offer_of_an_unknown_format_is_refused_and_begins_nothing(tmp_path: Path) -> None:

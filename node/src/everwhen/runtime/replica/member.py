@@ -182,6 +182,8 @@ class Member:
         if len(self.configuration.ids) <= 1:
             return durable
         up_to = max(durable - self._trailing_entries, 0)
+        if self.snapshots.comes:
+            up_to = min(up_to, self.snapshots.comes)
         held = self._directory.log.bytes_on_disk
         if held < self._held_log_bytes and self._refuse_growth() is None:
             up_to = min(up_to, self._missed_from())

@@ -76,6 +76,9 @@ class Snapshots:
         #: why members refused the last one, as was reported
         self._refused: dict[int, str] = {}
         self._receiving = False
+        #: index of the snapshot that takes the place of the record now; 0: none does. The log has to
+        #: go on from there
+        self.comes = 0
         #: set when what is on disk changed, as a snapshot took the place of the record: the node
         #: must be opened again
         self.reopen = asyncio.Event()
@@ -236,13 +239,15 @@ class Snapshots:
             for _ in range(_ATTEMPTS):
                 try:
                     await self._pull(sender, manifest)
-                    await self._threads.run(
-                        "log", files.finish_incoming, self._disk, self._root, manifest
-                    )
+                    self.comes = manifest.index
+                    taken = await self._threads.run("log", self._take, manifest)
                 except CorruptData as error:
                     self._report("snapshot_damaged", {"message": str(error)})
                     continue
-                self.reopen.set()
+                if taken:
+                    self.reopen.set()
+                else:
+                    self._report("snapshot_not_needed", {"index": manifest.index})
                 return
         except EverwhenError as error:
             if not isinstance(error, OutcomeUnknown | RequestInvalid):
@@ -253,6 +258,18 @@ class Snapshots:
             raise disk_failed("receiving a snapshot", error) from error
         finally:
             self._receiving = False
+            if not self.reopen.is_set():
+                self.comes = 0
+
+    def _take(self, manifest: files.Manifest) -> bool:
+        """Switch to it, unless the log does not reach back to it any more: then the record has more.
+        In the thread in which the log is compacted."""
+        assert self._replica is not None
+        if self._replica.core.raft.log.first_index() > manifest.index + 1:
+            files.drop_incoming(self._disk, self._root, manifest)
+            return False
+        files.finish_incoming(self._disk, self._root, manifest)
+        return True
 
     async def _give_up(self, manifest: files.Manifest) -> None:
         """The disk failed: nothing that came is relied on by the next process."""
