@@ -120,6 +120,11 @@ def test_text_of_floats_reads_back(value):
     assert float(v.float_text(value)) == value
 
 
+def test_text_of_floats_of_few_bits_is_the_nearest_of_two_digits():
+    found = [v.float_text(value) for value in (5e-324, -1e-323, 2e22, 1e-5, 3.5e-310)]
+    assert found == ["4.9E-324", "-9.9E-324", "2.0E22", "1.0E-5", "3.5E-310"]
+
+
 def test_type_names():
     several: tuple[Any, ...] = (None, True, 1, 1.0, "a", [], {}, NODE)
     assert [v.type_name(value) for value in several] == [

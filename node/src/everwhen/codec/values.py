@@ -26,8 +26,6 @@ __all__ = ["decode_value", "encode_value", "extension", "is_canonical"]
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(Any, ext_hook=extension).decode
 _NAN: Final = float("nan")
-#: lists of these can be handed to msgpack without looking at each element's bits
-_PLAIN: Final = frozenset({bool, str, bytes})
 #: a string this long in characters may be too long in bytes
 _CHECK_CHARS: Final = STRING_BYTES_MAX // 4
 

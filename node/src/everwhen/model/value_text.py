@@ -56,7 +56,8 @@ def type_name(value: Any) -> str:
 
 
 def float_text(value: float) -> str:
-    """``1.0``, ``1.0E10``, ``1.5E-7``, ``NaN``, ``Infinity``: the shortest that reads back."""
+    """``1.0``, ``1.0E10``, ``1.5E-7``, ``NaN``, ``Infinity``: the shortest that reads back, and of
+    those with two digits the nearest (Java's ``Double.toString``)."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -64,7 +65,10 @@ def float_text(value: float) -> str:
     magnitude = abs(value)
     if magnitude == 0 or 1e-3 <= magnitude < 1e7:
         return repr(value)
-    mantissa, _, exponent = repr(value).partition("e")
+    shortest, nearest = repr(value), f"{value:.1e}"
+    # they differ where a number has few bits left: 5e-324 is 4.9E-324
+    text = nearest if len(shortest) < len(nearest) and float(nearest) == value else shortest
+    mantissa, _, exponent = text.partition("e")
     sign = "-" if mantissa[0] == "-" else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")
     digits = (whole + fraction).lstrip("0")

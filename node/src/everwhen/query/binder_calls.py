@@ -149,6 +149,10 @@ class CallBinder(UpdateBinder):
     def call_subquery(self, child: p.Operator, clause: s.CallSubquery) -> p.Operator:
         outer = self.scope
         before = set(self.views_bound)
+        for part in clause.query.parts:
+            last = part.clauses[-1] if part.clauses else None
+            if isinstance(last, s.Return):
+                self.check_aliases(last.projection, "the RETURN of CALL { }")
         scopes = [self._import_scope(clause, part) for part in clause.query.parts]
         inner, columns = self.query_plan(clause.query, scopes)
         self.views_bound = before

@@ -62,7 +62,7 @@ class ProjectionBinder(PatternExpressionBinder):
             child = p.Distinct(child, slots)
         child = self._tail(child, body, where, projected)
         if not returns:
-            self._check_aliases(body)
+            self.check_aliases(body, "WITH")
         self._check_columns(body, projected.columns, at)
         return child, projected.columns
 
@@ -77,12 +77,13 @@ class ProjectionBinder(PatternExpressionBinder):
             )
         return found
 
-    def _check_aliases(self, body: s.Projection) -> None:
+    def check_aliases(self, body: s.Projection, where: str) -> None:
+        """What goes on to other clauses needs a name."""
         for item in body.items:
             if item.alias is None and not isinstance(item.expression, s.Variable):
                 raise self.fail(
                     item.expression.at,
-                    "An expression in WITH needs a name",
+                    f"An expression in {where} needs a name",
                     "NoExpressionAlias",
                     hint=f"write {item.text or shown(item.expression)} AS name",
                 )
