@@ -303,3 +303,16 @@ def test_segments_with_a_duplicate(db):
         db.do(c.CommitChunks(c.FORMAT, db.tick(), number, 1))
     assert db.view().node_count() == 1
     assert keys_of(db, Kind.SEGMENT, Kind.RUN) == 0
+
+
+def test_a_label_of_a_row_that_goes_twice(db, small_chunks):
+    number = load(db, segments_of(20, 0)[:1])
+    db.do(c.CommitChunks(c.FORMAT, db.tick(), number, 1))
+    t = db.begin(spill=db.spill)
+    for change in (t.remove_labels, t.add_labels, t.remove_labels):
+        change(105, ["P"])
+        db.spill(t)
+    db.commit(t)
+    assert db.view().node_labels(105) == ("Q",)
+    assert 105 not in [node.id for node in db.view().nodes_with_label("P")]
+    assert verify(db.store).problems == []

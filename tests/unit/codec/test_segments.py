@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from everwhen.codec import columns as c
 from everwhen.codec import segment_making as making
 from everwhen.codec import segments as s
+from everwhen.codec.segment_taking import taken
 from everwhen.codec.values import encode_value
 from everwhen.errors import CorruptData, FormatUnsupported
 
@@ -153,3 +154,31 @@ def test_every_changed_byte_shows(data: st.DataObject) -> None:
 def test_a_segment_is_cut_into_pieces() -> None:
     data = bytes(s.PIECE_BYTES) + b"x"
     assert s.pieces(data) == [bytes(s.PIECE_BYTES), b"x"]
+
+
+@given(st.lists(st.integers(1, 2**63 - 1), min_size=2, max_size=40), st.integers(0, 2**32))
+def test_rows_with_versions_of_their_own(versions: list[int], seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    rows, own = len(versions), np.array(versions, np.int64)
+    ids = np.sort(chance.choice(10 * rows, rows, replace=False)).astype(np.int64)
+    nodes = making.node_segment(["A"], ids, {}, own)
+    starts, ends = chance.integers(0, 3, rows), np.arange(rows)
+    made = making.versioned_relationships("R", ids, starts, ends, {}, own)
+    some = np.flatnonzero(chance.random(rows) < 0.5)
+    for segment in (nodes, made):
+        raw = s.encode_segment(segment)
+        assert raw[4] == s.FORMAT_VERSIONED
+        read = s.decode_segment(raw)
+        cut = taken(read, some)
+        assert read.versions is not None
+        assert cut.versions is not None
+        assert read.versions.whole().tolist() == versions
+        assert cut.versions.whole().tolist() == own[some].tolist()
+        assert [read.row(one) for one in ids.tolist()] == list(range(rows))
+        if isinstance(read, s.RelationshipSegment):
+            assert read.starts.whole().tolist() == starts.tolist()
+            assert read.ends.whole().tolist() == ends.tolist()
+    with pytest.raises(ValueError, match="versions for"):
+        making.node_segment(["A"], ids, {}, own[1:])
+    with pytest.raises(ValueError, match="ascend"):
+        making.versioned_relationships("R", -ids, starts, ends, {}, own)

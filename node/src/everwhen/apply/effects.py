@@ -46,6 +46,7 @@ from everwhen.codec.keys import (
 from everwhen.codec.records import encode_labels, encode_node_head, encode_relationship_head
 from everwhen.codec.values import encode_value
 from everwhen.mvcc.images import NodeImage, RelationshipImage
+from everwhen.mvcc.row_entries import row_points
 from everwhen.txn import commands as c
 
 Count = Callable[[Counter, int, int], None]
@@ -115,10 +116,15 @@ class Effects:
         if self._run is not None:
             layer = self._work.layer
             key = run_key(self._run, stem)
-            if layer.get(key) and self._work.record.newest(stem) is None:
+            if layer.get(key) and not self._older(stem):
                 layer.delete(key)
                 return
         self._put(stem, TOMBSTONE)
+
+    def _older(self, stem: bytes) -> bool:
+        """Whether the record says something of a stem, in a key or in a row of a segment."""
+        work = self._work
+        return work.record.newest(stem) is not None or row_points(work.entities, stem)
 
     def _bury_entity(
         self, stem: bytes, prefix: bytes, image: NodeImage | RelationshipImage

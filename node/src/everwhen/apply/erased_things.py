@@ -25,13 +25,10 @@ from everwhen.codec.keys import (
     adjacency_prefix,
     after,
     at_version,
-    in_stem,
     index_stem,
     journal_key,
-    label_stem,
     node_prefix,
     node_stem,
-    out_stem,
     piece_key,
     relationship_prefix,
     relationship_stem,
@@ -46,22 +43,13 @@ from everwhen.codec.retention import Erasure
 from everwhen.index.maintenance import entry
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.entities import Entities
-from everwhen.mvcc.images import (
-    NodeImage,
-    NodeRow,
-    RelationshipImage,
-    RelationshipRow,
-    node_image,
-    relationship_image,
-)
+from everwhen.mvcc.images import NodeImage
+from everwhen.mvcc.row_entries import Image, Row, pictured, pointers
 from everwhen.mvcc.segments import SegmentRef
-from everwhen.mvcc.tokens import Tokens
 from everwhen.mvcc.visible import Lifetimes, Span
 
 if TYPE_CHECKING:
     from everwhen.apply.erasing import Position
-
-Image = NodeImage | RelationshipImage
 
 #: keys that one thing counts for in a step's limit: its row and all that points at it are looked up
 _THING: Final = 24
@@ -118,7 +106,7 @@ class Things:
         work = self._work
         return Entities(work.record, work.tokens, self._segments, work.state.cache, version)
 
-    def _row(self, kind: EntityKind, identity: int) -> NodeRow | RelationshipRow | None:
+    def _row(self, kind: EntityKind, identity: int) -> Row | None:
         """Its place in the segment that has its creation, or had it: somebody may read that."""
         return self._at(VERSION_MAX).row(kind, identity)
 
@@ -150,7 +138,7 @@ class Things:
                 names.update(tokens.labels.names[token] for token in decode_labels(value))
         row = self._row(kind, identity)
         if row is not None:
-            names.update(self._names(_pictured(tokens, row)))
+            names.update(self._names(pictured(tokens, row)))
         return Found(tuple(heads), None if row is None else row.version, frozenset(names))
 
     def _names(self, image: Image) -> tuple[str, ...]:
@@ -259,13 +247,13 @@ class Things:
             self._left -= _THING
             prefix, _ = _places(kind, identity)
             self._clear(prefix, [key for key, _ in self._work.layer.scan(prefix, after(prefix))])
-            self._point_at(kind, identity, _pictured(self._work.tokens, row), None)
+            self._point_at(kind, identity, pictured(self._work.tokens, row), None)
 
-    def _cover(self, kind: EntityKind, identity: int, row: NodeRow | RelationshipRow) -> None:
+    def _cover(self, kind: EntityKind, identity: int, row: Row) -> None:
         """Tombstones in the place of what was written for a row, besides the thing's own keys."""
-        image = _pictured(self._work.tokens, row)
+        image = pictured(self._work.tokens, row)
         self._point_at(kind, identity, image, row.version)
-        for stem in _pointers(identity, image):
+        for stem in pointers(identity, image):
             self._work.layer.put(at_version(stem, row.version), TOMBSTONE)
 
     def _point_at(
@@ -275,7 +263,7 @@ class Things:
         tombstones over its row, which is of the version ``covered``."""
         if image is None:
             return
-        for stem in _pointers(identity, image):
+        for stem in pointers(identity, image):
             self._drop(stem, covered)
         names = self._names(image)
         for index in self._work.catalog.indexes.values():
@@ -372,22 +360,3 @@ def _places(kind: EntityKind, identity: int) -> tuple[bytes, bytes]:
     if kind is EntityKind.NODE:
         return node_prefix(identity), node_stem(identity)
     return relationship_prefix(identity), relationship_stem(identity)
-
-
-def _pictured(tokens: Tokens, row: NodeRow | RelationshipRow) -> Image:
-    """A thing as its row has it, whatever keys say."""
-    image: Image | None
-    if isinstance(row, NodeRow):
-        image = node_image(tokens, (), row)
-    else:
-        image = relationship_image(tokens, (), row)
-    assert image is not None
-    return image
-
-
-def _pointers(identity: int, image: Image) -> list[bytes]:
-    """Stems of labels, or of adjacency."""
-    if isinstance(image, NodeImage):
-        return [label_stem(token, identity) for token in image.label_tokens]
-    type_, start, end = image.ends
-    return [out_stem(start, type_, end, identity), in_stem(end, type_, start, identity)]

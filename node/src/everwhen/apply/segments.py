@@ -13,8 +13,8 @@ from everwhen.codec.keys import segment_key, segref_key
 from everwhen.codec.records import decode_segment_entry, encode_segment_entry
 from everwhen.codec.retention import Retired
 from everwhen.codec.segment_taking import taken
-from everwhen.codec.segments import NodeSegment, encode_segment, pieces
-from everwhen.mvcc.segments import SegmentRef
+from everwhen.codec.segments import encode_segment, pieces
+from everwhen.mvcc.segments import SegmentRef, entry_of
 
 
 class Replaced(NamedTuple):
@@ -41,24 +41,7 @@ def replaced(work: Work, ref: SegmentRef, gone: Collection[int]) -> Replaced:
         cut = pieces(data)
         for at, piece in enumerate(cut):
             layer.put(segment_key(number, at), piece)
-        left = smaller.ids.whole()
-        entry = replace(
-            ref.entry,
-            count=len(smaller),
-            first_id=int(left.min()),
-            last_id=int(left.max()),
-            pieces=len(cut),
-            bytes=size,
-        )
-        if not isinstance(smaller, NodeSegment):
-            starts, ends = smaller.starts.whole(), smaller.ends.whole()
-            entry = replace(
-                entry,
-                first_start=int(starts.min()),
-                last_start=int(starts.max()),
-                first_end=int(ends.min()),
-                last_end=int(ends.max()),
-            )
+        entry = entry_of(smaller, ref.entry.tokens, len(cut), size)
         refs.append(SegmentRef(number, ref.version, entry))
         layer.put(segref_key(ref.version, number), encode_segment_entry(entry))
     layer.delete(segref_key(ref.version, ref.id))

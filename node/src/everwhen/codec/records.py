@@ -12,6 +12,7 @@ from struct import Struct
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from everwhen.codec.values import extension
 from everwhen.errors import CorruptData, FormatUnsupported
@@ -86,6 +87,9 @@ class SegmentEntry(msgspec.Struct, frozen=True, array_like=True):
     last_start: int = 0
     first_end: int = 0
     last_end: int = 0
+    #: the newest version of a row where rows have their own; the directory's is the oldest then.
+    #: 0: all rows are of the directory's version
+    last_version: int = 0
 
 
 class SchemaRecord(msgspec.Struct, frozen=True):
@@ -195,7 +199,10 @@ def decode_publish(value: bytes) -> Publish:
 
 
 def encode_segment_entry(entry: SegmentEntry) -> bytes:
-    return _ENCODER.encode(entry)
+    if entry.last_version:
+        return _ENCODER.encode(entry)
+    # as it was before rows had versions, so that every build writes the same
+    return _ENCODER.encode(astuple(entry)[:-1])
 
 
 def decode_segment_entry(value: bytes) -> SegmentEntry:

@@ -9,20 +9,31 @@ import numpy.typing as npt
 
 from everwhen.codec.columns import Column
 from everwhen.codec.integers import Ints
-from everwhen.codec.segments import NodeSegment, RelationshipSegment
+from everwhen.codec.segments import UNORDERED, NodeSegment, RelationshipSegment
+
+Ids = npt.NDArray[np.int64]
 
 
 def node_segment(
-    labels: Sequence[str], ids: npt.NDArray[np.int64], columns: Mapping[str, Column]
+    labels: Sequence[str],
+    ids: npt.NDArray[np.int64],
+    columns: Mapping[str, Column],
+    versions: Ids | None = None,
 ) -> NodeSegment:
-    """Nodes with the same labels; ``ids`` must ascend.
+    """Nodes with the same labels; ``ids`` must ascend. ``versions``: of the rows, if each has its
+    own.
 
     :raises ValueError: ids do not ascend, or a column has another number of rows.
     """
     if bool((np.diff(ids) <= 0).any()):
         raise ValueError("the ids of a node segment must ascend")
     _same_rows(columns, len(ids))
-    return NodeSegment(tuple(sorted(set(labels))), Ints.pack(ids), dict(sorted(columns.items())))
+    return NodeSegment(
+        tuple(sorted(set(labels))),
+        Ints.pack(ids),
+        dict(sorted(columns.items())),
+        versions=_versions(versions, len(ids)),
+    )
 
 
 def relationship_order(
@@ -65,6 +76,42 @@ def relationship_segment(
         by_end,
         dict(sorted(columns.items())),
     )
+
+
+def versioned_relationships(
+    type_: str,
+    ids: Ids,
+    starts: Ids,
+    ends: Ids,
+    columns: Mapping[str, Column],
+    versions: Ids,
+) -> RelationshipSegment:
+    """Relationships of one type that were created at several versions; ``ids`` must ascend.
+
+    :raises ValueError: they do not, or a column has another number of rows.
+    """
+    if not len(ids) == len(starts) == len(ends):
+        raise ValueError("ids, starts and ends of a relationship segment differ in number")
+    if bool((np.diff(ids) <= 0).any()):
+        raise ValueError("the ids of relationships with versions must ascend")
+    _same_rows(columns, len(ids))
+    return RelationshipSegment(
+        type_,
+        Ints.pack(ids),
+        Ints.pack(starts),
+        Ints.pack(ends),
+        UNORDERED,
+        dict(sorted(columns.items())),
+        versions=_versions(versions, len(ids)),
+    )
+
+
+def _versions(versions: Ids | None, rows: int) -> Ints | None:
+    if versions is None:
+        return None
+    if len(versions) != rows:
+        raise ValueError(f"{len(versions)} versions for {rows} rows of a segment")
+    return Ints.pack(versions)
 
 
 def _same_rows(columns: Mapping[str, Column], rows: int) -> None:

@@ -16,7 +16,11 @@ from everwhen.codec.columns import (
     ValueColumn,
 )
 from everwhen.codec.integers import Array
-from everwhen.codec.segment_making import node_segment, relationship_segment
+from everwhen.codec.segment_making import (
+    node_segment,
+    relationship_segment,
+    versioned_relationships,
+)
 from everwhen.codec.segments import NodeSegment, Segment
 
 Rows = npt.NDArray[np.intp]
@@ -30,11 +34,13 @@ def taken(segment: Segment, rows: Rows) -> Segment:
         if (column := _column(whole, rows)) is not None
     }
     ids = segment.ids.whole()[rows]
+    versions = None if segment.versions is None else segment.versions.whole()[rows]
     if isinstance(segment, NodeSegment):
-        return node_segment(segment.labels, ids, columns)
-    return relationship_segment(
-        segment.type, ids, segment.starts.whole()[rows], segment.ends.whole()[rows], columns
-    )
+        return node_segment(segment.labels, ids, columns, versions)
+    starts, ends = segment.starts.whole()[rows], segment.ends.whole()[rows]
+    if versions is None:
+        return relationship_segment(segment.type, ids, starts, ends, columns)
+    return versioned_relationships(segment.type, ids, starts, ends, columns, versions)
 
 
 def _column(column: Column, rows: Rows) -> Column | None:

@@ -11,6 +11,11 @@ them. Layout::
 
 Relationship rows ascend by (start, end, id); ``by_end`` is the permutation that sorts them by
 (end, start, id). Ids are one run (base + row) where possible, else their own array.
+
+All rows of a segment of format 1 count from the version at which it was published, and stand for
+everything that keys would say of their creation. Those of format 2 were created by many commits and
+have a version each. They stand for heads only: labels and adjacency are keys, for where one commit
+wrote little each node would have to be looked for in every segment. Their rows ascend by id.
 """
 
 from __future__ import annotations
@@ -31,6 +36,8 @@ from everwhen.codec.integers import Array, Ascending, Ints
 from everwhen.errors import CorruptData, FormatUnsupported
 
 FORMAT: Final = 1
+#: of segments whose rows have versions of their own
+FORMAT_VERSIONED: Final = 2
 NODES: Final = 1
 RELATIONSHIPS: Final = 2
 #: rows a segment should have at most: keeps it below the size of a log entry
@@ -39,6 +46,9 @@ ROWS_MAX: Final = 65_536
 PIECE_BYTES: Final = 4 << 20
 #: neighbours turned into Python integers at a time
 _NEIGHBOURS: Final = 4_096
+
+#: ``by_end`` where rows have versions
+UNORDERED: Final[Array] = np.zeros(0, np.uint32)
 
 _MAGIC: Final = b"EWSG"
 _FRAME = Struct("<4sB3xII")
@@ -74,6 +84,7 @@ _ID: Final = ""
 _START: Final = "\x00start"
 _END: Final = "\x00end"
 _BY_END: Final = "\x00by_end"
+_VERSION: Final = "\x00version"
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,8 @@ class NodeSegment:
     columns: Mapping[str, Column]
     #: bytes it takes in memory
     size: int = 0
+    #: of each row; None: all are of the version at which the segment was published
+    versions: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -109,7 +122,8 @@ class NodeSegment:
 
 @dataclass(frozen=True)
 class RelationshipSegment:
-    """Relationships of one type, ascending by (start, end, id)."""
+    """Relationships of one type, ascending by (start, end, id); with versions by id, and then they
+    are not found by their ends."""
 
     type: str
     ids: Ints
@@ -119,6 +133,8 @@ class RelationshipSegment:
     columns: Mapping[str, Column]
     #: bytes it takes in memory, with the tables that look-ups make
     size: int = 0
+    #: of each row; None: all are of the version at which the segment was published
+    versions: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -226,7 +242,10 @@ def encode_segment(segment: Segment) -> bytes:
     if isinstance(segment, RelationshipSegment):
         columns.append((_START, "i", IntColumn(segment.starts).parts(), None))
         columns.append((_END, "i", IntColumn(segment.ends).parts(), None))
-        columns.append((_BY_END, "p", [segment.by_end], None))
+        if segment.versions is None:
+            columns.append((_BY_END, "p", [segment.by_end], None))
+    if segment.versions is not None:
+        columns.append((_VERSION, "i", IntColumn(segment.versions).parts(), None))
     for name, column in segment.columns.items():
         columns.append((name, column.code, column.parts(), column))
     # offsets are counted from the start of the buffers, which begin at a multiple of 8
@@ -254,7 +273,8 @@ def encode_segment(segment: Segment) -> bytes:
         )
     )
     body = b"".join([header, bytes(-len(header) % 8), *buffers])
-    return _FRAME.pack(_MAGIC, FORMAT, len(header), crc32(body)) + body
+    format_ = FORMAT if segment.versions is None else FORMAT_VERSIONED
+    return _FRAME.pack(_MAGIC, format_, len(header), crc32(body)) + body
 
 
 def _zone(column: Column | None) -> tuple[float | int | None, float | int | None]:
@@ -276,8 +296,10 @@ def decode_header(data: bytes) -> tuple[Header, int]:
     magic, format_, length, checksum = _FRAME.unpack_from(data)
     if magic != _MAGIC:
         raise CorruptData("bytes that do not begin like a segment")
-    if format_ != FORMAT:
-        raise FormatUnsupported(f"a segment of format {format_}; this build reads {FORMAT}")
+    if format_ not in (FORMAT, FORMAT_VERSIONED):
+        raise FormatUnsupported(
+            f"a segment of format {format_}; this build reads {FORMAT} and {FORMAT_VERSIONED}"
+        )
     body = memoryview(data)[_FRAME.size :]
     if crc32(body) != checksum:
         raise CorruptData("a segment that fails its checksum")
@@ -303,19 +325,21 @@ def decode_segment(data: bytes) -> Segment:
             ids = Ints(header.first_id, np.arange(rows, dtype=np.uint32))
         else:
             ids = _ints(arrays.pop(_ID), rows)
+        raw = arrays.pop(_VERSION, None)
+        versions = None if raw is None else _ints(raw, rows)
         if header.kind == NODES:
             columns = {n: build(codes[n], parts, rows) for n, parts in arrays.items()}
-            return NodeSegment(tuple(header.names), ids, columns, len(data))
+            return NodeSegment(tuple(header.names), ids, columns, len(data), versions)
         starts, ends = _ints(arrays.pop(_START), rows), _ints(arrays.pop(_END), rows)
-        (by_end,) = arrays.pop(_BY_END)
+        (by_end,) = arrays.pop(_BY_END) if versions is None else (UNORDERED,)
         columns = {n: build(codes[n], parts, rows) for n, parts in arrays.items()}
         (type_,) = header.names
     except (KeyError, ValueError) as error:
         raise CorruptData(f"a segment without what its kind needs: {error}") from error
-    if header.kind != RELATIONSHIPS or len(by_end) != rows:
+    if header.kind != RELATIONSHIPS or len(by_end) != (rows if versions is None else 0):
         raise CorruptData(f"a segment of kind {header.kind} that does not fit its rows")
-    found = RelationshipSegment(type_, ids, starts, ends, by_end, columns)
-    return replace(found, size=len(data) + found.table_bytes)
+    found = RelationshipSegment(type_, ids, starts, ends, by_end, columns, versions=versions)
+    return replace(found, size=len(data) + (found.table_bytes if versions is None else 0))
 
 
 def _parts(data: bytes, base: int, column: _ColumnHeader) -> list[Array]:

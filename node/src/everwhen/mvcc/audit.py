@@ -40,9 +40,11 @@ from everwhen.errors import AuditHeadInvalid, CorruptData, FormatUnsupported
 from everwhen.limits import AUDIT_CHANGES_SHARE, AUDIT_TICK_EVERY
 from everwhen.model.audit import ERASED, PROBLEM, UNDER_WAY, VERIFIED, Finding
 from everwhen.mvcc.audit_entries import Comparison, newest_version
+from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.forgotten import in_time_table, taken_away
 from everwhen.mvcc.replay import Entries, Replay, replay_pieces
+from everwhen.mvcc.row_entries import row_points
 from everwhen.mvcc.segments import SegmentRef, entry_of, read_segment
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.tokens import Tokens
@@ -67,6 +69,8 @@ class Auditor:
         self._published = state.current
         self._taken = sum(one.keys for one in state.erased.all.values())
         self._record = Versioned(state.store, self._published.runs)
+        segments = self._published.segments
+        self._entities = Entities(self._record, state.tokens, segments, state.cache, 0)
         self._going = UnderWay(state.erased)
         self._comparison = Comparison(state, self._going, secret, tick)
         #: segment -> (version, salt, digest) of those that commits published
@@ -233,8 +237,10 @@ class Auditor:
             yield Replay().run(changes)
             return
 
+        before = self._entities.as_of(version - 1)
+
         def older(stem: bytes) -> bool:
-            if self._record.at(stem, version - 1) is not None:
+            if self._record.at(stem, version - 1) is not None or row_points(before, stem):
                 return True
             # vacuum took what a tombstone of this commit hid, if there was something
             vacuumed = self._published.retention.journal_floor
@@ -278,27 +284,47 @@ class Auditor:
         for key, value in self._store.scan(*kind_range(Kind.SEGREF)):
             self._tick()
             version, segment = parse.decode_segref(key)
+            if self._has_versions(value):
+                problem = self._segment_problem(segment, value, version)
+                if problem is not None:
+                    yield self._problem(version, f"segment {segment}: {problem}")
+                continue
             if not first <= version <= last or self._erased[version - first]:
                 continue
             published = listed.pop(segment, None)
             if published is None or published[0] != version:
                 yield self._problem(version, f"segment {segment} is listed; it did not publish it")
                 continue
-            problem = self._segment_problem(segment, value, *published)
+            problem = self._segment_problem(segment, value, version, published)
             if problem is not None:
                 yield self._problem(version, f"segment {segment}: {problem}")
         for segment, (version, _, _) in sorted(listed.items()):
             yield self._problem(version, f"segment {segment} is not in the directory")
 
+    @staticmethod
+    def _has_versions(filed: bytes) -> bool:
+        """Whether no commit published the segment: its rows are compared as entries."""
+        try:
+            return bool(records.decode_segment_entry(filed).last_version)
+        except CorruptData:
+            return False
+
     def _segment_problem(
-        self, number: int, filed: bytes, version: int, salt: bytes, digest: bytes
+        self,
+        number: int,
+        filed: bytes,
+        version: int,
+        published: tuple[int, bytes, bytes] | None = None,
     ) -> str | None:
         try:
             ref = SegmentRef(number, version, records.decode_segment_entry(filed))
             data = read_segment(self._store, ref)
-            if journal.digest(salt, data) != digest:
+            if published is not None and journal.digest(published[1], data) != published[2]:
                 return "its bytes are not those of the commit"
-            said = _entry(decode_segment(data), data, self._state.tokens)
+            segment = decode_segment(data)
+            if (segment.versions is None) != (published is not None):
+                return "it and its entry do not agree on whether its rows have versions"
+            said = _entry(segment, data, self._state.tokens)
         except (CorruptData, FormatUnsupported) as error:
             return error.message
         same = records.encode_segment_entry(said) == filed

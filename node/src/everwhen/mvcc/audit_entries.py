@@ -1,5 +1,7 @@
 """The entries of the record against those that its commits must have written.
 
+Rows of segments that have versions of their own count as the heads that they stand for.
+
 The journal runs by version, the entries by entity, and neither fits in memory. So both are added
 up: one sum of keyed hashes for each of a few thousand classes of versions, over what was expected
 and over what is there. Equal sums mean equal entries (a difference slips through once in 2**128);
@@ -21,6 +23,7 @@ from everwhen.codec.keys import (
     VERSION,
     VERSION_MAX,
     Kind,
+    at_version,
     kind_prefix,
     meta_key,
     publish_key,
@@ -32,6 +35,7 @@ from everwhen.errors import Fault
 from everwhen.limits import AUDIT_COMPARED_MAX, AUDIT_RETRIES_MAX, AUDIT_TICK_EVERY
 from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.replay import Entries
+from everwhen.mvcc.row_entries import head_of, rows_of
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
 
@@ -194,6 +198,18 @@ class Comparison:
             for key, value in pairs:
                 if key[skip:] > done:
                     yield _LOW[:2] + key[skip:] + suffix, value
+        yield from self._of_rows()
+
+    def _of_rows(self) -> Pairs:
+        """The heads that rows with versions of their own stand for, unless a key says the same."""
+        state = self._state
+        for ref in state.current.segments.refs:
+            if ref.only_heads:
+                for identity, row in rows_of(ref, state.cache.get(ref)):
+                    stem, value = head_of(state.tokens, identity, row)
+                    key = at_version(stem, row.version)
+                    if state.store.get(key) != value:
+                        yield key, value
 
     def _folded(self, run: int) -> bytes:
         value = self._state.store.get(publish_key(run))

@@ -1,21 +1,24 @@
 """All entities of the record as of one version: by id, in ranges, and their adjacency.
 
 Here keys, published runs and segments become one thing. Segments hold creations of fresh ids
-only, so whatever keys say about the same element is later and wins:
+only, so whatever keys say about the same element is the same or later and wins:
 
 * an entity with a head key at or below the version ignores its segment row; deltas without a head
   key sit on the row;
 * adjacency and label entries of a segment are merged with the keys as older entries of the same
   stems, so that a tombstone under a key hides them.
+
+Rows with versions of their own stand for heads only; those that are newer are passed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from itertools import repeat
 from operator import itemgetter
 from struct import Struct
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +35,7 @@ from everwhen.codec.keys import (
     node_stem,
     relationship_stem,
 )
-from everwhen.codec.segments import NodeSegment, RelationshipSegment
+from everwhen.codec.segments import NodeSegment, RelationshipSegment, Segment
 from everwhen.model.graph import EntityKind
 from everwhen.mvcc.images import (
     NodeImage,
@@ -62,6 +65,7 @@ _SUBS_END: Final = b"\xff" * 5
 #: ids of a segment turned into Python integers at a time
 _CHUNK: Final = 4_096
 
+Ids = npt.NDArray[np.int64]
 Adjacent = tuple[int, int, int]
 """Type token, other node, relationship."""
 
@@ -137,16 +141,16 @@ class Entities:
         for ref in self._segments.of_node(node, self.version):
             segment = self._cache.node(ref)
             row = segment.row(node)
-            if row is not None:
-                return NodeRow(ref.version, segment, row)
+            if row is not None and (version := ref.version_of(segment, row)) <= self.version:
+                return NodeRow(version, segment, row)
         return None
 
     def _relationship_row(self, relationship: int) -> RelationshipRow | None:
         for ref in self._segments.of_relationship(relationship, self.version):
             segment = self._cache.relationship(ref)
             row = segment.row(relationship)
-            if row is not None:
-                return RelationshipRow(ref.version, segment, row)
+            if row is not None and (version := ref.version_of(segment, row)) <= self.version:
+                return RelationshipRow(version, segment, row)
         return None
 
     # --- ranges of entities ---
@@ -198,12 +202,14 @@ class Entities:
         return relationship_image(self.tokens, parts, row)
 
     def node_segments(self) -> Iterator[NodeSegment]:
-        """All segments of nodes."""
-        return (self._cache.node(ref) for ref in self._segments.nodes(self.version))
+        """All segments of nodes, without rows that are newer."""
+        refs = self._segments.nodes(self.version)
+        return (self._cache.node_at(ref, self.version) for ref in refs)
 
     def relationship_segments(self) -> Iterator[RelationshipSegment]:
-        """All segments of relationships."""
-        return (self._cache.relationship(ref) for ref in self._segments.relationships(self.version))
+        """The same for relationships."""
+        refs = self._segments.relationships(self.version)
+        return (self._cache.relationship_at(ref, self.version) for ref in refs)
 
     @staticmethod
     def _limit(kind: Kind, high: int) -> bytes:
@@ -231,8 +237,9 @@ class Entities:
         segment = self._cache.node(ref)
         ids = segment.ids.whole()
         first, last = np.searchsorted(ids, [low, min(high, 2**63 - 1)])
-        for row, node in enumerate(ids[first:last].tolist(), int(first)):
-            yield node, NodeRow(ref.version, segment, row)
+        rows = np.arange(first, last)
+        for node, version, row in self._placed(ref, segment, ids[first:last], rows):
+            yield node, NodeRow(version, segment, row)
 
     def _relationship_rows(
         self, ref: SegmentRef, low: int, high: int
@@ -241,19 +248,33 @@ class Entities:
         rows = segment.rows_by_id()
         ids = segment.ids.whole()[rows]
         first, last = np.searchsorted(ids, [low, min(high, 2**63 - 1)])
-        for relationship, row in zip(
-            ids[first:last].tolist(), rows[first:last].tolist(), strict=True
-        ):
-            yield relationship, RelationshipRow(ref.version, segment, row)
+        placed = self._placed(ref, segment, ids[first:last], rows[first:last])
+        for relationship, version, row in placed:
+            yield relationship, RelationshipRow(version, segment, row)
 
-    def loaded(self, after: int) -> Iterator[tuple[EntityKind, npt.NDArray[np.int64]]]:
-        """The ids in each segment published after a version, in no order."""
-        for ref in self._segments.nodes(self.version):
-            if ref.version > after:
-                yield EntityKind.NODE, self._cache.node(ref).ids.whole()
-        for ref in self._segments.relationships(self.version):
-            if ref.version > after:
-                yield EntityKind.RELATIONSHIP, self._cache.relationship(ref).ids.whole()
+    def _placed(
+        self, ref: SegmentRef, segment: Segment, ids: Ids, rows: npt.NDArray[Any]
+    ) -> Iterator[tuple[int, int, int]]:
+        """Id, version and row of some rows, but for those that are newer."""
+        versions: Iterable[int] = repeat(ref.version, len(ids))
+        if segment.versions is not None:
+            own = segment.versions.whole()[rows]
+            seen = own <= self.version
+            ids, rows, versions = ids[seen], rows[seen], own[seen].tolist()
+        return zip(ids.tolist(), versions, rows.tolist(), strict=True)
+
+    def loaded(self, after: int) -> Iterator[tuple[EntityKind, Ids]]:
+        """The ids of the rows of each segment that are newer than a version, in no order."""
+        for kind, refs in (
+            (EntityKind.NODE, self._segments.nodes(self.version)),
+            (EntityKind.RELATIONSHIP, self._segments.relationships(self.version)),
+        ):
+            for ref in refs:
+                if ref.last_version > after:
+                    segment = self._cache.get(ref)
+                    versions = ref.versions_of(segment)
+                    new = (versions > after) & (versions <= self.version)
+                    yield kind, segment.ids.whole()[new]
 
     # --- labels and adjacency ---
 
@@ -288,6 +309,9 @@ class Entities:
             return
         segment = self._cache.node(ref)
         ids = segment.ids.whole()
+        seen = ref.seen(segment, self.version)
+        if seen is not None:
+            ids = ids[seen]
         for at in range(int(np.searchsorted(ids, low)), len(ids), _CHUNK):
             yield from ids[at : at + _CHUNK].tolist()
 
@@ -324,8 +348,8 @@ class Entities:
 def _overlaid(sources: list[Iterator[_K]], entries: Iterator[tuple[_K, bytes]]) -> Iterator[_K]:
     """Rows of segments with what keys say about the same things, ascending.
 
-    A key is never older than a segment row of the same thing: with the same version it comes from
-    the same transaction, later.
+    A key is never older than a segment row of the same thing: with the same version it says the
+    same, or comes from the same transaction, later.
     """
     rows = sources[0] if len(sources) == 1 else merge(*sources)
     entry = next(entries, None)

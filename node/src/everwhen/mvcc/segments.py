@@ -1,8 +1,8 @@
 """The segments of the record: where each one lies, and the decoded ones kept in memory.
 
-The directory is an immutable value that is part of the published state. A segment counts from the
-version it was published at; whatever stands under keys for the same element is later than that
-and wins (see ``mvcc.graph``). Blobs are read when first needed and kept, least recently used
+The directory is an immutable value that is part of the published state. The rows of a segment count
+from the version it was published at, or each from its own; whatever stands under keys for the same
+element is the same or later and wins (see ``mvcc.entities``). Blobs are read when first needed and kept, least recently used
 first out, up to a number of bytes.
 """
 
@@ -13,8 +13,13 @@ from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+from msgspec.structs import replace
+
 from everwhen.codec.keys import after, segment_prefix
 from everwhen.codec.records import SegmentEntry
+from everwhen.codec.segment_taking import taken
 from everwhen.codec.segments import (
     NODES,
     RELATIONSHIPS,
@@ -31,11 +36,37 @@ _S = TypeVar("_S", NodeSegment, RelationshipSegment)
 
 
 class SegmentRef(NamedTuple):
-    """One segment of the directory."""
+    """One segment of the directory; no row of it is of an older version than ``version``."""
 
     id: int
     version: int
     entry: SegmentEntry
+
+    @property
+    def last_version(self) -> int:
+        """The newest version of a row."""
+        return self.entry.last_version or self.version
+
+    @property
+    def only_heads(self) -> bool:
+        """Whether its rows, with versions of their own, do not stand for labels and adjacency."""
+        return bool(self.entry.last_version)
+
+    def version_of(self, segment: Segment, row: int) -> int:
+        """The version of one of its rows."""
+        return self.version if segment.versions is None else segment.versions.get(row)
+
+    def versions_of(self, segment: Segment) -> npt.NDArray[np.int64]:
+        """The versions of all of its rows."""
+        if segment.versions is None:
+            return np.full(len(segment), self.version, np.int64)
+        return segment.versions.whole()
+
+    def seen(self, segment: Segment, version: int) -> npt.NDArray[np.bool_] | None:
+        """Which rows a reader of a version sees; None: all."""
+        if segment.versions is None or self.last_version <= version:
+            return None
+        return segment.versions.whole() <= version
 
 
 class _ById:
@@ -80,11 +111,12 @@ class SegmentDirectory:
         return bool(self.refs)
 
     def nodes(self, version: int, label: int | None = None) -> list[SegmentRef]:
-        """Node segments (with a label) visible at a version."""
+        """Node segments visible at a version; with a label: those that say who carries it."""
         return [
             ref
             for ref in self._nodes.refs
-            if ref.version <= version and (label is None or label in ref.entry.tokens)
+            if ref.version <= version
+            and (label is None or (label in ref.entry.tokens and not ref.only_heads))
         ]
 
     def relationships(self, version: int, types: Iterable[int] | None = None) -> list[SegmentRef]:
@@ -108,11 +140,13 @@ class SegmentDirectory:
     def at_node(
         self, node: int, outgoing: bool, version: int, type_: int | None
     ) -> list[SegmentRef]:
-        """Segments that may hold relationships that start (or end) at a node."""
+        """Segments that may say which relationships start (or end) at a node."""
         found = []
         for ref in self._relationships.refs:
             entry = ref.entry
-            if ref.version > version or (type_ is not None and entry.tokens[0] != type_):
+            if ref.version > version or ref.only_heads:
+                continue
+            if type_ is not None and entry.tokens[0] != type_:
                 continue
             if outgoing:
                 hit = entry.first_start <= node <= entry.last_start
@@ -148,6 +182,19 @@ class SegmentCache:
     def relationship(self, ref: SegmentRef) -> RelationshipSegment:
         """A relationship segment."""
         return _of_class(self.get(ref), RelationshipSegment, ref)
+
+    def node_at(self, ref: SegmentRef, version: int) -> NodeSegment:
+        """A node segment without rows that a reader of a version does not see."""
+        return _of_class(self._at(ref, version), NodeSegment, ref)
+
+    def relationship_at(self, ref: SegmentRef, version: int) -> RelationshipSegment:
+        """The same of relationships."""
+        return _of_class(self._at(ref, version), RelationshipSegment, ref)
+
+    def _at(self, ref: SegmentRef, version: int) -> Segment:
+        segment = self.get(ref)
+        seen = ref.seen(segment, version)
+        return segment if seen is None else taken(segment, np.flatnonzero(seen))
 
     def get(self, ref: SegmentRef) -> Segment:
         """A segment, from memory or the store.
@@ -188,7 +235,8 @@ def entry_of(segment: Segment, tokens: list[int], pieces: int, size: int) -> Seg
     ids = segment.ids.whole()
     first, last = int(ids.min()), int(ids.max())
     if isinstance(segment, NodeSegment):
-        return SegmentEntry(NODES, tokens, len(segment), first, last, pieces, size)
+        entry = SegmentEntry(NODES, tokens, len(segment), first, last, pieces, size)
+        return replace(entry, last_version=_newest(segment))
     starts, ends = segment.starts.whole(), segment.ends.whole()
     return SegmentEntry(
         RELATIONSHIPS,
@@ -202,7 +250,12 @@ def entry_of(segment: Segment, tokens: list[int], pieces: int, size: int) -> Seg
         int(starts.max()),
         int(ends.min()),
         int(ends.max()),
+        _newest(segment),
     )
+
+
+def _newest(segment: Segment) -> int:
+    return 0 if segment.versions is None else int(segment.versions.whole().max())
 
 
 def read_segment(store: Store, ref: SegmentRef) -> bytes:

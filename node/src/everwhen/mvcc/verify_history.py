@@ -10,16 +10,29 @@ import numpy as np
 import numpy.typing as npt
 
 from everwhen.codec import journal, parse, records
-from everwhen.codec.keys import SUB_HEAD, Kind, after, kind_range, piece_prefix, run_prefix
-from everwhen.codec.segments import NodeSegment, decode_segment
+from everwhen.codec.integers import Ints
+from everwhen.codec.keys import (
+    PRESENT,
+    SUB_HEAD,
+    Kind,
+    after,
+    at_version,
+    kind_range,
+    piece_prefix,
+    run_prefix,
+)
+from everwhen.codec.segments import NodeSegment, RelationshipSegment, Segment, decode_segment
 from everwhen.errors import CorruptData, FormatUnsupported
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.forgotten import in_time_table, taken_away
 from everwhen.mvcc.report import Report
+from everwhen.mvcc.row_entries import head_of, pictured, pointers, rows_of
 from everwhen.mvcc.segments import SegmentRef, read_segment
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.versioned import Versioned
+
+Ids = npt.NDArray[np.int64]
 
 _NODE: Final = Struct(">QI")
 
@@ -125,6 +138,7 @@ def _check_segment(state: RecordState, ref: SegmentRef, report: Report, ends: _E
     there = (len(segment), int(ids.min()), int(ids.max())) if len(ids) else (0, 0, 0)
     if said != there:
         report.add(f"segment {ref.id}: its entry says {said}, it holds {there}")
+    _check_versions(state, ref, segment, report)
     for key in segment.columns:
         if tokens.keys.find(key) is None:
             report.add(f"segment {ref.id}: property {key!r} has no token")
@@ -132,11 +146,31 @@ def _check_segment(state: RecordState, ref: SegmentRef, report: Report, ends: _E
         found = sorted(tokens.labels.ids.get(name, -1) for name in segment.labels)
     else:
         found = [tokens.types.ids.get(segment.type, -1)]
-        if ends is not None and ref.version > state.current.horizons.highest:
-            ends.check(ref, segment.starts.whole())
-            ends.check(ref, segment.ends.whole())
+        if ends is not None:
+            ends.check(ref, segment, segment.starts)
+            ends.check(ref, segment, segment.ends)
     if found != entry.tokens:
         report.add(f"segment {ref.id}: its entry says tokens {entry.tokens}, its names {found}")
+
+
+def _check_versions(state: RecordState, ref: SegmentRef, segment: Segment, report: Report) -> None:
+    """Rows with versions of their own: what keys say of the same is the same."""
+    versions = segment.versions
+    if not len(segment):
+        return
+    newest = 0 if versions is None else int(versions.whole().max())
+    if newest != ref.entry.last_version or int(ref.versions_of(segment).min()) < ref.version:
+        report.add(f"segment {ref.id}: its entry does not say of which versions its rows are")
+    if versions is None:
+        return
+    horizon = state.current.horizons.highest
+    for identity, row in rows_of(ref, segment):
+        stem, value = head_of(state.tokens, identity, row)
+        if state.store.get(at_version(stem, row.version)) not in (None, value):
+            report.add(f"segment {ref.id}: the row of {identity} is not what its key says")
+        for one in pointers(identity, pictured(state.tokens, row)):
+            if row.version > horizon and state.store.get(at_version(one, row.version)) != PRESENT:
+                report.add(f"segment {ref.id}: no label or adjacency entry for row of {identity}")
 
 
 class _Ends:
@@ -148,26 +182,35 @@ class _Ends:
         self._report = report
         #: nodes that keys say something about: these are looked at one by one
         self._keyed = np.fromiter(_nodes_with_heads(state), np.int64)
+        self._record = Versioned(state.store, state.current.runs)
 
-    def check(self, ref: SegmentRef, nodes: npt.NDArray[np.int64]) -> None:
-        """All of ``nodes`` must be alive at the segment's version."""
-        published = self._state.current
-        wanted = np.unique(nodes)
-        for other in published.segments.nodes(ref.version):
+    def check(self, ref: SegmentRef, segment: RelationshipSegment, nodes: Ints) -> None:
+        """All of ``nodes`` must be alive at the versions of their rows."""
+        published, record = self._state.current, self._record
+        born = ref.versions_of(segment)
+        judged = born > published.horizons.highest
+        wanted, born = nodes.whole()[judged], born[judged]
+        for other in published.segments.nodes(ref.last_version):
             low, high = other.entry.first_id, other.entry.last_id
-            if len(wanted) and low <= wanted[-1] and high >= wanted[0]:
-                ids = self._state.cache.node(other).ids.whole()
-                wanted = wanted[~np.isin(wanted, np.setdiff1d(ids, self._keyed))]
-        record = Versioned(self._state.store, published.runs)
-        view = Entities(
-            record, self._state.tokens, published.segments, self._state.cache, ref.version
-        )
-        for node in wanted.tolist():
+            if len(wanted) and low <= wanted.max() and high >= wanted.min():
+                left = ~self._among(other, wanted, born)
+                wanted, born = wanted[left], born[left]
+        view = Entities(record, self._state.tokens, published.segments, self._state.cache, 0)
+        for node, version in sorted(set(zip(wanted.tolist(), born.tolist(), strict=True))):
             if node in self._going.nodes:
                 continue
-            found = view.node_head(node)
+            found = view.as_of(version).node_head(node)
             if found is None or not found[1]:
                 self._report.add(f"segment {ref.id}: dangling: node {node} is not there")
+
+    def _among(self, ref: SegmentRef, nodes: Ids, versions: Ids) -> npt.NDArray[np.bool_]:
+        """Which nodes a segment has a row of that is not newer, and keys say nothing about."""
+        segment = self._state.cache.node(ref)
+        ids = segment.ids.whole()
+        at = np.minimum(np.searchsorted(ids, nodes), len(ids) - 1)
+        there = (ids[at] == nodes) & (ref.versions_of(segment)[at] <= versions)
+        alone: npt.NDArray[np.bool_] = there & ~np.isin(nodes, self._keyed)
+        return alone
 
 
 def _nodes_with_heads(state: RecordState) -> Iterator[int]:

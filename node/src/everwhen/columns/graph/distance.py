@@ -77,6 +77,6 @@ def changes_in(counts: Counts) -> int:
 def reading(state: RecordState, version: int, elements: Elements, since: Stretch) -> float:
     """What it takes to read a version from the record; ``since``: what came after it."""
     refs = state.current.segments.refs
-    loaded = min(sum(ref.entry.count for ref in refs if ref.version <= version), sum(elements))
+    loaded = min(sum(ref.entry.count for ref in refs if ref.last_version <= version), sum(elements))
     keyed = sum(elements) - loaded
     return keyed * _KEYED + loaded * _SEGMENTED + since.changes * _PASSED
