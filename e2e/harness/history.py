@@ -176,6 +176,9 @@ def pod_of(name: str, namespace: str, cluster: str) -> Object:
                     "name": name,
                     "image": IMAGE,
                     "imagePullPolicy": "IfNotPresent",
+                    # as much of a busy machine as a member gets: without a request it gets what
+                    # members that start leave over, and its own waits would count as theirs
+                    "resources": {"requests": {"cpu": "100m"}},
                     "volumeMounts": [{"name": "auth", "mountPath": "/etc/auth"}],
                 }
             ],
