@@ -160,6 +160,7 @@ class GroupConsensus:
         :raises NoLeader: none took it in time; it is in no log.
         """
         replica, deadline = self._replica, proposal.deadline
+        unknown = 0
         while not proposal.outcome.done():
             left = deadline - self._clock.monotonic()
             if left <= 0 and proposal.term:
@@ -167,6 +168,8 @@ class GroupConsensus:
             if left <= 0 or not await replica.changed.until(lambda: bool(replica.leader), left):
                 raise NoLeader("no node leads at the moment", hint="try again")
             term, leader = replica.term, replica.leader
+            if unknown and term != unknown:
+                return  # it may be in the log of that term: the log will tell
             proposal.term = term
             try:
                 if leader == replica.node_id:
@@ -176,14 +179,15 @@ class GroupConsensus:
                     await self._requests.ask(leader, Verb.PROPOSE, body, urgent=len(body) < 65_536)
                 return
             except NotTheLeader:
+                if unknown == term:
+                    return  # the same leader may have taken it when it was asked first
                 # refused, so it is not in that leader's log of that term
                 proposal.term = 0
                 await self._leader_moved(leader, term)
             except OutcomeUnknown:
-                # it may be in that log: the log will tell; the same leader may be asked again
+                # it may be in that log; the same leader may be asked again
+                unknown = term
                 await self._leader_moved(leader, term)
-                if replica.term != term:
-                    return
 
     async def _leader_moved(self, leader: int, term: int) -> None:
         """Wait a moment for another leader or term."""
