@@ -106,6 +106,10 @@ bench-failover: .venv/ready-bench ## writes around the death of a leader (100 ti
 bench-vacuum: .venv/ready-bench ## what forgetting gives back, its longest step, what versions of wide nodes cost
 	@$(bin)/python -m bench.vacuum $(ARGS)
 
+.PHONY: bench-compaction
+bench-compaction: .venv/ready-bench ## what moving small commits into column segments gives and takes
+	@$(bin)/python -m bench.compaction $(ARGS)
+
 .PHONY: bench-vector
 bench-vector: .venv/ready-bench ## the nearest of 100,000 vectors, now and then, against bare hnswlib
 	@$(bin)/python -m bench.vector $(ARGS)

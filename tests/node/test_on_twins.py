@@ -8,8 +8,9 @@ import logging
 import pytest
 
 from everwhen.errors import DiskFailed, OutcomeUnknown, ShuttingDown
+from everwhen.runtime.compacting import CompactionOptions
 from everwhen.runtime.node import Node
-from tests.node.twin_node import Machine, PowerCut, rows
+from tests.node.twin_node import COMPACTS, Machine, PowerCut, rows
 from tests.support.effort import rounds
 
 SEEDS = range(rounds("TWIN_SEEDS", 5, 200))
@@ -50,8 +51,11 @@ class _Ledger:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_power_cuts_lose_nothing_acknowledged(seed: int) -> None:
-    machine, ledger = Machine(seed), _Ledger()
+@pytest.mark.parametrize("compaction", [None, COMPACTS], ids=["keys", "compacted"])
+def test_power_cuts_lose_nothing_acknowledged(
+    seed: int, compaction: CompactionOptions | None
+) -> None:
+    machine, ledger = Machine(seed, compaction), _Ledger()
     for boot in range(6):
         cut_after = 1 + machine.random.below(400)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from everwhen.errors import EverwhenError
+from everwhen.mvcc.compactable import Extent
 from everwhen.mvcc.memory import MemoryStore
+from everwhen.runtime.compacting import CompactionOptions
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Marks
 from everwhen.runtime.node import Node, NodeOptions, Ports
@@ -19,6 +21,8 @@ from everwhen.runtime.twins.loop import run_virtual
 from everwhen.runtime.twins.threads import InlineThreads
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
 
+#: a few elements at a time, at once
+COMPACTS = CompactionOptions(1e6, every_s=0.1, extent=Extent(window=16, rows_min=3))
 ROOT = Path("/data")
 POOLS = frozenset({"log", "apply"})
 
@@ -26,7 +30,8 @@ POOLS = frozenset({"log", "apply"})
 class Machine:
     """One simulated machine: its disk and record outlive the processes on it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, compaction: CompactionOptions | None = None) -> None:
+        self.compaction = compaction or CompactionOptions()
         self.random = SeededRandom(seed)
         self.clock = VirtualClock()
         self.disk = TwinDisk(self.random.child("disk"))
@@ -67,6 +72,7 @@ class Machine:
             queries_waiting_max=100,
             segment_bytes=64 << 10,
             ballast_bytes=1 << 10,
+            compaction=self.compaction,
         )
         node = Node.open(options, ports, _raise)
         ready, stop = asyncio.Event(), asyncio.Event()
@@ -103,4 +109,4 @@ async def rows(node: Node, text: str, parameters: Mapping[str, Any] | None = Non
     return found
 
 
-__all__ = ["Machine", "PowerCut", "rows"]
+__all__ = ["COMPACTS", "Machine", "PowerCut", "rows"]

@@ -19,8 +19,10 @@ import msgspec
 
 from everwhen.codec.cluster import Member
 from everwhen.errors import EverwhenError, Fault
+from everwhen.mvcc.compactable import Extent
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.store import Batch, FileStore
+from everwhen.runtime.compacting import CompactionOptions
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Marks
 from everwhen.runtime.node import Node, NodeOptions, Ports
@@ -69,6 +71,8 @@ class Shape:
     flush_seconds: float
     #: longest wait of a call for its thread, seconds
     thread_wait: float
+    #: elements move from keys into column segments, a few at a time
+    compacts: bool = False
 
 
 class Machine:
@@ -263,6 +267,11 @@ class Machine:
             flush_seconds=self.shape.flush_seconds,
             ballast_bytes=0,
             vacuum=VacuumOptions(every_s=0.5, wait_s=1.0, keys_per_s=20_000.0),
+            compaction=CompactionOptions(
+                20_000.0 if self.shape.compacts else 0.0,
+                every_s=0.3,
+                extent=Extent(window=24, rows_min=2, bytes=4_096),
+            ),
         )
         node = Node.open(options, ports, self._report)
         self.node = node

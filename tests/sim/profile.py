@@ -18,6 +18,8 @@ class Profile:
     without: frozenset[str] = frozenset()
     #: old versions are let go, restore points kept, things erased and flashed back meanwhile
     forgets: bool = False
+    #: elements move from keys into column segments, a few at a time
+    compacts: bool = False
 
     def __str__(self) -> str:
         """As arguments of ``make sim``."""
@@ -26,6 +28,7 @@ class Profile:
             f"--events {self.events} --clients {self.clients}"
             + (f" --without {left_out}" if left_out else "")
             + (" --forgets" if self.forgets else "")
+            + (" --compacts" if self.compacts else "")
         )
 
 

@@ -37,6 +37,8 @@ STATE: Final = Path(__file__).resolve().parents[2] / "build" / "sim.json"
 _DECADE: Final = 10
 #: every so many seeds forget and undo as well (``--forgets`` plays such a one again)
 _FORGETFUL: Final = 4
+#: and every so many compact (``--compacts``)
+_COMPACTING: Final = 3
 #: seeds under way or waiting, for each process: a short one need not wait for the end of a long one
 _AHEAD: Final = 2
 _MUST: Final = {
@@ -57,13 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=EVENTS, help="of a seed, at least")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--forgets", action="store_true", help="retention, vacuum, erasures, undo")
+    parser.add_argument("--compacts", action="store_true", help="keys become column segments")
     parser.add_argument("--without", default="", help="kinds of faults: one,other_one")
     parser.add_argument("--shrink", action="store_true", help="with --seed: find a smaller run")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args(arguments)
     if options.seed is not None:
         without = frozenset(filter(None, options.without.replace("_", " ").split(",")))
-        profile = Profile(options.events, options.clients, without, options.forgets)
+        profile = Profile(
+            options.events, options.clients, without, options.forgets, options.compacts
+        )
         if options.shrink:
             profile, report = shrink(options.seed, profile)
         else:
@@ -136,7 +141,8 @@ def _reports(first: int, options: argparse.Namespace) -> Iterator[Report]:
 def _one(seed: int, events: int) -> Report:
     # a tenth of the time went into looking for garbage that a whole run may just as well keep
     gc.disable()
-    report = run_seed(str(seed), Profile(events, forgets=seed % _FORGETFUL == 0))
+    forgets, compacts = seed % _FORGETFUL == 0, seed % _COMPACTING == 0
+    report = run_seed(str(seed), Profile(events, forgets=forgets, compacts=compacts))
     gc.collect()
     gc.freeze()  # what lives on was imported: no garbage, however often one looks
     if report.good:

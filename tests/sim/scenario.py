@@ -13,6 +13,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from everwhen.mvcc.verify import verify
+from everwhen.runtime.compacting import CompactionOptions
 from everwhen.runtime.twins.loop import run_virtual
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
 from tests.checkers import appends, registers, sums
@@ -63,6 +65,7 @@ def run_seed(seed: str, profile: Profile = WHOLE) -> Report:
         held_log_bytes=0 if trailing_entries == 5 else 2 * segment_bytes,
         flush_seconds=0.5 + chance.float() * 5,
         thread_wait=(0.0005, 0.002, 0.02)[chance.below(3)],
+        compacts=profile.compacts,
     )
     world = World(seed, shape, clock)
     report = Report(seed, counts=world.counts)
@@ -137,6 +140,8 @@ class _Run:
         await asyncio.gather(*clients)
         if self._profile.forgets:
             await self._stop_forgetting()
+        if self._profile.compacts:
+            await self._stop_compacting()
         await world.settle()
         self._check()
         await self._judge()
@@ -173,6 +178,13 @@ class _Run:
         if leader is not None and leader.node is not None:
             world.counts["rounds of vacuum"] += leader.node.parts.state.current.vacuum.round
 
+    async def _stop_compacting(self) -> None:
+        """Nothing begins any more; what clients that are gone still read may hold up the rest."""
+        for machine in self._world.machines.values():
+            if machine.node is not None:
+                machine.node.compacting.options = CompactionOptions(0.0)
+        await asyncio.sleep(2.0)
+
     async def _set_up(self) -> None:
         machine = next(iter(self._world.machines.values()))
         assert machine.node is not None
@@ -194,6 +206,8 @@ class _Run:
             if machine.node is not None
         }
         history: list[Operation] = self.shared.history
+        if self._profile.compacts:
+            self._verify(members)
         content = next(iter(found.values()))
         lists = [each for each in history if each.kind == "append-txn"]
         strict = [each for each in lists if each.arguments["serializable"]]
@@ -218,6 +232,15 @@ class _Run:
         world.counts["flashbacks"] += sum(each.ok for each in of_kind(history, "undo"))
         if not ok:
             self.problems.append(Problem("no progress", "no request succeeded"))
+
+    def _verify(self, members: list[Machine]) -> None:
+        """Whatever moved from keys into rows, the records are whole."""
+        for machine in members:
+            assert machine.node is not None
+            found = verify(machine.node.directory.store).problems
+            self.problems += [Problem("a record that is not whole", one) for one in found]
+            compaction = machine.node.parts.state.current.compaction
+            self._world.counts["elements compacted"] += compaction.rows
 
     async def _content(self, machine: Machine) -> dict[str, Any]:
         async def ask(text: str) -> list[Any]:

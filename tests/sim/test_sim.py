@@ -40,6 +40,14 @@ def test_seed_that_forgets(seed: int) -> None:
     assert report.counts["flashbacks"] > 0
 
 
+@pytest.mark.parametrize("seed", range(rounds("SIM_SEEDS", 2, 50)))
+@pytest.mark.parametrize("forgets", [False, True])
+def test_seed_that_compacts(seed: int, forgets: bool) -> None:
+    report = run_seed(f"compacts {seed}", Profile(_EVENTS, forgets=forgets, compacts=True))
+    assert report.good, report.problems
+    assert forgets or report.counts["elements compacted"] > 0
+
+
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_was_found_stays_away(seed: str) -> None:
     report = run_seed(seed)

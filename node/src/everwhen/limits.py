@@ -245,6 +245,13 @@ BACKFILL_ENTITIES_PER_STEP: Final = 2_000
 FOLD_KEYS_PER_STEP: Final = 4_000
 #: keys that one step of vacuum or of an erasure looks at
 VACUUM_KEYS_PER_STEP: Final = 1_500
+#: rows compared in a step; elements, bytes of heads, least rows of a window; seconds between looks
+COMPACTION_ROWS_PER_STEP: Final = 400
+COMPACTION_WINDOW: Final = 32_768
+COMPACTION_BYTES: Final = 4 << 20
+COMPACTION_ROWS_MIN: Final = 4_096
+COMPACTION_EVERY_S: Final = 60.0
+COMPACTION_ROWS_PER_S_DEFAULT: Final = 0.0
 
 # --- keeping and forgetting ---
 #: rules of labels and types, and restore points; part of what apply decides

@@ -22,6 +22,7 @@ from everwhen.settings_groups import (
     AuditSettings,
     AuthSettings,
     ClusterSettings,
+    CompactionSettings,
     HeadroomSettings,
     ImportSettings,
     LimitSettings,
@@ -54,6 +55,7 @@ class Settings:
     tls: TlsSettings = TlsSettings()
     storage: StorageSettings = StorageSettings()
     vacuum: VacuumSettings = VacuumSettings()
+    compaction: CompactionSettings = CompactionSettings()
     imports: ImportSettings = ImportSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
@@ -141,6 +143,7 @@ _GROUPS: Final[Mapping[str, Any]] = {
     "tls": TlsSettings,
     "storage": StorageSettings,
     "vacuum": VacuumSettings,
+    "compaction": CompactionSettings,
     "imports": ImportSettings,
     "audit": AuditSettings,
     "log": LogSettings,

@@ -249,6 +249,19 @@ class VacuumSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionSettings:
+    """How what small commits wrote is moved into column segments, while this node leads."""
+
+    rows_per_s: float = hot(
+        limits.COMPACTION_ROWS_PER_S_DEFAULT,
+        "Nodes and relationships that move from keys into column segments, at most; 0: none. "
+        "Elements a second.",
+        low=0,
+        high=10_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSettings:
     """Files that statements may read."""
 

@@ -49,35 +49,43 @@ def single(store: Store, kind: Kind) -> list[Element]:
     ]
 
 
+def segments_of(
+    db: Database, chance: random.Random, share: float
+) -> tuple[list[tuple[Segment, list[int]]], list[bytes]]:
+    """Segments of a share of them with the tokens of their names, and the keys that they stand
+    for."""
+    by_labels: dict[tuple[int, ...], list[Element]] = {}
+    by_type: dict[int, list[Element]] = {}
+    keys = []
+    for kind in (Kind.NODE, Kind.REL):
+        for one in single(db.store, kind):
+            if chance.random() < share and not _has_row(db, kind, one[0]):
+                keys.append(at_version(stem_of(kind, one), one[1]))
+                if kind is Kind.NODE:
+                    by_labels.setdefault(tuple(one[2][0]), []).append(one)
+                else:
+                    by_type.setdefault(one[2][0], []).append(one)
+    made = [(nodes_of(db, labels, found), list(labels)) for labels, found in by_labels.items()]
+    rest = [(_relationships(db, type_, found), [type_]) for type_, found in by_type.items()]
+    return [*made, *rest], keys
+
+
 def moved(db: Database, chance: random.Random, share: float, *, drop: float) -> int:
     """A share of them stands in segments afterwards, and a share of these in no key any more; the
     number of segments."""
     db.fold()
-    batch, made = Batch(), 0
-    known = db.state.current.segments
-    by_labels: dict[tuple[int, ...], list[Element]] = {}
-    for one in single(db.store, Kind.NODE):
-        if chance.random() < share and not _has_row(db, Kind.NODE, one[0]):
-            by_labels.setdefault(tuple(one[2][0]), []).append(one)
-    by_type: dict[int, list[Element]] = {}
-    for one in single(db.store, Kind.REL):
-        if chance.random() < share and not _has_row(db, Kind.REL, one[0]):
-            by_type.setdefault(one[2][0], []).append(one)
-    number = 1_000_000 + max((ref.id for ref in known.refs), default=0)
-    for labels, nodes in by_labels.items():
-        _file(db, batch, number + made, _nodes(db, labels, nodes), list(labels))
-        made += 1
-    for type_, relationships in by_type.items():
-        _file(db, batch, number + made, _relationships(db, type_, relationships), [type_])
-        made += 1
-    chosen = [(Kind.NODE, one) for group in by_labels.values() for one in group]
-    chosen += [(Kind.REL, one) for group in by_type.values() for one in group]
-    for kind, one in chosen:
+    made, keys = segments_of(db, chance, share)
+    known = db.state.current.segments.refs
+    number = 1_000_000 + max((ref.id for ref in known), default=0)
+    batch = Batch()
+    for at, (segment, tokens) in enumerate(made):
+        _file(db, batch, number + at, segment, tokens)
+    for key in keys:
         if chance.random() < drop:
-            batch.delete(at_version(stem_of(kind, one), one[1]))
+            batch.delete(key)
     db.store.write(batch)
     db.open()
-    return made
+    return len(made)
 
 
 def stem_of(kind: Kind, element: Element) -> bytes:
@@ -102,7 +110,7 @@ def _ints(values: list[int]) -> Any:
     return np.array(values, np.int64)
 
 
-def _nodes(db: Database, labels: tuple[int, ...], nodes: list[Element]) -> Segment:
+def nodes_of(db: Database, labels: tuple[int, ...], nodes: list[Element]) -> Segment:
     names = [db.state.tokens.labels.names[label] for label in labels]
     nodes.sort(key=lambda one: one[0])
     ids, versions = _ints([one[0] for one in nodes]), _ints([one[1] for one in nodes])

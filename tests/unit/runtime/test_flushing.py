@@ -62,6 +62,7 @@ def test_the_log_is_dropped_up_to_what_is_durable() -> None:
             nothing,
             nothing,
             nothing,
+            nothing,
         )
         await background.flush()
 

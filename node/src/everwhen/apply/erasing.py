@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from everwhen.apply.commits import Commits
+from everwhen.apply.compacting import Compactions
 from everwhen.apply.erased_things import Found, Things, place_of
 from everwhen.apply.segments import replaced
 from everwhen.apply.vacuum import Vacuums
@@ -69,12 +70,15 @@ _POSITION = msgspec.msgpack.Decoder(Position)
 class Erasures:
     """Applies erasures to the work at hand."""
 
-    __slots__ = ("_commits", "_vacuums", "_work")
+    __slots__ = ("_commits", "_compactions", "_vacuums", "_work")
 
-    def __init__(self, work: Work, commits: Commits, vacuums: Vacuums) -> None:
+    def __init__(
+        self, work: Work, commits: Commits, vacuums: Vacuums, compactions: Compactions
+    ) -> None:
         self._work = work
         self._commits = commits
         self._vacuums = vacuums
+        self._compactions = compactions
 
     def erase(self, command: c.Erase) -> c.Committed:
         """:raises TransactionConflict: one of them is there (again).
@@ -142,6 +146,8 @@ class Erasures:
             return c.Vacuumed(0, 0, False)
         if any(run.version <= erasure.version for run in work.runs):
             return c.Vacuumed(0, 0, True)  # large transactions are folded first
+        if not self._compactions.give_way():
+            return c.Vacuumed(0, 0, True)  # it ends soon
         if erasure.phase == GATHERING:
             return self._gather(erasure, command.limit)
         if erasure.phase == ENTITIES:

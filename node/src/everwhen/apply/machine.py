@@ -21,6 +21,7 @@ from everwhen.apply.backfill import Backfill
 from everwhen.apply.chunks import Chunks
 from everwhen.apply.cluster import Clusters
 from everwhen.apply.commits import Commits
+from everwhen.apply.compacting import Compactions
 from everwhen.apply.erasing import Erasures
 from everwhen.apply.retention import Retentions
 from everwhen.apply.schema import Schema
@@ -51,6 +52,7 @@ class Machine:
         "_chunks",
         "_clusters",
         "_commits",
+        "_compactions",
         "_erasures",
         "_retentions",
         "_schema",
@@ -72,8 +74,9 @@ class Machine:
         self._clusters = Clusters(work)
         self._users = Users(work)
         self._retentions = Retentions(work)
-        self._vacuums = Vacuums(work)
-        self._erasures = Erasures(work, self._commits, self._vacuums)
+        self._compactions = Compactions(work)
+        self._vacuums = Vacuums(work, self._compactions)
+        self._erasures = Erasures(work, self._commits, self._vacuums, self._compactions)
         #: digest after every so-many-th entry, the newest ones: what members compare
         self.digests: dict[int, bytes] = {}
 
@@ -246,6 +249,12 @@ class Machine:
     def _erase_step(self, command: c.EraseStep) -> c.Reply:
         return self._erasures.step(command)
 
+    def _compact_segment(self, command: c.CompactSegment) -> c.Reply:
+        return self._compactions.begin(command)
+
+    def _compact_step(self, command: c.CompactStep) -> c.Reply:
+        return self._compactions.step(command)
+
 
 #: commands that may remove keys or write segments: read back only after a flush
 _REMOVES: Final = frozenset(
@@ -259,6 +268,8 @@ _REMOVES: Final = frozenset(
         c.DropUser,
         c.VacuumStep,
         c.EraseStep,
+        c.CompactSegment,
+        c.CompactStep,
     }
 )
 
@@ -293,6 +304,8 @@ _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
     c.VacuumStep: Machine._vacuum_step,
     c.Erase: Machine._erase,
     c.EraseStep: Machine._erase_step,
+    c.CompactSegment: Machine._compact_segment,
+    c.CompactStep: Machine._compact_step,
 }
 
 

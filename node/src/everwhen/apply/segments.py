@@ -45,12 +45,13 @@ def replaced(work: Work, ref: SegmentRef, gone: Collection[int]) -> Replaced:
         refs.append(SegmentRef(number, ref.version, entry))
         layer.put(segref_key(ref.version, number), encode_segment_entry(entry))
     layer.delete(segref_key(ref.version, ref.id))
-    _retire(work, ref)
+    retire(work, ref)
     work.replace_segments({ref.id}, refs)
     return Replaced(number, size)
 
 
-def _retire(work: Work, ref: SegmentRef) -> None:
+def retire(work: Work, ref: SegmentRef) -> None:
+    """A segment that is no longer in the directory; its bytes stay while somebody may read them."""
     # this entry's own index: it is noted as applied only after it is done
     index = work.applied_index + 1
     retired = Retired(ref.id, ref.version, index, encode_segment_entry(ref.entry))

@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from everwhen.apply.compacting import Compactions
 from everwhen.apply.segments import replaced, retired_refs
 from everwhen.apply.sweep import Sweep
 from everwhen.apply.work import Work
@@ -55,10 +56,11 @@ _PLACE: Final = Struct(">QI")
 class Vacuums:
     """Applies steps of vacuum to the work at hand."""
 
-    __slots__ = ("_work",)
+    __slots__ = ("_compactions", "_work")
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, compactions: Compactions) -> None:
         self._work = work
+        self._compactions = compactions
 
     def step(self, command: c.VacuumStep) -> c.Vacuumed:
         """One bounded step. ``more``: a round is under way."""
@@ -66,7 +68,7 @@ class Vacuums:
         check_level(work.cluster, LEVEL_RETENTION, "vacuum steps")
         self.let_go(command.settled)
         if not work.vacuum.phase:
-            if not command.begin or self._waits_for_runs():
+            if not command.begin or self._waits_for_runs() or not self._compactions.give_way():
                 return c.Vacuumed(0, 0, False)
             self._begin()
         keys, size, position = self._run(PHASES[work.vacuum.phase - 1], command.limit)

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Final
 
 from everwhen.apply.layered import Layered
+from everwhen.codec.compaction import META_COMPACTION, Compaction, encode_compaction
 from everwhen.codec.keys import (
     VERSION,
     VERSION_MAX,
@@ -50,6 +51,7 @@ class Work:
         "chain",
         "closed_time",
         "cluster",
+        "compaction",
         "counts",
         "digest",
         "entities",
@@ -103,6 +105,7 @@ class Work:
         self.users = current.users
         self.retention = current.retention
         self.vacuum = current.vacuum
+        self.compaction = current.compaction
         self.rules = Rules(self.catalog, self.tokens)
         self.record = Versioned(self.layer, self.runs)
         self.entities = self._entities(self.record, self.segments)
@@ -145,6 +148,11 @@ class Work:
         """How far vacuum is."""
         self.vacuum = vacuum
         self.layer.put(meta_key(META_VACUUM), encode_retention(vacuum))
+
+    def put_compaction(self, compaction: Compaction) -> None:
+        """How far record compaction is."""
+        self.compaction = compaction
+        self.layer.put(meta_key(META_COMPACTION), encode_compaction(compaction))
 
     def with_staged(self, run: int, refs: list[SegmentRef]) -> Entities:
         """The record with one transaction's own staging on top, as newer than everything."""
@@ -229,6 +237,7 @@ class Work:
             users=self.users if self.users is not now.users else None,
             retention=self.retention if self.retention is not now.retention else None,
             vacuum=self.vacuum if self.vacuum is not now.vacuum else None,
+            compaction=self.compaction if self.compaction is not now.compaction else None,
         )
 
 

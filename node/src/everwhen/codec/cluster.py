@@ -16,7 +16,7 @@ from everwhen.errors import CorruptData, FormatUnsupported, PreconditionFailed
 
 FORMAT: Final = 1
 #: what this build can do at most, and what a new cluster begins with (architecture brief, 3.7)
-FEATURE_LEVEL: Final = 6
+FEATURE_LEVEL: Final = 7
 #: the level from which on the state holds users
 LEVEL_USERS: Final = 2
 #: the level from which on there are vector indexes
@@ -31,6 +31,8 @@ LEVEL_AUDIT: Final = 5
 LEVEL_FULLTEXT: Final = 6
 #: the level from which on versions may be forgotten: retention, vacuum, erasures
 LEVEL_RETENTION: Final = 6
+#: the level from which on segments may hold rows of several versions: record compaction
+LEVEL_COMPACTION: Final = 7
 #: META name of the value
 META_CLUSTER: Final = "cluster"
 

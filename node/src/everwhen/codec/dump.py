@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from everwhen.codec import journal, parse, records
 from everwhen.codec.cluster import META_CLUSTER, decode_cluster
+from everwhen.codec.compaction import META_COMPACTION, decode_compaction
 from everwhen.codec.instants import text_of
 from everwhen.codec.keys import (
     SUB_HEAD,
@@ -201,6 +202,8 @@ def _meta_value(parts: parse.MetaKey, value: bytes, names: Names) -> str:
         return str(decode_retention(value))
     if parts.name == META_VACUUM:
         return str(decode_vacuum(value))
+    if parts.name == META_COMPACTION:
+        return str(decode_compaction(value))
     if parts.name.startswith(META_ERASURE):
         return str(decode_erasure(value))
     if parts.name.startswith((META_DEAD, META_ERASED)):

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everwhen.codec import parse
+from everwhen.codec.compaction import CLEARING, Compaction
 from everwhen.codec.dump import Names, describe_key
 from everwhen.codec.keys import (
     VERSION,
@@ -36,7 +37,8 @@ from everwhen.limits import AUDIT_COMPARED_MAX, AUDIT_RETRIES_MAX, AUDIT_TICK_EV
 from everwhen.mvcc.erased import UnderWay
 from everwhen.mvcc.replay import Entries
 from everwhen.mvcc.row_entries import head_of, rows_of
-from everwhen.mvcc.state import RecordState
+from everwhen.mvcc.segments import SegmentDirectory
+from everwhen.mvcc.state import RecordState, load_compaction
 from everwhen.mvcc.store import Store
 
 _CLASSES: Final = 4_096
@@ -173,11 +175,13 @@ class Comparison:
         """Every entry under its main key, but of what is being erased; those of runs as if they were
         folded.
 
-        Folding moves entries from runs to the main keys meanwhile: all iterators are opened while
-        no step of it came between, and each sees what was there when it was opened.
+        Folding moves entries from runs to the main keys meanwhile, and compaction from there into
+        rows: all iterators are opened while no step of it came between, and each sees what was there when it was opened.
         """
         store = self._state.store
         for _ in range(AUDIT_RETRIES_MAX):
+            # what the store says, for a batch is written before it is published
+            moved = load_compaction(store)
             runs = self._state.current.runs
             folded = [self._folded(run.id) for run in runs]
             staged = [
@@ -185,12 +189,12 @@ class Comparison:
                 for run in runs
             ]
             main = store.scan(_LOW, _HIGH)
-            if runs == self._state.current.runs and folded == [
-                self._folded(run.id) for run in runs
-            ]:
+            same = runs == self._state.current.runs and moved == load_compaction(store)
+            if same and folded == [self._folded(run.id) for run in runs]:
                 break
         else:
             raise Fault("folding did not pause long enough to look at the record")
+        segments = self._state.current.segments
         yield from main
         for (run, pairs), done in zip(staged, folded, strict=True):
             skip = len(run_prefix(run.id))
@@ -198,18 +202,22 @@ class Comparison:
             for key, value in pairs:
                 if key[skip:] > done:
                     yield _LOW[:2] + key[skip:] + suffix, value
-        yield from self._of_rows()
+        yield from self._of_rows(moved, segments)
 
-    def _of_rows(self) -> Pairs:
+    def _of_rows(self, moved: Compaction, segments: SegmentDirectory) -> Pairs:
         """The heads that rows with versions of their own stand for, unless a key says the same."""
         state = self._state
-        for ref in state.current.segments.refs:
-            if ref.only_heads:
-                for identity, row in rows_of(ref, state.cache.get(ref)):
-                    stem, value = head_of(state.tokens, identity, row)
-                    key = at_version(stem, row.version)
-                    if state.store.get(key) != value:
-                        yield key, value
+        for ref in segments.refs:
+            if not ref.only_heads:
+                continue
+            moving = moved.phase == CLEARING and moved.segment == ref.id
+            for identity, row in rows_of(ref, state.cache.get(ref)):
+                if moving and row.row >= moved.place:
+                    break  # the keys of these were there when the iterators were opened
+                stem, value = head_of(state.tokens, identity, row)
+                key = at_version(stem, row.version)
+                if moving or state.store.get(key) != value:
+                    yield key, value
 
     def _folded(self, run: int) -> bytes:
         value = self._state.store.get(publish_key(run))

@@ -54,12 +54,16 @@ def pointers(identity: int, image: Image) -> list[bytes]:
 
 def rows_of(ref: SegmentRef, segment: Segment) -> Iterator[tuple[int, Row]]:
     """Ids and rows of a segment, in its order."""
-    ids, versions = segment.ids.whole().tolist(), ref.versions_of(segment).tolist()
-    for row, (identity, version) in enumerate(zip(ids, versions, strict=True)):
-        if isinstance(segment, NodeSegment):
-            yield identity, NodeRow(version, segment, row)
-        else:
-            yield identity, RelationshipRow(version, segment, row)
+    for row, identity in enumerate(segment.ids.whole().tolist()):
+        yield identity, row_at(ref, segment, row)
+
+
+def row_at(ref: SegmentRef, segment: Segment, row: int) -> Row:
+    """One row of a segment."""
+    version = ref.version_of(segment, row)
+    if isinstance(segment, NodeSegment):
+        return NodeRow(version, segment, row)
+    return RelationshipRow(version, segment, row)
 
 
 def head_of(tokens: Tokens, identity: int, row: Row) -> tuple[bytes, bytes]:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everwhen.codec.cluster import META_CLUSTER, Cluster, decode_cluster
+from everwhen.codec.compaction import META_COMPACTION, Compaction, decode_compaction
 from everwhen.codec.keys import Counter, Kind, after, kind_range, meta_key, stats_key
 from everwhen.codec.parse import decode_publish, decode_schema, decode_segref, decode_stats
 from everwhen.codec.records import (
@@ -71,6 +72,7 @@ class Published:
     retention: Retention = field(default_factory=Retention)
     horizons: Horizons = field(default_factory=lambda: Horizons(Retention()))
     vacuum: Vacuum = field(default_factory=Vacuum)
+    compaction: Compaction = field(default_factory=Compaction)
 
 
 class Counters:
@@ -233,6 +235,7 @@ class RecordState:
             retention=retention,
             horizons=Horizons(retention),
             vacuum=load_vacuum(store),
+            compaction=load_compaction(store),
         )
         return state
 
@@ -257,6 +260,7 @@ class RecordState:
         users: Mapping[str, User] | None = None,
         retention: Retention | None = None,
         vacuum: Vacuum | None = None,
+        compaction: Compaction | None = None,
     ) -> None:
         """Make what was written visible, all at once. Apply only, after the batch is written."""
         now = self.current
@@ -271,6 +275,7 @@ class RecordState:
             retention=now.retention if retention is None else retention,
             horizons=now.horizons if retention is None else Horizons(retention),
             vacuum=now.vacuum if vacuum is None else vacuum,
+            compaction=now.compaction if compaction is None else compaction,
         )
 
 
@@ -290,6 +295,12 @@ def load_vacuum(store: Store) -> Vacuum:
     """How far vacuum is."""
     raw = store.get(meta_key(META_VACUUM))
     return Vacuum() if raw is None else decode_vacuum(raw)
+
+
+def load_compaction(store: Store) -> Compaction:
+    """How far record compaction is."""
+    raw = store.get(meta_key(META_COMPACTION))
+    return Compaction() if raw is None else decode_compaction(raw)
 
 
 def load_users(store: Store) -> dict[str, User]:

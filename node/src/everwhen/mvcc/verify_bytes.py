@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from everwhen.codec import journal, keys, parse, records
 from everwhen.codec.cluster import META_CLUSTER, decode_cluster
+from everwhen.codec.compaction import META_COMPACTION, decode_compaction
 from everwhen.codec.dump import Names, describe_key
 from everwhen.codec.keys import SUB_HEAD, SUB_LABELS, Kind
 from everwhen.codec.retention import (
@@ -80,6 +81,8 @@ def _check_meta(name: str, value: bytes) -> None:
         decode_retention(value)
     elif name == META_VACUUM:
         decode_vacuum(value)
+    elif name == META_COMPACTION:
+        decode_compaction(value)
     elif name.startswith(META_USER):
         _check_user(name, value)
     elif name.startswith(META_ERASURE):

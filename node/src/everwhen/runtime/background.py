@@ -1,4 +1,4 @@
-"""Work nobody waits for: builds indexes, folds large transactions, flushes and compacts, ends
+"""Work nobody waits for: builds indexes, folds large transactions, forgets, compacts, flushes, ends
 idle transactions, watches headroom. Each loop does one bounded step, then looks again."""
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from typing import Protocol
 
 from everwhen.codec.keys import meta_key
 from everwhen.codec.records import META_HEAD, decode_head
-from everwhen.errors import EverwhenError, TransientError
+from everwhen.errors import EverwhenError, PreconditionFailed, RequestInvalid, TransientError
 from everwhen.limits import FOLD_KEYS_PER_STEP
 from everwhen.mvcc.store import Store
 from everwhen.ports import Threads
+from everwhen.runtime.compacting import Compacting
 from everwhen.runtime.consensus import Consensus
 from everwhen.runtime.database import Database
 from everwhen.runtime.headroom import Headroom
@@ -133,11 +134,13 @@ class Background:
         flush_seconds: float,
         report: Report,
         vacuuming: Vacuuming,
+        compacting: Compacting,
         space: Space,
     ) -> None:
         self._service = service
         self._upkeep = Upkeep(database, member.consensus, threads, vacuuming)
         self._vacuuming = vacuuming
+        self.compacting = compacting
         self._space = space
         self._member = member
         self._store = store
@@ -160,6 +163,7 @@ class Background:
                 self._build,
                 self._fold,
                 self._forget,
+                self._compact,
                 self._give_back,
                 self._upkeep.seal,
                 self._upkeep.read_texts,
@@ -193,6 +197,17 @@ class Background:
             self._vacuuming.resigned()
             return False
         return await self._upkeep.forget()
+
+    async def _compact(self) -> bool:
+        if not self._member.replica.is_leader:
+            self.compacting.resigned()
+            return False
+        try:
+            return await self.compacting.step()
+        except (PreconditionFailed, RequestInvalid) as error:
+            # what one node reads and proposes must not end it: apply has refused it
+            self._report("compact", error)
+            return False
 
     async def _give_back(self) -> bool:
         """Every node gives the space of what was taken away back to its disk."""

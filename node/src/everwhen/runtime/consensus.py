@@ -76,7 +76,7 @@ def grows(command: c.Command) -> bool:
         if isinstance(command, c.Chunk) and command.segments:
             return True
         return any(type(mutation) not in _DELETIONS for mutation in command.mutations)
-    return isinstance(command, (c.CreateIndex, c.CreateConstraint))
+    return isinstance(command, (c.CreateIndex, c.CreateConstraint, c.CompactSegment))
 
 
 def admit(command: bytes, pending_bytes: int) -> None:

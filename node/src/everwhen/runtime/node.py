@@ -25,6 +25,7 @@ from everwhen.raft.wire import encode_conf_change_v1
 from everwhen.runtime.administration import ServerFacts
 from everwhen.runtime.assembly import Parts, wire
 from everwhen.runtime.background import Background, Report
+from everwhen.runtime.compacting import Compacting, CompactionOptions
 from everwhen.runtime.consensus import ReadMode
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Headroom, Marks
@@ -67,6 +68,7 @@ class NodeOptions:
     held_log_bytes: int = LOG_HELD_BYTES
     flush_seconds: float = FLUSH_S_DEFAULT
     vacuum: VacuumOptions = field(default_factory=VacuumOptions)
+    compaction: CompactionOptions = field(default_factory=CompactionOptions)
     #: what the data directory may use; 0: what the volume has
     quota_bytes: int = 0
     ballast_bytes: int = BALLAST_BYTES
@@ -198,7 +200,7 @@ class Node:
             options.idle_transaction_seconds,
             options.flush_seconds,
             report,
-            *_vacuuming(directory, parts, member, options, ports),
+            *_forgetting(directory, parts, member, options, ports),
         )
         return cls(directory, parts, member, background, headroom, ports.threads)
 
@@ -210,6 +212,12 @@ class Node:
         self.headroom.marks = options.marks
         if database.vacuuming is not None:
             database.vacuuming.options = options.vacuum
+        self.compacting.options = options.compaction
+
+    @property
+    def compacting(self) -> Compacting:
+        """What drives compaction where this node leads."""
+        return self._background.compacting
 
     async def run(self, ready: asyncio.Event, stop: asyncio.Event) -> bool:
         """Serve until ``stop`` is set: then what is pending is answered. True if it ended because
@@ -270,11 +278,11 @@ async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
             task.cancel()
 
 
-def _vacuuming(
+def _forgetting(
     directory: DataDirectory, parts: Parts, member: Member, options: NodeOptions, ports: Ports
-) -> tuple[Vacuuming, Space]:
-    """What drives vacuum where this node leads, tells who does what is read here, and gives back
-    the space."""
+) -> tuple[Vacuuming, Compacting, Space]:
+    """What drives vacuum and compaction where this node leads, tells who does what is read here,
+    and gives back the space."""
     pins = Pins(
         parts.database,
         first_index=lambda: directory.log.first_index,
@@ -285,7 +293,10 @@ def _vacuuming(
     vacuuming = Vacuuming(parts.state, member.consensus, pins, ports.clock, options.vacuum)
     parts.database.vacuuming = vacuuming
     member.admin.vacuum = vacuuming.now
-    return vacuuming, Space(parts.state, directory.store, pins)
+    compacting = Compacting(
+        parts.database, member.consensus, pins, ports.clock, ports.threads, options.compaction
+    )
+    return vacuuming, compacting, Space(parts.state, directory.store, pins)
 
 
 def _headroom(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from everwhen.apply.compacting import Compactions
 from everwhen.apply.layered import Layered
 from everwhen.apply.retention import Retentions
 from everwhen.apply.vacuum import PHASES, Vacuums
@@ -35,7 +36,7 @@ def preview(state: RecordState, horizons: list[Horizon]) -> Preview:
         command = c.RaiseHorizon(c.FORMAT, work.retention.revision, horizons)
         Retentions(work).raise_horizon(command)
     work.vacuum = Vacuum(emptied=work.vacuum.emptied)  # what is retired may go at any moment
-    vacuums = Vacuums(work)
+    vacuums = Vacuums(work, Compactions(work))
     begin = True
     rows = size = 0
     done = Kind.JOURNAL

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from everwhen.errors import EverwhenError
 from everwhen.exec.context import ExecutionContext
+from everwhen.runtime.compacting import CompactionOptions
 from everwhen.runtime.database import DatabaseOptions
 from everwhen.runtime.headroom import Marks
 from everwhen.runtime.memory import memory_free, memory_whole
@@ -112,6 +113,7 @@ def node_options(settings: Settings) -> NodeOptions:
         vacuum=VacuumOptions(
             settings.vacuum.every_s, settings.vacuum.wait_s, settings.vacuum.keys_per_s
         ),
+        compaction=CompactionOptions(settings.compaction.rows_per_s),
         quota_bytes=settings.storage.quota_bytes,
     )
 

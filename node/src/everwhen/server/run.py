@@ -252,7 +252,7 @@ def _port(runner: web.AppRunner) -> int:
 
 def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
     state = node.parts.state.current.head
-    vacuum = node.parts.state.current.vacuum
+    vacuum, compaction = node.parts.state.current.vacuum, node.parts.state.current.compaction
     member = node.member
     return {
         "everwhen_bolt_connections": bolt.connections,
@@ -269,6 +269,9 @@ def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
         "everwhen_writes_refused": node.headroom.refusal() is not None,
         "everwhen_nodes": node.parts.database.snapshot(state.version).node_count(),
         "everwhen_relationships": node.parts.database.snapshot(state.version).relationship_count(),
+        "everwhen_compaction_segments": compaction.segments,
+        "everwhen_compaction_rows": compaction.rows,
+        "everwhen_compaction_running": bool(compaction.phase),
         "everwhen_vacuum_rounds": vacuum.round,
         "everwhen_vacuum_running": bool(vacuum.phase),
         "everwhen_vacuum_keys": vacuum.keys_before + vacuum.keys,

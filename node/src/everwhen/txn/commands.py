@@ -25,6 +25,8 @@ from everwhen.txn.cluster_commands import FoundCluster as FoundCluster
 from everwhen.txn.cluster_commands import RaiseEpoch as RaiseEpoch
 from everwhen.txn.cluster_commands import RaiseFeatureLevel as RaiseFeatureLevel
 from everwhen.txn.cluster_commands import RecoverCluster as RecoverCluster
+from everwhen.txn.compaction_commands import CompactSegment as CompactSegment
+from everwhen.txn.compaction_commands import CompactStep as CompactStep
 from everwhen.txn.mutations import AnyMutation as AnyMutation
 from everwhen.txn.mutations import ChangeLabels as ChangeLabels
 from everwhen.txn.mutations import ChangeNode as ChangeNode
@@ -221,6 +223,8 @@ Command = (
     | VacuumStep
     | Erase
     | EraseStep
+    | CompactSegment
+    | CompactStep
 )
 
 
