@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     report.add("back_on_an_empty_disk", "s", figures.rejoined_seconds)
     report.add(
         "leader_memory_growth", "MB", figures.grown_megabytes, bar=256.0, at_most=True,
-        megabytes=figures.megabytes,
+        megabytes=figures.megabytes, tenths=figures.tenths,
     )  # fmt: skip
     return report.end()
 

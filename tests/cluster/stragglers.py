@@ -56,6 +56,14 @@ class Memory(threading.Thread):
     def peak(self) -> float:
         return max(self.samples)
 
+    @property
+    def tenths(self) -> list[float]:
+        """The most in each tenth of the time so far: what is bounded grows less and less."""
+        step = max(1, len(self.samples) // 10)
+        return [
+            round(max(self.samples[at : at + step])) for at in range(0, len(self.samples), step)
+        ]
+
 
 class Writer(threading.Thread):
     """One change after the other through one member; counts those acknowledged."""
@@ -124,6 +132,8 @@ class Figures:
     old_node: int = 0
     new_node: int = 0
     megabytes: dict[str, float] = field(default_factory=dict)
+    #: the leader's memory in each tenth of the time in which the other was away
+    tenths: list[float] = field(default_factory=list)
 
     @property
     def grown_megabytes(self) -> float:
@@ -165,6 +175,7 @@ def come_back(group: Group, missing: int, rows: int, seconds: float) -> Figures:
         figures.missed = _entries(group, leader, missing, seconds)
         figures.writing_seconds = time.monotonic() - since
         figures.megabytes |= {"warm": memory.samples[0], "away": memory.peak}
+        figures.tenths = memory.tenths
         group.start("n3")
         figures.back_seconds = _timed(lambda: _full_member(group, "n3", seconds))
     figures.snapshots = group.members["n3"].output.read_text().count("snapshot_coming")
