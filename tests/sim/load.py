@@ -14,6 +14,7 @@ from everwhen.errors import EverwhenError, Fault, OutcomeUnknown
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.session import Session
+from everwhen.runtime.steps import Execution
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
 from everwhen.txn.transaction import Isolation
 from tests.checkers import undoing
@@ -54,20 +55,21 @@ async def rows(
     options: TransactionOptions | None = None,
 ) -> list[Any]:
     """The rows of an auto-commit statement."""
-    session = Session(node.parts.service, Caller("sim", "sim"), options)
-    return await _rows_in(session, node, text, parameters or {})
-
-
-async def _rows_in(
-    session: Session, node: Node, text: str, parameters: Mapping[str, Any]
-) -> list[Any]:
-    execution = await session.run(text, parameters)
+    service = node.parts.service
+    execution = await Session(service, Caller("sim", "sim"), options).run(text, parameters or {})
     if execution is None:
         return []
+    try:
+        return await _rows_of(node, execution)
+    finally:
+        # as every door does when its client is gone
+        await service.finish(execution)
+
+
+async def _rows_of(node: Node, execution: Execution) -> list[Any]:
     found: list[Any] = []
     while not execution.cursor.done:
         found += await node.parts.service.fetch(execution, 100)
-    await node.parts.service.finish(execution)
     return found
 
 
@@ -75,11 +77,17 @@ async def _transact(
     node: Node, statements: Sequence[tuple[str, dict[str, Any]]], isolation: Isolation
 ) -> list[list[Any]]:
     """The rows of statements in one transaction."""
-    options = TransactionOptions(isolation=isolation)
-    session = Session(node.parts.service, Caller("sim", "sim"), options)
-    await session.run("BEGIN", {})
-    answers = [await _rows_in(session, node, text, given) for text, given in statements]
-    await session.run("COMMIT", {})
+    session = Session(node.parts.service, Caller("sim", "sim"))
+    await session.run(f"BEGIN {isolation.name}", {})
+    try:
+        answers = []
+        for text, given in statements:
+            execution = await session.run(text, given)
+            assert execution is not None
+            answers.append(await _rows_of(node, execution))
+        await session.run("COMMIT", {})
+    finally:
+        await session.close()
     return answers
 
 

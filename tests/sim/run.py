@@ -47,6 +47,7 @@ _MUST: Final = {
     "an election": ("elections",),
     "a snapshot install": ("snapshots installed",),
     "a membership change": ("members joined", "members left"),
+    "a transaction of several statements": ("ok: append-txn",),
 }
 
 

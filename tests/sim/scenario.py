@@ -229,6 +229,7 @@ class _Run:
         ok = sum(each.ok for each in history)
         world.counts["requests"] += len(history)
         world.counts["requests done"] += ok
+        world.counts.update(f"ok: {each.kind}" for each in history if each.ok)
         world.counts["flashbacks"] += sum(each.ok for each in of_kind(history, "undo"))
         if not ok:
             self.problems.append(Problem("no progress", "no request succeeded"))

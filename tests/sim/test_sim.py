@@ -23,6 +23,8 @@ FOUND = {
     "2390": "a snapshot that came took the place of newer entries, which the node had promised",
 }
 _EVENTS = 6_000
+#: every kind of request: one that always failed would go unnoticed among all the faults
+_KINDS = ("read", "write", "cas", "append-txn", "transfer", "total", "add", "insert", "past")
 
 
 @pytest.mark.parametrize("seed", range(rounds("SIM_SEEDS", 3, 50)))
@@ -30,6 +32,7 @@ def test_seed(seed: int) -> None:
     report = run_seed(f"test {seed}", Profile(_EVENTS))
     assert report.good, report.problems
     assert report.counts["requests done"] > 50
+    assert [kind for kind in _KINDS if report.counts[f"ok: {kind}"] < 5] == []
 
 
 @pytest.mark.parametrize("seed", range(rounds("SIM_SEEDS", 2, 50)))
