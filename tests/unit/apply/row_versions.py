@@ -30,9 +30,19 @@ from everwhen.codec.segments import Segment, encode_segment, pieces
 from everwhen.mvcc.segments import entry_of
 from everwhen.mvcc.store import Batch, Store
 from tests.unit.apply.harness import Database
+from tests.unit.apply.test_erasing_verified import audited
+from tests.unit.apply.test_histories import History
 
 Element = tuple[int, int, Any]
 """Id, version, head."""
+
+
+class Audited(History):
+    """A history of which the audit finds nothing at its end."""
+
+    def finish(self) -> None:
+        super().finish()
+        assert audited(self.db)[0] == []
 
 
 def single(store: Store, kind: Kind) -> list[Element]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from everwhen.errors import CorruptData, FormatUnsupported
+from everwhen.codec.retention import decoded
 
 FORMAT: Final = 1
 #: META name of the value
@@ -49,10 +49,4 @@ def encode_compaction(compaction: Compaction) -> bytes:
 
 def decode_compaction(value: bytes) -> Compaction:
     """:raises CorruptData: bytes that are none. :raises FormatUnsupported: a newer build's."""
-    try:
-        found = _DECODER.decode(value)
-    except (ValueError, TypeError) as error:
-        raise CorruptData(f"bytes that are no compaction: {error}") from error
-    if found.format > FORMAT:
-        raise FormatUnsupported(f"a compaction of format {found.format}; this build knows {FORMAT}")
-    return found
+    return decoded(_DECODER, value, "compaction", FORMAT)

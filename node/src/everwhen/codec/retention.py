@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from struct import pack, unpack
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -161,7 +161,12 @@ class Erasure(msgspec.Struct, frozen=True, array_like=True):
         return len(self.nodes) + len(self.relationships) + self.found
 
 
-_T = TypeVar("_T", Retention, Vacuum, Erasure)
+class _Formatted(Protocol):
+    @property
+    def format(self) -> int: ...
+
+
+_T = TypeVar("_T", bound=_Formatted)
 _ENCODER = msgspec.msgpack.Encoder()
 _RETENTION = msgspec.msgpack.Decoder(Retention)
 _VACUUM = msgspec.msgpack.Decoder(Vacuum)
@@ -208,24 +213,29 @@ def encode(value: Retention | Vacuum | Erasure) -> bytes:
 
 def decode_retention(value: bytes) -> Retention:
     """:raises CorruptData: bytes that are none. :raises FormatUnsupported: a newer build's."""
-    return _decoded(_RETENTION, value, "retention")
+    return decoded(_RETENTION, value, "retention")
 
 
 def decode_vacuum(value: bytes) -> Vacuum:
     """:raises CorruptData: bytes that are none. :raises FormatUnsupported: a newer build's."""
-    return _decoded(_VACUUM, value, "vacuum")
+    return decoded(_VACUUM, value, "vacuum")
 
 
 def decode_erasure(value: bytes) -> Erasure:
     """:raises CorruptData: bytes that are none. :raises FormatUnsupported: a newer build's."""
-    return _decoded(_ERASURE, value, "erasure")
+    return decoded(_ERASURE, value, "erasure")
 
 
-def _decoded(decoder: msgspec.msgpack.Decoder[_T], value: bytes, what: str) -> _T:
+def decoded(
+    decoder: msgspec.msgpack.Decoder[_T], value: bytes, what: str, newest: int = FORMAT
+) -> _T:
+    """A value of a format up to the ``newest`` that this build knows.
+
+    :raises CorruptData: bytes that are none. :raises FormatUnsupported: a newer build's."""
     try:
         found = decoder.decode(value)
     except (ValueError, TypeError) as error:
         raise CorruptData(f"bytes that are no {what}: {error}") from error
-    if found.format > FORMAT:
-        raise FormatUnsupported(f"a {what} of format {found.format}; this build knows {FORMAT}")
+    if found.format > newest:
+        raise FormatUnsupported(f"a {what} of format {found.format}; this build knows {newest}")
     return found
