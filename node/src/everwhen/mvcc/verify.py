@@ -131,10 +131,12 @@ class _Verifier:
         """The same of a relationship's head; a row may stand for it."""
         stem = keys.relationship_stem(relationship)
         entry = self._entry(stem, version)
+        if entry is not None:
+            return entry
         row = self._at(version).row(EntityKind.RELATIONSHIP, relationship)
-        if entry is None and row is not None and row.version == version:
-            return head_of(self._state.tokens, relationship, row)[1]
-        return entry
+        if row is None or row.version != version:
+            return None
+        return head_of(self._state.tokens, relationship, row)[1]
 
     # --- entries against each other, at every version ---
 
