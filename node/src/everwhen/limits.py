@@ -77,7 +77,6 @@ PAST_IMAGES_KEPT_MAX: Final = 65_536
 RANGE_SNAPSHOTS: Final = 256
 
 # --- change capture ---
-
 #: readers of changes that one node serves at once
 CHANGES_READERS_MAX: Final = 64
 #: records of one answer, and bytes after which it ends whatever their number
@@ -243,7 +242,8 @@ FLUSH_S_DEFAULT: Final = 60.0
 # --- background steps: no apply step takes more than about 20 ms ---
 BACKFILL_ENTITIES_PER_STEP: Final = 2_000
 FOLD_KEYS_PER_STEP: Final = 4_000
-#: keys that one step of vacuum or of an erasure looks at
+#: relationships of deleted nodes; keys that one step of vacuum or of an erasure looks at
+DETACHED_PER_STEP: Final = 1_000
 VACUUM_KEYS_PER_STEP: Final = 1_500
 #: rows compared in a step; elements, bytes of heads, least rows of a window; seconds between looks
 COMPACTION_ROWS_PER_STEP: Final = 400

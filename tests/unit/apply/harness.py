@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from everwhen import limits
 from everwhen.apply.machine import Machine, Outcome
 from everwhen.errors import EverwhenError
 from everwhen.model.graph import GraphView
@@ -27,6 +28,8 @@ class Database:
         self.store: Store = MemoryStore() if store is None else store
         self.log: list[bytes] = []
         self.time = 1_000_000
+        #: large transactions are checked before their commit entry
+        self.checks = True
         #: transaction object -> number in the log of those that spilled
         self.spilled: dict[int, int] = {}
         self.open()
@@ -93,7 +96,7 @@ class Database:
         number = self.spilled.pop(id(transaction), None)
         if number is None:
             number = self.do(commit.begin_of(transaction, who)).transaction
-        self._send(transaction, number, last=True)
+        self.check(transaction, number, self._send(transaction, number, last=True))
         return self.do(commit.commit_chunks_of(transaction, number, self.tick()))
 
     def spill(self, transaction: Transaction) -> None:
@@ -104,12 +107,25 @@ class Database:
             self.spilled[id(transaction)] = number
         self._send(transaction, number)
 
-    def _send(self, transaction: Transaction, number: int, *, last: bool = False) -> None:
+    def _send(self, transaction: Transaction, number: int, *, last: bool = False) -> bool:
+        """Whether something is left to be checked."""
+        more = False
         try:
             for chunk in commit.take_chunks(transaction, number, last=last):
-                self.do(chunk)
+                more = self.do(chunk).more
         except EverwhenError:
             self.do(commit.abort_of(number, "a chunk was refused"))
+            raise
+        return more
+
+    def check(self, transaction: Transaction, number: int, more: bool) -> None:
+        """Let apply check in steps what the chunks left, unless the commit entry is to do it."""
+        limit, chunks = limits.DETACHED_PER_STEP, transaction.chunks_taken
+        try:
+            while more and self.checks:
+                more = self.do(c.CheckChunks(c.FORMAT, number, chunks, limit)).more
+        except EverwhenError:
+            self.do(commit.abort_of(number, "a check was refused"))
             raise
 
     def view(self, version: int | None = None) -> GraphSnapshot:

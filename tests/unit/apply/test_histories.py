@@ -6,6 +6,7 @@ The dictionaries also say who must conflict: the first to commit wins what both 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from everwhen import limits
 from everwhen.errors import TransactionConflict
 from everwhen.model.elements import Relationship
 from everwhen.mvcc.memory import MemoryStore
@@ -250,8 +252,17 @@ def clashes(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
     return "rd" in kinds and kinds <= {"rd", "rp"}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_steps() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "MUTATIONS_PER_CHUNK", 4)
+        patch.setattr(limits, "DETACHED_PER_STEP", 1)
+        yield
+
+
 def run(seed: int, database: Database, steps: int) -> History:
     history = History(seed, database)
+    database.checks = seed % 2 == 0
     for _ in range(steps):
         history.step()
     history.finish()

@@ -24,7 +24,7 @@ from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.store import Batch
 from everwhen.mvcc.verify import verify
 from everwhen.runtime.embedded import Embedded, EmbeddedSession
-from everwhen.txn.commands import Chunk, CommitChunks, decode
+from everwhen.txn.commands import CheckChunks, Chunk, CommitChunks, decode
 
 
 @pytest.fixture
@@ -225,6 +225,20 @@ def test_a_large_one_travels_in_chunks_behind_one_version(
     assert max(len(each.mutations) for each in chunks) <= 4
     assert len(seen.of(CommitChunks)) == 1
     assert shown(db) == shown(db, 1)
+
+
+@pytest.mark.parametrize("text", ["FLASHBACK TO VERSION 3", "MATCH (h:Hub) DETACH DELETE h"])
+def test_what_a_large_one_deletes_is_checked_in_steps(
+    db: Embedded, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    rows(db, "CREATE (h:Hub) WITH h MATCH (n:N) UNWIND range(1, 4) AS i CREATE (h)-[:AT]->(n)")
+    monkeypatch.setattr(limits, "MUTATIONS_PER_COMMIT_MAX", 6)
+    monkeypatch.setattr(limits, "DETACHED_PER_STEP", 3)
+    seen = Watched(db, monkeypatch)
+    rows(db, text)
+    assert len(seen.of(CheckChunks)) >= 5
+    assert len(seen.of(CommitChunks)) == 1
+    assert shown(db) == shown(db, 3)
 
 
 def test_a_conflict_sends_nothing_more_and_leaves_nothing(

@@ -20,9 +20,9 @@ from everwhen.apply.conflicts import (
     end_deleted,
     forgotten,
     gone,
-    joined_since,
     refuse_erased,
 )
+from everwhen.apply.detaching import START, Detaching, Noted, refuse_joined
 from everwhen.apply.entries import duplicates
 from everwhen.apply.post_image import PostImage, nothing, reader
 from everwhen.apply.work import Work
@@ -35,7 +35,7 @@ from everwhen.codec.keys import (
     run_prefix,
 )
 from everwhen.codec.values import decode_value
-from everwhen.errors import DeleteConnectedNode, EverwhenError
+from everwhen.errors import EverwhenError
 from everwhen.index import maintenance
 from everwhen.index.maintenance import Edit
 from everwhen.model.graph import EntityKind
@@ -43,7 +43,7 @@ from everwhen.model.schema import ConstraintDefinition
 from everwhen.mvcc.entities import Entities
 from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.txn import commands as c
-from everwhen.txn.constraints import broken, duplicate_error
+from everwhen.txn.constraints import broken, connected_error, duplicate_error
 
 Unresolved = dict[tuple[EntityKind, int], EverwhenError]
 """Entities whose post-image is not right yet, and what is wrong."""
@@ -51,7 +51,8 @@ Unresolved = dict[tuple[EntityKind, int], EverwhenError]
 
 class Attempt:
     """See the module. ``staged`` collects what a later chunk may still put right instead of
-    raising it (None: this is a whole commit)."""
+    raising it (None: this is a whole commit), ``detaching`` the deleted nodes that are to be looked
+    at again (None: they are looked through now)."""
 
     __slots__ = (
         "_wanted",
@@ -59,6 +60,7 @@ class Attempt:
         "created_nodes",
         "deleted_nodes",
         "deleted_relationships",
+        "detaching",
         "edits",
         "keys",
         "labels",
@@ -82,6 +84,7 @@ class Attempt:
         own: Entities | None = None,
         staged: Unresolved | None = None,
         run: int | None = None,
+        detaching: Detaching | None = None,
     ) -> None:
         self.work = work
         self.names = names
@@ -91,6 +94,7 @@ class Attempt:
         #: the transaction's run, if earlier chunks may have written to it
         self.run = run
         self.staged = staged
+        self.detaching = detaching
         self.keys = work.tokens.keys.ids
         self.labels = work.tokens.labels.ids
         self.created_nodes: set[int] = set()
@@ -211,29 +215,22 @@ class Attempt:
         base = self._base_node(node, image)
         if base is not None and base.last_version > self.read_version:
             raise changed_since("Node", node)
-        for outgoing in (True, False):
-            for _, _, relationship in self.own.adjacent(node, outgoing):
-                if relationship not in self.deleted_relationships:
-                    self._still_connected(node, relationship)
+        self._check_detached(node)
         rules = self.work.rules
         if rules.node_indexes:
             self.edits += maintenance.edits(
                 rules.node_indexes, node, (image.label_tokens, ()), (image.get, nothing), None
             )
 
-    def _still_connected(self, node: int, relationship: int) -> None:
-        image = self._relationship(relationship)
-        if image.version > self.read_version and image.version != VERSION_MAX:
-            raise joined_since(node)
-        self._fail(
-            EntityKind.NODE,
-            node,
-            DeleteConnectedNode(
-                f"Cannot delete node<{node}>, because it still has relationships. To delete "
-                "this node, you must first delete its relationships.",
-                detail="DeleteConnectedNode",
-            ),
-        )
+    def _check_detached(self, node: int) -> None:
+        if self.detaching is not None:
+            self.detaching.look(self.own, Noted(node, START), self.deleted_relationships)
+            return
+        for outgoing in (True, False):
+            for _, _, relationship in self.own.adjacent(node, outgoing):
+                if relationship not in self.deleted_relationships:
+                    refuse_joined(self.own, node, relationship, self.read_version)
+                    self._fail(EntityKind.NODE, node, connected_error(node))
 
     def _check_change_labels(self, mutation: c.ChangeLabels) -> None:
         image = self._node(mutation.id)

@@ -8,15 +8,19 @@ Bounded fold steps move the run into the main keys afterwards.
 
 from __future__ import annotations
 
+from itertools import islice
+
+from everwhen import limits
 from everwhen.apply.attempt import Attempt, Unresolved
 from everwhen.apply.bulk import Bulk
 from everwhen.apply.commits import Commits
 from everwhen.apply.conflicts import staged_conflict
+from everwhen.apply.detaching import Detaching
 from everwhen.apply.effects import Effects
 from everwhen.apply.staging import Staging
 from everwhen.apply.work import Work
 from everwhen.codec import journal
-from everwhen.codec.cluster import LEVEL_AUDIT, check_level
+from everwhen.codec.cluster import LEVEL_AUDIT, LEVEL_DETACHING, check_level
 from everwhen.codec.keys import (
     VERSION,
     VERSION_MAX,
@@ -41,7 +45,6 @@ from everwhen.codec.records import (
 )
 from everwhen.errors import (
     CorruptData,
-    DeleteConnectedNode,
     TransactionNotFound,
     TransactionStateError,
 )
@@ -52,7 +55,7 @@ from everwhen.mvcc.images import NodeImage, RelationshipImage
 from everwhen.mvcc.segments import SegmentRef
 from everwhen.mvcc.versioned import Run
 from everwhen.txn import commands as c
-from everwhen.txn.constraints import broken, duplicate_error
+from everwhen.txn.constraints import broken, connected_error, duplicate_error
 
 
 class Chunks:
@@ -92,7 +95,7 @@ class Chunks:
         staging = self._staging(command.transaction)
         header = staging.header
         if command.number < header.chunks:
-            return c.Done()  # it came twice
+            return c.Done(more=bool(staging.noted))  # it came twice
         if command.number > header.chunks:
             raise TransactionStateError(
                 f"Chunk {command.number} came where {header.chunks} was expected"
@@ -103,6 +106,9 @@ class Chunks:
         run = staging.transaction
         own = work.with_staged(run, staging.refs)
         unresolved: Unresolved = {}
+        detaching = None
+        if work.cluster.feature_level >= LEVEL_DETACHING:
+            detaching = Detaching(limits.DETACHED_PER_STEP, header.read_version)
         attempt = Attempt(
             work,
             command.names,
@@ -111,6 +117,7 @@ class Chunks:
             own if header.chunks else None,
             unresolved,
             None if staging.refs else run,
+            detaching,
         )
         attempt.check()
         bulk = Bulk(work, staging, own, unresolved)
@@ -135,8 +142,46 @@ class Chunks:
             for one, two, three in zip(header.numbers, effects.numbers, bulk.numbers, strict=True)
         ]
         staging.add_chunk(work.layer, command.checks, journal.digest(header.origin.salt, piece))
+        if detaching is not None:
+            staging.note(work.layer, detaching.noted)
         staging.save(work.layer)
-        return c.Done()
+        return c.Done(more=bool(staging.noted))
+
+    def check(self, command: c.CheckChunks) -> c.Done:
+        """Look at deleted nodes that no chunk had the room for.
+
+        :raises DeleteConnectedNode: one of them has a relationship.
+        :raises TransactionConflict: it got that from a transaction that committed first.
+        """
+        check_level(self._work.cluster, LEVEL_DETACHING, "checks of chunks")
+        staging = self._staging(command.transaction)
+        self._check_whole(staging, command.chunks)
+        staging.heard += 1
+        self._check_noted(staging, command.limit)
+        return c.Done(more=bool(staging.noted))
+
+    def _check_whole(self, staging: Staging, chunks: int) -> None:
+        """All its chunks are here, and it can still commit."""
+        header = staging.header
+        if chunks != header.chunks:
+            raise TransactionStateError(
+                f"{header.chunks} chunks are staged, the commit speaks of {chunks}"
+            )
+        if header.doomed:
+            raise staged_conflict(header.doomed)
+
+    def _check_noted(self, staging: Staging, room: int) -> None:
+        """Go on with deleted nodes, as far as there is room."""
+        own = self._work.with_staged(staging.transaction, staging.refs)
+        detaching = Detaching(room, staging.header.read_version)
+        for number, noted in [*islice(staging.noted.items(), room)]:
+            if detaching.room <= 0:
+                return
+            detaching.noted.clear()
+            if detaching.look(own, noted) is not None:
+                raise connected_error(noted.node)
+            detaching.room -= 1
+            staging.noted_again(self._work.layer, number, next(iter(detaching.noted), None))
 
     def _resolve(self, staging: Staging, attempt: Attempt, unresolved: Unresolved) -> None:
         """What was not right in earlier chunks stays to be looked at; what is not now comes
@@ -166,17 +211,14 @@ class Chunks:
         if known is not None:
             self._discard(staging)
             return known
-        if command.chunks != header.chunks:
-            raise TransactionStateError(
-                f"{header.chunks} chunks are staged, the commit speaks of {command.chunks}"
-            )
-        if header.doomed:
-            raise staged_conflict(header.doomed)
+        self._check_whole(staging, command.chunks)
         commits.check_time(command.time, command.own_time)
         commits.check_window(
             header.read_version, c.Checks(list(staging.merges), list(staging.reads))
         )
         self._check_unresolved(staging)
+        while staging.noted:
+            self._check_noted(staging, limits.DETACHED_PER_STEP)
         version = self._work.version + 1
         self._publish(staging, version)
         record = journal.seal(
@@ -249,11 +291,7 @@ class Chunks:
         """A deleted node must have no relationship left."""
         for outgoing in (True, False):
             if next(own.adjacent(node, outgoing), None) is not None:
-                raise DeleteConnectedNode(
-                    f"Cannot delete node<{node}>, because it still has relationships. To delete "
-                    "this node, you must first delete its relationships.",
-                    detail="DeleteConnectedNode",
-                )
+                raise connected_error(node)
 
     def abort(self, command: c.AbortChunks) -> c.Done:
         staging = self._commits.stagings.get(command.transaction)

@@ -95,9 +95,9 @@ class Machine:
         """Large transactions that began and did not end, ascending."""
         return [staging.transaction for staging in self._stagings]
 
-    def open_stagings_with_chunks(self) -> dict[int, int]:
-        """The same, with the number of chunks that came so far."""
-        return {staging.transaction: staging.header.chunks for staging in self._stagings}
+    def open_stagings_heard(self) -> dict[int, int]:
+        """The same, each with a number that grows while entries about it come."""
+        return {staging.transaction: staging.heard for staging in self._stagings}
 
     def apply(self, index: int, term: int, payload: bytes) -> Outcome:
         """One entry, as a batch of its own."""
@@ -165,6 +165,9 @@ class Machine:
 
     def _commit_chunks(self, command: c.CommitChunks) -> c.Reply:
         return self._chunks.commit(command)
+
+    def _check_chunks(self, command: c.CheckChunks) -> c.Reply:
+        return self._chunks.check(command)
 
     def _abort(self, command: c.AbortChunks) -> c.Reply:
         return self._chunks.abort(command)
@@ -261,6 +264,7 @@ _REMOVES: Final = frozenset(
     {
         c.CommitChunks,
         c.AbortChunks,
+        c.CheckChunks,
         c.DropSchema,
         c.BackfillStep,
         c.FoldStep,
@@ -279,6 +283,7 @@ _HANDLERS: Final[dict[type, Callable[[Machine, Any], c.Reply]]] = {
     c.Chunk: Machine._chunk,
     c.CommitChunks: Machine._commit_chunks,
     c.AbortChunks: Machine._abort,
+    c.CheckChunks: Machine._check_chunks,
     c.CloseTime: Machine._close_time,
     c.LeaseIds: Machine._lease,
     c.CreateIndex: Machine._create_index,

@@ -9,6 +9,7 @@ part number       value
 1    chunk        merge keys and read keys of the chunk (msgpack)
 2    chunk        digest of the chunk's journal piece
 3    segment id   directory entry of a staged segment (``codec.records``)
+4    from 0 on    a deleted node not looked through yet (``apply.detaching``, msgpack)
 ==== ============ =========================================================
 
 The changes themselves lie in the run (RUN keys, id = transaction), the journal pieces in PIECE
@@ -28,6 +29,7 @@ from typing import Final
 import msgspec
 
 from everwhen.apply.attempt import Attempt
+from everwhen.apply.detaching import Noted
 from everwhen.apply.layered import Layered
 from everwhen.apply.work import Counts, Work
 from everwhen.codec.keys import (
@@ -60,6 +62,7 @@ PART_HEADER: Final = 0
 PART_CHECKS: Final = 1
 PART_DIGEST: Final = 2
 PART_SEGMENT: Final = 3
+PART_NOTED: Final = 4
 
 
 class StageHeader(msgspec.Struct, array_like=True):
@@ -90,12 +93,15 @@ class StageChecks(msgspec.Struct, array_like=True):
 _ENCODE = msgspec.msgpack.Encoder().encode
 _HEADER = msgspec.msgpack.Decoder(StageHeader)
 _CHECKS = msgspec.msgpack.Decoder(StageChecks)
+_NOTED = msgspec.msgpack.Decoder(Noted)
 
 
 class Staging:
     """One large transaction."""
 
-    __slots__ = ("counts", "digests", "header", "merges", "reads", "refs", "transaction")
+    __slots__ = (
+        "counts", "digests", "header", "heard", "merges", "noted", "reads", "refs", "transaction"
+    )  # fmt: skip
 
     def __init__(self, transaction: int, header: StageHeader) -> None:
         self.transaction = transaction
@@ -106,6 +112,10 @@ class Staging:
         self.reads: dict[bytes, None] = {}
         #: staged segments, as newer than everything
         self.refs: list[SegmentRef] = []
+        #: deleted nodes not looked through yet, by number, which ascends
+        self.noted: dict[int, Noted] = {}
+        #: grows with every entry that was about it; nobody else's business than this process's
+        self.heard = header.chunks
 
     def save(self, layer: Layered) -> None:
         """Write the header."""
@@ -123,10 +133,28 @@ class Staging:
         self.digests.append(digest)
         layer.put(stage_key(self.transaction, PART_DIGEST, number), digest)
         self.header.chunks = number + 1
+        self.heard += 1
 
     def add_segment(self, layer: Layered, segment: int, entry: SegmentEntry, raw: bytes) -> None:
         self.refs.append(SegmentRef(segment, VERSION_MAX, entry))
         layer.put(stage_key(self.transaction, PART_SEGMENT, segment), raw)
+
+    def note(self, layer: Layered, noted: Iterable[Noted]) -> None:
+        """These are to be looked at again."""
+        for one in noted:
+            self._put_noted(layer, next(reversed(self.noted), -1) + 1, one)
+
+    def _put_noted(self, layer: Layered, number: int, noted: Noted) -> None:
+        self.noted[number] = noted
+        layer.put(stage_key(self.transaction, PART_NOTED, number), _ENCODE(noted))
+
+    def noted_again(self, layer: Layered, number: int, noted: Noted | None) -> None:
+        """One of them was looked at; None: all of it."""
+        if noted is not None:
+            self._put_noted(layer, number, noted)
+        else:
+            del self.noted[number]
+            layer.delete(stage_key(self.transaction, PART_NOTED, number))
 
     def doom(self, layer: Layered, reason: str) -> None:
         """It can no longer commit."""
@@ -162,6 +190,8 @@ class Stagings:
                 staging.reads.update(dict.fromkeys(checks.reads))
             elif part == PART_DIGEST:
                 staging.digests.append(value)
+            elif part == PART_NOTED:
+                staging.noted[number] = _NOTED.decode(value)
             else:
                 ref = SegmentRef(number, VERSION_MAX, decode_segment_entry(value))
                 staging.refs.append(ref)

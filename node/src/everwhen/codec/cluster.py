@@ -16,7 +16,7 @@ from everwhen.errors import CorruptData, FormatUnsupported, PreconditionFailed
 
 FORMAT: Final = 1
 #: what this build can do at most, and what a new cluster begins with (architecture brief, 3.7)
-FEATURE_LEVEL: Final = 7
+FEATURE_LEVEL: Final = 8
 #: the level from which on the state holds users
 LEVEL_USERS: Final = 2
 #: the level from which on there are vector indexes
@@ -33,6 +33,8 @@ LEVEL_FULLTEXT: Final = 6
 LEVEL_RETENTION: Final = 6
 #: the level from which on segments may hold rows of several versions: record compaction
 LEVEL_COMPACTION: Final = 7
+#: the level from which on chunks leave deleted nodes to be looked at in bounded steps
+LEVEL_DETACHING: Final = 8
 #: META name of the value
 META_CLUSTER: Final = "cluster"
 

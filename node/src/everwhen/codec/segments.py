@@ -20,6 +20,7 @@ wrote little each node would have to be looked for in every segment. Their rows 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -183,20 +184,37 @@ class RelationshipSegment:
         return rows
 
     def neighbours(
-        self, node: int, outgoing: bool, other: int | None = None
+        self,
+        node: int,
+        outgoing: bool,
+        other: int | None = None,
+        behind: tuple[int, int] | None = None,
     ) -> Iterator[tuple[int, int]]:
-        """(other node, id) of a node's relationships, or of those with one other node, ascending."""
+        """(other node, id) of a node's relationships, ascending: of those with one other node, or
+        of those behind a place."""
         low, high = (self._starts_sorted if outgoing else self._ends_sorted).span(node)
         far = self.ends if outgoing else self.starts
         if other is not None and low < high:
             rows = slice(low, high) if outgoing else self.by_end[low:high]
             first, last = far.span_within(rows, other)
             low, high = low + first, low + last
+        if behind is not None:
+            low = self._behind(range(low, high), outgoing, behind)
         while low < high:
             top = min(high, low + _NEIGHBOURS)
             rows = slice(low, top) if outgoing else self.by_end[low:top]
             yield from zip(far.some(rows), self.ids.some(rows), strict=True)
             low = top
+
+    def _behind(self, places: range, outgoing: bool, behind: tuple[int, int]) -> int:
+        """The first of a node's places with a neighbour behind one."""
+        far, rows = (self.ends, None) if outgoing else (self.starts, self.by_end)
+
+        def neighbour(place: int) -> tuple[int, int]:
+            row = place if rows is None else rows.item(place)
+            return far.get(row), self.ids.get(row)
+
+        return places.start + bisect_right(places, behind, key=neighbour)
 
     @property
     def table_bytes(self) -> int:

@@ -37,6 +37,7 @@ from everwhen.codec.keys import (
 )
 from everwhen.codec.segments import NodeSegment, RelationshipSegment, Segment
 from everwhen.model.graph import EntityKind
+from everwhen.mvcc.adjacency import ADJACENT, ADJACENT_AT, Adjacent, adjacency
 from everwhen.mvcc.images import (
     NodeImage,
     NodeRow,
@@ -54,11 +55,9 @@ _R = TypeVar("_R")
 _K = TypeVar("_K", int, tuple[int, int, int])
 
 _ID_SUB = Struct(">QI")
-_ADJACENT = Struct(">IQQ")
 _U64 = Struct(">Q")
-#: where the id of NODE and REL keys, and the type of OUT and IN keys, begin
+#: where the id of NODE and REL keys begins, and that of LABEL keys
 _ID_AT: Final = 3
-_TYPE_AT: Final = 11
 _NODE_AT: Final = 7
 #: behind every ``sub`` of an entity
 _SUBS_END: Final = b"\xff" * 5
@@ -66,8 +65,6 @@ _SUBS_END: Final = b"\xff" * 5
 _CHUNK: Final = 4_096
 
 Ids = npt.NDArray[np.int64]
-Adjacent = tuple[int, int, int]
-"""Type token, other node, relationship."""
 
 
 class Entities:
@@ -324,16 +321,24 @@ class Entities:
         """
         kind = Kind.OUT if outgoing else Kind.IN
         found = self.record.prefix(adjacency_prefix(kind, node, type_, other), self.version)
-        unpack = _ADJACENT.unpack_from
+        unpack = ADJACENT.unpack_from
         refs = self._segments.at_node(node, outgoing, self.version, type_) if self._segments else ()
         if not refs:
             for stem, _, value in found:
                 if value:
-                    yield unpack(stem, _TYPE_AT)
+                    yield unpack(stem, ADJACENT_AT)
             return
-        entries = ((unpack(stem, _TYPE_AT), value) for stem, _, value in found)
+        entries = ((unpack(stem, ADJACENT_AT), value) for stem, _, value in found)
         yield from _overlaid(
             [self._adjacent_rows(ref, node, outgoing, other) for ref in refs], entries
+        )
+
+    def adjacency(
+        self, node: int, outgoing: bool, behind: Adjacent | None
+    ) -> Iterator[tuple[Adjacent, bool]]:
+        """Also what is gone: see ``mvcc.adjacency``."""
+        return adjacency(
+            self.record, self._segments, self._cache, self.version, node, outgoing, behind
         )
 
     def _adjacent_rows(

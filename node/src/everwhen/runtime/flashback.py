@@ -267,14 +267,15 @@ class _Run:
                     c.FORMAT, 0, version, names, part.mutations, checks, origin, texts=texts
                 )
                 continue
-            number = owner.announce()
+            large = owner.announce()
             for mutations in part.chunks():
-                chunk = c.Chunk(c.FORMAT, number, sent, names, mutations, [], checks)
-                self._database.backend.propose(chunk)
+                chunk = c.Chunk(c.FORMAT, large.number, sent, names, mutations, [], checks)
+                large.send(chunk)
                 sent += 1
-                owner.deadline.check()
         if sent:
-            return c.CommitChunks(c.FORMAT, 0, owner.announce(), sent)
+            large = owner.announce()
+            large.finish(sent)
+            return c.CommitChunks(c.FORMAT, 0, large.number, sent)
         return whole
 
     # --- EXPLAIN ---

@@ -26,6 +26,7 @@ from everwhen.runtime.cursor import Cursor, Summary
 from everwhen.runtime.environment import Deadline, ServerEnvironment
 from everwhen.runtime.flashback import flashback
 from everwhen.runtime.kept import Kept
+from everwhen.runtime.large import Large
 from everwhen.runtime.origins import kept_texts, origin_of
 from everwhen.runtime.requests import Caller, TransactionOptions
 from everwhen.runtime.statements import PreparedQuery, PreparedSchema, check_password_kept
@@ -74,7 +75,7 @@ class OpenTransaction:
         self.busy = False  # a statement of it runs right now
         self._database = database
         self._texts: list[str] = []
-        self._large: int | None = None
+        self._large: Large | None = None
         self._locked: set[bytes] = set()
         self._observed = False  # a statement has ended: its client has seen this snapshot
         self.ctx: ExecutionContext | None = None
@@ -92,7 +93,7 @@ class OpenTransaction:
 
     def _begin(self, version: int, *, writes_first: bool = False) -> Transaction:
         database, options = self._database, self.options
-        view: GraphView = database.snapshot(version)
+        view = database.snapshot(version)
         if options.at is not None:
             kind, moment = options.at
             if kind == "time":
@@ -305,26 +306,24 @@ class OpenTransaction:
             small = commit_of(transaction, self.origin(), texts=self.kept_texts())
         if small is not None:
             return small if own is None else stamp(small, own, own_time=True)
-        whole = commit_chunks_of(transaction, self._send_chunks(transaction, last=True))
+        large = self._send_chunks(transaction, last=True)
+        large.finish(transaction.chunks_taken)
+        whole = commit_chunks_of(transaction, large.number)
         return whole if own is None else stamp(whole, own, own_time=True)
 
-    def _send_chunks(self, transaction: Transaction, *, last: bool = False) -> int:
+    def _send_chunks(self, transaction: Transaction, *, last: bool = False) -> Large:
         """Sends what is pending as chunks, after announcing the large transaction."""
-        number = self.announce()
-        for chunk in take_chunks(transaction, number, last=last):
-            self._database.backend.propose(chunk)
-            self.deadline.check()
-        return number
+        large = self.announce()
+        for chunk in take_chunks(transaction, large.number, last=last):
+            large.send(chunk)
+        return large
 
-    def announce(self) -> int:
-        """The number of its large transaction, which begins if it has not yet."""
+    def announce(self) -> Large:
+        """Its large transaction, which begins if it has not yet."""
         self.deadline.need_thread()
         if self._large is None:
             begin = begin_of(self._writable(), self.origin(), self.kept_texts())
-            begun = self._database.backend.propose(begin)
-            if not isinstance(begun, c.Begun):
-                raise Fault(f"BeginChunks was answered with {type(begun).__name__}")
-            self._large = begun.transaction
+            self._large = Large(begin, self._database.backend.propose, self.deadline.check)
         return self._large
 
     def flashed(self, command: c.Commit | c.CommitChunks | None) -> None:
@@ -333,7 +332,7 @@ class OpenTransaction:
 
     def _abort_chunks(self) -> None:
         if self._large is not None:
-            self._database.backend.propose(c.AbortChunks(c.FORMAT, self._large, "rolled back"))
+            self._large.abort()
             self._large = None
 
     def committed(self) -> None:

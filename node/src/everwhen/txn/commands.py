@@ -116,6 +116,20 @@ class CommitChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind
     own_time: bool = False
 
 
+class CheckChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=13):
+    """One bounded step of what the commit of a large transaction needs to know of the nodes it
+    deletes; all its ``chunks`` are staged. The reply says whether more is left (``Done.more``, as
+    that to a chunk does); the commit entry does the rest, however much.
+
+    From ``LEVEL_DETACHING`` on; ``limit`` bounds the relationships looked at.
+    """
+
+    format: int
+    transaction: int
+    chunks: int
+    limit: int
+
+
 class AbortChunks(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=5):
     """Forgets the staged pieces; also proposed by the leader for one that stayed silent."""
 
@@ -197,6 +211,7 @@ Command = (
     | BeginChunks
     | Chunk
     | CommitChunks
+    | CheckChunks
     | AbortChunks
     | CloseTime
     | LeaseIds

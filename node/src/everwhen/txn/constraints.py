@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from everwhen.codec.ordered import is_equal_to_something
-from everwhen.errors import ConstraintViolation, IndexNotFound
+from everwhen.errors import ConstraintViolation, DeleteConnectedNode, IndexNotFound
 from everwhen.model.elements import Value
 from everwhen.model.graph import EntityKind
 from everwhen.model.schema import (
@@ -36,6 +36,16 @@ def entity_text(kind: EntityKind, entity: int) -> str:
 
 def _place(kind: EntityKind, label: str) -> str:
     return f"{'label' if kind is EntityKind.NODE else 'type'} `{label}`"
+
+
+def connected_error(node: int) -> DeleteConnectedNode:
+    """For a deleted node that still has relationships."""
+    return DeleteConnectedNode(
+        f"Cannot delete node<{node}>, because it still has relationships. To delete this node, "
+        "you must first delete its relationships.",
+        hint="DETACH DELETE removes them too",
+        detail="DeleteConnectedNode",
+    )
 
 
 def duplicate_error(

@@ -58,7 +58,7 @@ def deleted_error(kind: str, identity: int) -> EntityNotFound:
 class EntityOverlay:
     """What both halves of the view share, and reads of single entities by id."""
 
-    def __init__(self, snapshot: GraphView, serializable: bool) -> None:
+    def __init__(self, snapshot: GraphSnapshot, serializable: bool) -> None:
         self._snapshot = snapshot
         self._buffer = Buffer()
         self._reads: ReadSet | None = ReadSet(snapshot.node_labels) if serializable else None
@@ -67,15 +67,13 @@ class EntityOverlay:
         self._bind()
 
     def _bind(self) -> None:
-        self._bound = isinstance(self._snapshot, GraphSnapshot)
-        if isinstance(self._snapshot, GraphSnapshot):
-            self._snapshot.bind(self)
+        self._bound = True
+        self._snapshot.bind(self)
 
     def _unbind(self) -> None:
         """Break the circle between the two, so that neither waits for a collection."""
         self._undelegate()
-        if isinstance(self._snapshot, GraphSnapshot):
-            self._snapshot.bind(None)
+        self._snapshot.bind(None)
 
     def _delegate(self) -> None:
         if self._bound and self._reads is None and self._buffer.empty:

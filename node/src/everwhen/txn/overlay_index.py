@@ -19,9 +19,10 @@ from everwhen.codec import ordered
 from everwhen.codec.keys import after
 from everwhen.errors import IndexNotFound
 from everwhen.model.elements import Value
-from everwhen.model.graph import Bound, EntityKind, GraphView
+from everwhen.model.graph import Bound, EntityKind
 from everwhen.model.schema import IndexDefinition
 from everwhen.model.values import comparable
+from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.txn.buffer import NEVER
 from everwhen.txn.overlay import Overlay
 
@@ -83,7 +84,7 @@ class IndexDraft:
 class IndexedOverlay(Overlay):
     """The whole GraphView of a transaction: :class:`Overlay` plus the index reads."""
 
-    def __init__(self, snapshot: GraphView, serializable: bool) -> None:
+    def __init__(self, snapshot: GraphSnapshot, serializable: bool) -> None:
         super().__init__(snapshot, serializable)
         self._drafts: dict[str, IndexDraft] = {}
 

@@ -17,10 +17,11 @@ from copy import deepcopy
 from enum import Enum
 
 from everwhen import limits
-from everwhen.errors import DeleteConnectedNode, TransactionConflict
+from everwhen.errors import TransactionConflict
 from everwhen.model.graph import Direction, GraphView
+from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.txn.buffer import Buffer, Pending
-from everwhen.txn.constraints import ConstraintChecks
+from everwhen.txn.constraints import ConstraintChecks, connected_error
 from everwhen.txn.writes import BufferedWrites
 
 
@@ -44,7 +45,7 @@ class Transaction(BufferedWrites):
 
     def __init__(
         self,
-        snapshot: GraphView,
+        snapshot: GraphSnapshot,
         allocate_node: Callable[[], int],
         allocate_relationship: Callable[[], int],
         *,
@@ -67,6 +68,8 @@ class Transaction(BufferedWrites):
         self.isolation = isolation
         #: chunks already taken by ``txn.commit.take_chunks``
         self.chunks_taken = 0
+        #: relationships that apply has to pass for the nodes deleted here, gone ones too
+        self._passed = 0
         self._spill = spill
         if not writes_first:
             self._delegate()
@@ -90,8 +93,8 @@ class Transaction(BufferedWrites):
 
     @property
     def is_large(self) -> bool:
-        """Whether chunks have left already."""
-        return self.chunks_taken > 0
+        """Whether chunks have left already, or apply is to check in several steps."""
+        return self.chunks_taken > 0 or self._passed > limits.MUTATIONS_PER_COMMIT_MAX
 
     @property
     def snapshot(self) -> GraphView:
@@ -120,14 +123,10 @@ class Transaction(BufferedWrites):
         :raises DeleteConnectedNode: a deleted node still has relationships.
         :raises ConstraintViolation: existence, key or type, on what this transaction touched.
         """
+        self._passed = 0
         for node in self._buffer.deleted_nodes:
             if self._still_connected(node):
-                raise DeleteConnectedNode(
-                    f"Cannot delete node<{node}>, because it still has relationships. To delete "
-                    "this node, you must first delete its relationships.",
-                    hint="DETACH DELETE removes them too",
-                    detail="DeleteConnectedNode",
-                )
+                raise connected_error(node)
         self._checks.final()
 
     def _still_connected(self, node: int) -> bool:
@@ -138,8 +137,13 @@ class Transaction(BufferedWrites):
         if node in buffer.created_nodes:
             return False
         deleted = buffer.deleted_relationships
-        found = self._snapshot.expand(node, Direction.BOTH, None)
-        return any(one.id not in deleted for one in found)
+        for outgoing in (True, False):
+            said = self._snapshot.entities.adjacency(node, outgoing, None)
+            for passed, ((_, _, relationship), there) in enumerate(said, self._passed + 1):
+                self._passed = passed
+                if there and relationship not in deleted:
+                    return True
+        return False
 
     # --- PESSIMISTIC: a statement that waited runs again on a fresh snapshot ---
 
@@ -155,7 +159,7 @@ class Transaction(BufferedWrites):
         self._undelegate()
         self._delegate()
 
-    def refresh(self, snapshot: GraphView) -> None:
+    def refresh(self, snapshot: GraphSnapshot) -> None:
         """Read at a newer snapshot from here on.
 
         :raises TransactionConflict: something this transaction wrote was changed in between by

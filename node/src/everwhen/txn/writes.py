@@ -12,8 +12,9 @@ from everwhen import limits
 from everwhen.codec import ordered
 from everwhen.errors import AccessModeViolation, MemoryLimitExceeded
 from everwhen.model.elements import Node, Relationship, Value
-from everwhen.model.graph import EntityKind, GraphView, MergedPart
+from everwhen.model.graph import EntityKind, MergedPart
 from everwhen.model.schema import IndexDefinition
+from everwhen.mvcc.graph import GraphSnapshot
 from everwhen.txn import footprint
 from everwhen.txn.buffer import NodeDraft, RelationshipDraft
 from everwhen.txn.constraints import ConstraintChecks
@@ -31,7 +32,7 @@ class BufferedWrites(TextOverlay):
 
     def __init__(
         self,
-        snapshot: GraphView,
+        snapshot: GraphSnapshot,
         allocate_node: Callable[[], int],
         allocate_relationship: Callable[[], int],
         *,

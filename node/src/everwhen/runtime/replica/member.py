@@ -171,7 +171,7 @@ class Member:
 
     def open_stagings(self) -> dict[int, int]:
         """Large transactions that are open: number -> chunks so far."""
-        return self._machine.open_stagings_with_chunks()
+        return self._machine.open_stagings_heard()
 
     def compact_up_to(self, durable: int) -> int:
         """How far the log may be dropped: the record has it, and members that are away for a

@@ -1,0 +1,52 @@
+"""A large transaction as its session sends it: begun, chunk by chunk, checked, or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from everwhen import limits
+from everwhen.errors import Fault
+from everwhen.txn import commands as c
+
+
+class Large:
+    """See the module. Each entry is waited for before the next one is sent; ``check`` raises when
+    the transaction's time is up."""
+
+    __slots__ = ("_check", "_more", "_propose", "number")
+
+    def __init__(
+        self,
+        begin: c.BeginChunks,
+        propose: Callable[[c.Command], c.Reply],
+        check: Callable[[], None],
+    ) -> None:
+        self._propose = propose
+        self._check = check
+        #: apply has nodes to look at again
+        self._more = False
+        begun = propose(begin)
+        if not isinstance(begun, c.Begun):
+            raise Fault(f"BeginChunks was answered with {type(begun).__name__}")
+        self.number = begun.transaction
+
+    def send(self, chunk: c.Chunk) -> None:
+        """The next chunk."""
+        self._take(self._propose(chunk))
+
+    def finish(self, chunks: int) -> None:
+        """All chunks are sent: let apply check in bounded steps what they left to be checked.
+
+        :raises DeleteConnectedNode: a deleted node has a relationship.
+        """
+        while self._more:
+            check = c.CheckChunks(c.FORMAT, self.number, chunks, limits.DETACHED_PER_STEP)
+            self._take(self._propose(check))
+
+    def _take(self, reply: c.Reply) -> None:
+        self._more = isinstance(reply, c.Done) and reply.more
+        self._check()
+
+    def abort(self) -> None:
+        """Forget it."""
+        self._propose(c.AbortChunks(c.FORMAT, self.number, "rolled back"))
