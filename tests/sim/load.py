@@ -17,9 +17,10 @@ from everwhen.runtime.session import Session
 from everwhen.runtime.steps import Execution
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
 from everwhen.txn.transaction import Isolation
-from tests.checkers import undoing
+from tests.checkers import hubs, undoing
 from tests.checkers.history import Operation, Outcome
 from tests.sim.machine import Lost, Machine
+from tests.sim.profile import Profile
 
 ACCOUNTS: Final = 4
 MONEY: Final = 100
@@ -111,9 +112,7 @@ class Shared:
 class Client:
     """See the module."""
 
-    def __init__(
-        self, shared: Shared, number: int, random: SeededRandom, *, forgets: bool = False
-    ) -> None:
+    def __init__(self, shared: Shared, number: int, random: SeededRandom, profile: Profile) -> None:
         self._shared = shared
         self._number = number
         self._random = random
@@ -123,7 +122,9 @@ class Client:
             *[self._register] * 6, *[self._lists] * 4, *[self._transfer] * 3, *[self._total] * 3,
             *[self._add] * 3, *[self._insert] * 3, *[self._past] * 2,
         ]  # fmt: skip
-        if forgets:
+        if profile.heaps:
+            self._works += [*[self._heap] * 3, *[self._look] * 2]
+        if profile.forgets:
             self._works += [*[self._erase] * 2, self._point, *[self._undo] * 2]
 
     async def run(self) -> None:
@@ -295,6 +296,18 @@ class Client:
         await self._run(undoing.SPOIL[self._random.below(len(undoing.SPOIL))], {"k": k})
         await self._run(f"{undoing.UNDO} {version}", {"k": k})
         problem = undoing.problem(k, await self._run(undoing.LOOK, {"k": k}))
+        if problem is not None:
+            raise AssertionError(problem)
+
+    async def _heap(self, each: Operation) -> None:
+        each.kind = "heap"
+        k = self._random.below(hubs.HUBS)
+        await self._run(hubs.CHANGES[self._random.below(len(hubs.CHANGES))], {"k": k})
+
+    async def _look(self, each: Operation) -> None:
+        each.kind = "look"
+        k = self._random.below(hubs.HUBS)
+        problem = hubs.problem(k, await self._run(hubs.LOOK, {"k": k}))
         if problem is not None:
             raise AssertionError(problem)
 

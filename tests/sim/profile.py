@@ -20,6 +20,8 @@ class Profile:
     forgets: bool = False
     #: elements move from keys into column segments, a few at a time
     compacts: bool = False
+    #: clients grow and fell hubs, by transactions that count as large
+    heaps: bool = False
 
     def __str__(self) -> str:
         """As arguments of ``make sim``."""
@@ -29,6 +31,7 @@ class Profile:
             + (f" --without {left_out}" if left_out else "")
             + (" --forgets" if self.forgets else "")
             + (" --compacts" if self.compacts else "")
+            + (" --heaps" if self.heaps else "")
         )
 
 

@@ -41,6 +41,8 @@ _FORGETFUL: Final = 4
 _COMPACTING: Final = 3
 #: seeds under way or waiting, for each process: a short one need not wait for the end of a long one
 _AHEAD: Final = 2
+#: and every so many have large transactions (``--heaps``)
+_HEAPING: Final = 2
 _MUST: Final = {
     "a crash": ("power cut", "kill -9", "kill leader", "all dark"),
     "a partition": ("partition", "isolate", "one way"),
@@ -48,6 +50,7 @@ _MUST: Final = {
     "a snapshot install": ("snapshots installed",),
     "a membership change": ("members joined", "members left"),
     "a transaction of several statements": ("ok: append-txn",),
+    "a large transaction": ("ok: heap",),
 }
 
 
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--forgets", action="store_true", help="retention, vacuum, erasures, undo")
     parser.add_argument("--compacts", action="store_true", help="keys become column segments")
+    parser.add_argument("--heaps", action="store_true", help="large transactions")
     parser.add_argument("--without", default="", help="kinds of faults: one,other_one")
     parser.add_argument("--shrink", action="store_true", help="with --seed: find a smaller run")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -68,7 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.seed is not None:
         without = frozenset(filter(None, options.without.replace("_", " ").split(",")))
         profile = Profile(
-            options.events, options.clients, without, options.forgets, options.compacts
+            options.events,
+            options.clients,
+            without,
+            options.forgets,
+            options.compacts,
+            options.heaps,
         )
         if options.shrink:
             profile, report = shrink(options.seed, profile)
@@ -142,8 +151,13 @@ def _reports(first: int, options: argparse.Namespace) -> Iterator[Report]:
 def _one(seed: int, events: int) -> Report:
     # a tenth of the time went into looking for garbage that a whole run may just as well keep
     gc.disable()
-    forgets, compacts = seed % _FORGETFUL == 0, seed % _COMPACTING == 0
-    report = run_seed(str(seed), Profile(events, forgets=forgets, compacts=compacts))
+    profile = Profile(
+        events,
+        forgets=seed % _FORGETFUL == 0,
+        compacts=seed % _COMPACTING == 0,
+        heaps=seed % _HEAPING == 0,
+    )
+    report = run_seed(str(seed), profile)
     gc.collect()
     gc.freeze()  # what lives on was imported: no garbage, however often one looks
     if report.good:

@@ -10,14 +10,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pytest
+
+from everwhen import limits
+from everwhen.apply import detaching
 from everwhen.mvcc.verify import verify
 from everwhen.runtime.compacting import CompactionOptions
 from everwhen.runtime.twins.loop import run_virtual
 from everwhen.runtime.twins.time_and_chance import SeededRandom, VirtualClock
-from tests.checkers import appends, registers, sums
+from tests.checkers import appends, hubs, registers, sums
 from tests.checkers.history import Operation, Problem, of_kind
 from tests.sim.faults import Nemesis
 from tests.sim.invariants import Invariants
@@ -71,7 +77,8 @@ def run_seed(seed: str, profile: Profile = WHOLE) -> Report:
     report = Report(seed, counts=world.counts)
     run = _Run(world, _SIZES[chance.below(len(_SIZES))], profile)
     try:
-        run_virtual(run.main(), clock)
+        with _small(profile):
+            run_virtual(run.main(), clock)
     except Exception as error:
         report.problems.append(f"{type(error).__name__}: {error}")
     report.problems += [str(problem) for problem in run.problems]
@@ -84,6 +91,18 @@ def run_seed(seed: str, profile: Profile = WHOLE) -> Report:
     report.story = [*world.log, *(str(each) for each in run.shared.history)]
     report.digest = hashlib.sha256("\n".join(report.story).encode()).hexdigest()[:16]
     return report
+
+
+@contextmanager
+def _small(profile: Profile) -> Iterator[None]:
+    """Transactions of some twenty mutations are large ones, where hubs grow."""
+    with pytest.MonkeyPatch.context() as patch:
+        if profile.heaps:
+            patch.setattr(limits, "MUTATIONS_PER_COMMIT_MAX", 20)
+            patch.setattr(limits, "MUTATIONS_PER_CHUNK", 10)
+            patch.setattr(limits, "DETACHED_PER_STEP", 10)
+            patch.setattr(detaching, "CHUNK_ROOM", 10)
+        yield
 
 
 class _Run:
@@ -155,7 +174,7 @@ class _Run:
 
     def _client(self, number: int) -> Client:
         random = self._world.random.child(f"client {number}")
-        return Client(self.shared, number, random, forgets=self._profile.forgets)
+        return Client(self.shared, number, random, self._profile)
 
     async def _stop_forgetting(self) -> None:
         """No rule lets anything go any more; what is under way comes to its end."""
@@ -188,7 +207,8 @@ class _Run:
     async def _set_up(self) -> None:
         machine = next(iter(self._world.machines.values()))
         assert machine.node is not None
-        for statement in (*SETUP, *(FORGETTING if self._profile.forgets else ())):
+        forgetting = FORGETTING if self._profile.forgets else ()
+        for statement in (*SETUP, *(hubs.SETUP if self._profile.heaps else ()), *forgetting):
             await machine.call(rows(machine.node, statement))
 
     async def _judge(self) -> None:
@@ -206,7 +226,7 @@ class _Run:
             if machine.node is not None
         }
         history: list[Operation] = self.shared.history
-        if self._profile.compacts:
+        if self._profile.compacts or self._profile.heaps:
             self._verify(members)
         content = next(iter(found.values()))
         lists = [each for each in history if each.kind == "append-txn"]
@@ -235,7 +255,7 @@ class _Run:
             self.problems.append(Problem("no progress", "no request succeeded"))
 
     def _verify(self, members: list[Machine]) -> None:
-        """Whatever moved from keys into rows, the records are whole."""
+        """Whatever moved from keys into rows or was staged, the records are whole."""
         for machine in members:
             assert machine.node is not None
             found = verify(machine.node.directory.store).problems
@@ -254,6 +274,9 @@ class _Run:
             "set": sorted(row[0] for row in await ask("MATCH (n:El) RETURN n.v")),
             "pairs": (await ask("MATCH (:El)-[r:OF]->(:Pair) RETURN count(r)"))[0][0],
             "accounts": await ask("MATCH (a:Acc) RETURN a.id, a.v ORDER BY a.id"),
+            "hubs": await ask(
+                "MATCH (h:Hub) OPTIONAL MATCH (h)-[r]->() RETURN h.k, count(r) ORDER BY h.k"
+            ),
         }
 
 

@@ -51,6 +51,15 @@ def test_seed_that_compacts(seed: int, forgets: bool) -> None:
     assert forgets or report.counts["elements compacted"] > 0
 
 
+@pytest.mark.parametrize("seed", range(rounds("SIM_SEEDS", 2, 50)))
+@pytest.mark.parametrize("forgets", [False, True])
+def test_seed_with_large_transactions(seed: int, forgets: bool) -> None:
+    report = run_seed(f"heaps {seed}", Profile(_EVENTS, forgets=forgets, heaps=True))
+    assert report.good, report.problems
+    assert report.counts["ok: heap"] > 5
+    assert report.counts["ok: look"] > 5
+
+
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_was_found_stays_away(seed: str) -> None:
     report = run_seed(seed)

@@ -242,7 +242,7 @@ FLUSH_S_DEFAULT: Final = 60.0
 # --- background steps: no apply step takes more than about 20 ms ---
 BACKFILL_ENTITIES_PER_STEP: Final = 2_000
 FOLD_KEYS_PER_STEP: Final = 4_000
-#: relationships of deleted nodes; keys that one step of vacuum or of an erasure looks at
+#: relationships of deleted nodes that one look passes; keys that one step of vacuum or of an erasure looks at
 DETACHED_PER_STEP: Final = 1_000
 VACUUM_KEYS_PER_STEP: Final = 1_500
 #: rows compared in a step; elements, bytes of heads, least rows of a window; seconds between looks

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from everwhen import limits
+from everwhen.apply import detaching
 from everwhen.codec.cluster import Cluster
 from everwhen.codec.keys import Kind, kind_range
 from everwhen.errors import (
@@ -33,6 +34,7 @@ Make = Callable[[Database, int], None]
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MUTATIONS_PER_CHUNK", 3)
     monkeypatch.setattr(limits, "DETACHED_PER_STEP", LIMIT)
+    monkeypatch.setattr(detaching, "CHUNK_ROOM", LIMIT)
 
 
 @pytest.fixture(params=[written, loaded])

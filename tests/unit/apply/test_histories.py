@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from everwhen import limits
+from everwhen.apply import detaching
 from everwhen.errors import TransactionConflict
 from everwhen.model.elements import Relationship
 from everwhen.mvcc.memory import MemoryStore
@@ -257,6 +258,7 @@ def small_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "MUTATIONS_PER_CHUNK", 4)
         patch.setattr(limits, "DETACHED_PER_STEP", 1)
+        patch.setattr(detaching, "CHUNK_ROOM", 1)
         yield
 
 

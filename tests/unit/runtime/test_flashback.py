@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from everwhen import limits
+from everwhen.apply import detaching
 from everwhen.codec.cluster import Cluster
 from everwhen.errors import (
     AccessModeViolation,
@@ -234,6 +235,7 @@ def test_what_a_large_one_deletes_is_checked_in_steps(
     rows(db, "CREATE (h:Hub) WITH h MATCH (n:N) UNWIND range(1, 4) AS i CREATE (h)-[:AT]->(n)")
     monkeypatch.setattr(limits, "MUTATIONS_PER_COMMIT_MAX", 6)
     monkeypatch.setattr(limits, "DETACHED_PER_STEP", 3)
+    monkeypatch.setattr(detaching, "CHUNK_ROOM", 3)
     seen = Watched(db, monkeypatch)
     rows(db, text)
     assert len(seen.of(CheckChunks)) >= 5

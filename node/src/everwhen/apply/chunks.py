@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from everwhen import limits
+from everwhen.apply import detaching as detach
 from everwhen.apply.attempt import Attempt, Unresolved
 from everwhen.apply.bulk import Bulk
 from everwhen.apply.commits import Commits
@@ -108,7 +108,7 @@ class Chunks:
         unresolved: Unresolved = {}
         detaching = None
         if work.cluster.feature_level >= LEVEL_DETACHING:
-            detaching = Detaching(limits.DETACHED_PER_STEP, header.read_version)
+            detaching = Detaching(detach.CHUNK_ROOM, header.read_version)
         attempt = Attempt(
             work,
             command.names,
@@ -218,7 +218,7 @@ class Chunks:
         )
         self._check_unresolved(staging)
         while staging.noted:
-            self._check_noted(staging, limits.DETACHED_PER_STEP)
+            self._check_noted(staging, detach.CHUNK_ROOM)
         version = self._work.version + 1
         self._publish(staging, version)
         record = journal.seal(

@@ -29,6 +29,8 @@ class Place(NamedTuple):
 
 
 START: Final = Place(True, None)
+#: what a chunk looks at. Every build must stop at the same place: it belongs to the feature level
+CHUNK_ROOM: Final = 1_000
 
 
 class Noted(NamedTuple):
