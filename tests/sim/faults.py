@@ -191,6 +191,7 @@ class Nemesis:
             machine.excused = True
             machine.disk.fail_syncs(1)
             await asyncio.sleep(0.5)
+            machine.disk.fail_syncs(0)
             if not machine.runs:
                 # what the disk says it has is not to be trusted until the machine was off
                 await machine.cut_power()

@@ -71,6 +71,11 @@ def test_a_seed_is_one_run() -> None:
     assert len(told) == 1, told
 
 
+def test_what_a_process_did_before_changes_nothing() -> None:
+    told = {run_seed("again", Profile(_EVENTS, heaps=True)).digest for _ in range(2)}
+    assert len(told) == 1, told
+
+
 def _digest(hash_seed: str) -> str:
     code = (
         "from tests.sim.profile import Profile; from tests.sim.scenario import run_seed; "

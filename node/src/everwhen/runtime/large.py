@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from everwhen import limits
-from everwhen.errors import Fault
+from everwhen.errors import Fault, NoLeader, OutcomeUnknown, TransientError
 from everwhen.txn import commands as c
 
 
 class Large:
     """See the module. Each entry is waited for before the next one is sent; ``check`` raises when
-    the transaction's time is up."""
+    the transaction's time is up.
+
+    Whatever became of such an entry, nothing was committed: that takes one more, which the caller
+    sends.
+    """
 
     __slots__ = ("_check", "_more", "_propose", "number")
 
@@ -25,14 +30,14 @@ class Large:
         self._check = check
         #: apply has nodes to look at again
         self._more = False
-        begun = propose(begin)
+        begun = self._entry(begin)
         if not isinstance(begun, c.Begun):
             raise Fault(f"BeginChunks was answered with {type(begun).__name__}")
         self.number = begun.transaction
 
     def send(self, chunk: c.Chunk) -> None:
         """The next chunk."""
-        self._take(self._propose(chunk))
+        self._take(self._entry(chunk))
 
     def finish(self, chunks: int) -> None:
         """All chunks are sent: let apply check in bounded steps what they left to be checked.
@@ -41,12 +46,23 @@ class Large:
         """
         while self._more:
             check = c.CheckChunks(c.FORMAT, self.number, chunks, limits.DETACHED_PER_STEP)
-            self._take(self._propose(check))
+            self._take(self._entry(check))
 
     def _take(self, reply: c.Reply) -> None:
         self._more = isinstance(reply, c.Done) and reply.more
         self._check()
 
+    def _entry(self, command: c.Command) -> c.Reply:
+        try:
+            return self._propose(command)
+        except OutcomeUnknown as unknown:
+            raise NoLeader(
+                "no leader answered in time; the transaction was not committed",
+                hint="run it again",
+            ) from unknown
+
     def abort(self) -> None:
-        """Forget it."""
-        self._propose(c.AbortChunks(c.FORMAT, self.number, "rolled back"))
+        """Forget it. Where nobody hears of that, the leader forgets it, because nothing comes any
+        more (``runtime.background``)."""
+        with suppress(TransientError):
+            self._propose(c.AbortChunks(c.FORMAT, self.number, "rolled back"))
