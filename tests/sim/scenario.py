@@ -221,12 +221,13 @@ class _Run:
             for machine in world.machines.values()
             if world.member_id(machine) in world.configuration().ids
         ]
-        found = {machine.name: await self._content(machine) for machine in members}
+        # before anything is asked: what goes on by itself (folding) may add entries meanwhile
         digests = {
             machine.name: machine.node.parts.machine.digest.hex()
             for machine in members
             if machine.node is not None
         }
+        found = {machine.name: await self._content(machine) for machine in members}
         history: list[Operation] = self.shared.history
         if self._profile.compacts or self._profile.heaps:
             self._verify(members)
