@@ -58,8 +58,8 @@ IDENTITY: Final = (
     ),
     _one(
         "knows_no_committed_change_when_it_starts", "P28",
-        "everwhen.runtime.replica.log_view:certainly_committed",
-        "return before", "return 0",
+        "everwhen.runtime.replica.log_view:membership_entries",
+        "return before, newest", "return 0, newest",
         _REPLICA + "log_view.py::test_all_but_the_newest_membership_entry_are_committed",
     ),
     _one(

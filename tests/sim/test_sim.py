@@ -20,6 +20,7 @@ FOUND = {
     "129": "a sync that failed while a snapshot came ended the node with no word of the disk",
     "568": "what a failed sync left in the cache was relied on, and gone after a power cut",
     "586": "a read that a follower hands on to its leader ended the connection",
+    "6101": "a power cut everywhere, then a lost disk: who was left had forgotten that it votes",
     "2390": "a snapshot that came took the place of newer entries, which the node had promised",
 }
 _EVENTS = 6_000

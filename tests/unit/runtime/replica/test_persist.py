@@ -69,6 +69,28 @@ def test_a_commit_index_alone_is_not_written() -> None:
     assert not persister.needed([Write([], 4, 1)])
 
 
+def test_the_commit_of_a_membership_entry_is_durable() -> None:
+    log = Recorder()
+    persister = Persister(log, 3, 1, 0)
+    change = Entry(2, 3, 3, b"change")
+    persister.persist([Write([*run((1, 3)), change, *run((3, 3))], 3, 1, 1)])
+    assert not persister.needed([Write([], 3, 1, 1)])
+    assert persister.needed([Write([], 3, 1, 2)])
+    assert not persister.is_short([Write([], 3, 1, 2)])
+    persister.persist([Write(run((4, 3)), 3, 1, 3), Write(run((5, 3)), 3, 1, 4)])
+    assert not persister.needed([Write([], 3, 1, 5)])
+    persister.persist([Write([], 4, 1, 5)])
+    assert log.calls == [[(1, 3), (2, 3), (3, 3)], [(4, 3)], (3, 1, 3), [(5, 3)], (4, 1, 3)]
+
+
+def test_so_is_that_of_one_that_was_in_the_log_before() -> None:
+    log = Recorder()
+    persister = Persister(log, 3, 1, 0, membership=7)
+    assert not persister.needed([Write([], 3, 1, 6)])
+    persister.persist([Write([], 3, 1, 8)])
+    assert log.calls == [(3, 1, 8)]
+
+
 def large(index: int, size: int) -> Write:
     return Write([Entry(index, 3, 1, b"x" * size)], 3, 1)
 

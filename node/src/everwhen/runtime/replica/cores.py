@@ -20,7 +20,8 @@ from everwhen.limits import (
 from everwhen.mvcc.state import RecordState
 from everwhen.ports import Random
 from everwhen.raft.storage import Storage
-from everwhen.runtime.replica.log_view import LogView, certainly_committed
+from everwhen.runtime.replica.log_view import LogView, membership_entries
+from everwhen.runtime.replica.persist import Persister
 from everwhen.storage.directory import DataDirectory
 
 
@@ -29,18 +30,20 @@ def core_of(
     state: RecordState,
     random: Random,
     snapshot: Callable[[], raft.SnapshotMetadata | None],
-) -> tuple[LogView, raft.RawNode]:
-    """The consensus core as the process before left it, and the log it reads."""
+) -> tuple[LogView, raft.RawNode, Persister]:
+    """The consensus core as the process before left it, the log it reads, and what writes that."""
     meta, log = directory.meta.value, directory.log
     applied = state.current.head.applied_index
-    committed = max(meta.commit, applied, log.first_index - 1, certainly_committed(log, applied))
+    certain, newest = membership_entries(log, applied)
+    committed = max(meta.commit, applied, log.first_index - 1, certain)
     view = LogView(
         log,
         hard=raft.HardState(meta.term, meta.vote, committed),
         configuration=configuration_of(state.current.cluster, meta.node_id),
         snapshot=snapshot,
     )
-    return view, raft.RawNode(config_of(meta.node_id, view, random.below, applied))
+    core = raft.RawNode(config_of(meta.node_id, view, random.below, applied))
+    return view, core, Persister(log, meta.term, meta.vote, meta.commit, newest)
 
 
 def config_of(

@@ -174,8 +174,10 @@ class LogView:
         return raft.Snapshot(metadata=metadata)
 
 
-def certainly_committed(log: DurableLog, applied: int) -> int:
-    """An index up to which the log was committed, as its membership entries tell; 0 if they do not.
+def membership_entries(log: DurableLog, applied: int) -> tuple[int, int]:
+    """The last but one and the last membership entry above an index; 0 for none.
+
+    The first of them is known to be committed.
 
     A leader appends a membership entry only after it applied the one before, so of several above
     ``applied`` all but the newest are committed. A node must know that when it starts: its record
@@ -187,7 +189,7 @@ def certainly_committed(log: DurableLog, applied: int) -> int:
     for entry in log.entries(max(applied + 1, log.first_index), log.last_index + 1):
         if entry.kind != COMMAND_KIND:
             before, newest = newest, entry.index
-    return before
+    return before, newest
 
 
 def _cut(entries: list[Entry], max_size: int) -> list[Entry]:

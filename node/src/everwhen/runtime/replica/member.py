@@ -30,7 +30,6 @@ from everwhen.runtime.replica.digests import DigestExchange
 from everwhen.runtime.replica.fence import Fence
 from everwhen.runtime.replica.leadership import Leadership
 from everwhen.runtime.replica.membership import Membership
-from everwhen.runtime.replica.persist import Persister
 from everwhen.runtime.replica.presence import Presence
 from everwhen.runtime.replica.promotion import Promotion
 from everwhen.runtime.replica.proposals import Proposals
@@ -130,11 +129,11 @@ class Member:
 
     def _make_replica(self, random: Random, threads: Threads) -> Replica:
         directory, meta = self._directory, self._directory.meta.value
-        view, core = core_of(directory, self._state, random, self.snapshots.newest)
+        view, core, persister = core_of(directory, self._state, random, self.snapshots.newest)
         return Replica(
             core,
             view,
-            Persister(directory.log, meta.term, meta.vote, meta.commit),
+            persister,
             self._machine,
             self._transport,
             random,

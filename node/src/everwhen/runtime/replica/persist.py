@@ -3,6 +3,10 @@
 One job takes everything that waits: hard state first, then entries in the order they were decided.
 A run of entries that replaces part of an earlier one is written as a batch of its own, so that the
 disk goes through every state that was acknowledged (research/raft.md P40, P43).
+
+How far was committed need not be durable: members learn it again from each other. But for a
+membership entry: who forgot that it was committed goes by the configuration before it, and after
+the power went everywhere at once, that may need the vote of a member whose disk is lost.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from everwhen.limits import (
     LOG_SYNC_STALL_SHARE,
     LOG_SYNCS_QUICK,
 )
+from everwhen.runtime.replica.log_view import COMMAND_KIND
 from everwhen.storage.frames import Entry
 
 
@@ -40,29 +45,40 @@ class Write:
     entries: list[Entry]
     term: int = 0
     vote: int = 0
+    commit: int = 0
 
 
 class Persister:
     """Makes writes durable, in order. One thread at a time."""
 
-    def __init__(self, log: WritableLog, term: int, vote: int, commit: int) -> None:
+    def __init__(
+        self, log: WritableLog, term: int, vote: int, commit: int, membership: int = 0
+    ) -> None:
+        """``membership``: the newest membership entry in the log, 0 for none."""
         self._log = log
         self._term = term
         self._vote = vote
         self._commit = commit
+        self._membership = membership
 
     def needed(self, writes: Sequence[Write]) -> bool:
-        """Whether there is anything to write: a commit index alone need not be durable."""
-        return any(write.entries or self._moves(write) for write in writes)
+        """Whether there is anything to write: most commit indexes need not be durable."""
+        return any(write.entries or self._moves(write) or self._settles(write) for write in writes)
 
     def _moves(self, write: Write) -> bool:
         """Whether it changes term or vote."""
         return bool(write.term) and (write.term, write.vote) != (self._term, self._vote)
 
+    def _settles(self, write: Write) -> bool:
+        """Whether it commits a membership entry."""
+        return self._commit < self._membership <= write.commit
+
     def is_short(self, writes: Sequence[Write]) -> bool:
         """Whether it is one append of few bytes, that nothing else delays."""
         size = sum(len(entry.payload) for write in writes for entry in write.entries)
         if size > LOG_SYNC_HERE_BYTES_MAX or any(map(self._moves, writes)):
+            return False
+        if any(map(self._settles, writes)):
             return False
         return self._log.is_quick(2 * LOG_SYNC_HERE_BYTES_MAX)  # with the headers of entries
 
@@ -86,6 +102,13 @@ class Persister:
                     run, size = [], 0
                 run.append(entry)
                 size += len(entry.payload)
+                if entry.kind != COMMAND_KIND:
+                    self._membership = entry.index
+            if self._settles(write):
+                self._append(run)
+                run, size = [], 0
+                self._log.save_hard_state(term=self._term, vote=self._vote, commit=write.commit)
+                self._commit = write.commit
         self._append(run)
 
     def _append(self, run: list[Entry]) -> None:

@@ -330,4 +330,5 @@ class Replica:
 
 
 def _write_of(message: raft.Message) -> Write:
-    return Write([to_stored(entry) for entry in message.entries], message.term, message.vote)
+    entries = [to_stored(entry) for entry in message.entries]
+    return Write(entries, message.term, message.vote, message.commit)
