@@ -22,7 +22,7 @@ from everwhen.apply.conflicts import (
     gone,
     refuse_erased,
 )
-from everwhen.apply.detaching import START, Detaching, Noted, refuse_joined
+from everwhen.apply.detaching import Detaching, Noted, refuse_joined
 from everwhen.apply.entries import duplicates
 from everwhen.apply.post_image import PostImage, nothing, reader
 from everwhen.apply.work import Work
@@ -51,8 +51,8 @@ Unresolved = dict[tuple[EntityKind, int], EverwhenError]
 
 class Attempt:
     """See the module. ``staged`` collects what a later chunk may still put right instead of
-    raising it (None: this is a whole commit), ``detaching`` the deleted nodes that are to be looked
-    at again (None: they are looked through now)."""
+    raising it (None: this is a whole commit). ``detaching`` looks at deleted nodes, and those to be
+    looked at again are ``noted`` (None: they are looked through)."""
 
     __slots__ = (
         "_wanted",
@@ -67,6 +67,7 @@ class Attempt:
         "mutations",
         "names",
         "node_images",
+        "noted",
         "own",
         "read_version",
         "relationship_images",
@@ -95,6 +96,7 @@ class Attempt:
         self.run = run
         self.staged = staged
         self.detaching = detaching
+        self.noted: list[Noted] = []
         self.keys = work.tokens.keys.ids
         self.labels = work.tokens.labels.ids
         self.created_nodes: set[int] = set()
@@ -224,7 +226,9 @@ class Attempt:
 
     def _check_detached(self, node: int) -> None:
         if self.detaching is not None:
-            self.detaching.look(self.own, Noted(node, START), self.deleted_relationships)
+            left, _ = self.detaching.look(self.own, Noted(node), self.deleted_relationships)
+            if left is not None:
+                self.noted.append(left)
             return
         for outgoing in (True, False):
             for _, _, relationship in self.own.adjacent(node, outgoing):

@@ -8,14 +8,14 @@ Bounded fold steps move the run into the main keys afterwards.
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 
-from everwhen.apply import detaching as detach
+from everwhen.apply import detaching
 from everwhen.apply.attempt import Attempt, Unresolved
 from everwhen.apply.bulk import Bulk
 from everwhen.apply.commits import Commits
 from everwhen.apply.conflicts import staged_conflict
-from everwhen.apply.detaching import Detaching
 from everwhen.apply.effects import Effects
 from everwhen.apply.staging import Staging
 from everwhen.apply.work import Work
@@ -106,9 +106,7 @@ class Chunks:
         run = staging.transaction
         own = work.with_staged(run, staging.refs)
         unresolved: Unresolved = {}
-        detaching = None
-        if work.cluster.feature_level >= LEVEL_DETACHING:
-            detaching = Detaching(detach.CHUNK_ROOM, header.read_version)
+        bounded = work.cluster.feature_level >= LEVEL_DETACHING
         attempt = Attempt(
             work,
             command.names,
@@ -117,7 +115,7 @@ class Chunks:
             own if header.chunks else None,
             unresolved,
             None if staging.refs else run,
-            detaching,
+            detaching.Detaching(detaching.CHUNK_ROOM, header.read_version) if bounded else None,
         )
         attempt.check()
         bulk = Bulk(work, staging, own, unresolved)
@@ -142,8 +140,7 @@ class Chunks:
             for one, two, three in zip(header.numbers, effects.numbers, bulk.numbers, strict=True)
         ]
         staging.add_chunk(work.layer, command.checks, journal.digest(header.origin.salt, piece))
-        if detaching is not None:
-            staging.note(work.layer, detaching.noted)
+        staging.note(work.layer, attempt.noted)
         staging.save(work.layer)
         return c.Done(more=bool(staging.noted))
 
@@ -173,15 +170,15 @@ class Chunks:
     def _check_noted(self, staging: Staging, room: int) -> None:
         """Go on with deleted nodes, as far as there is room."""
         own = self._work.with_staged(staging.transaction, staging.refs)
-        detaching = Detaching(room, staging.header.read_version)
+        step = detaching.Detaching(room, staging.header.read_version)
         for number, noted in [*islice(staging.noted.items(), room)]:
-            if detaching.room <= 0:
+            if step.room <= 0:
                 return
-            detaching.noted.clear()
-            if detaching.look(own, noted) is not None:
+            left, found = step.look(own, noted)
+            if found:
                 raise connected_error(noted.node)
-            detaching.room -= 1
-            staging.noted_again(self._work.layer, number, next(iter(detaching.noted), None))
+            step.room -= 1
+            staging.noted_again(self._work.layer, number, left)
 
     def _resolve(self, staging: Staging, attempt: Attempt, unresolved: Unresolved) -> None:
         """What was not right in earlier chunks stays to be looked at; what is not now comes
@@ -217,8 +214,7 @@ class Chunks:
             header.read_version, c.Checks(list(staging.merges), list(staging.reads))
         )
         self._check_unresolved(staging)
-        while staging.noted:
-            self._check_noted(staging, detach.CHUNK_ROOM)
+        self._check_noted(staging, sys.maxsize)
         version = self._work.version + 1
         self._publish(staging, version)
         record = journal.seal(

@@ -19,58 +19,50 @@ from everwhen.codec.keys import VERSION_MAX
 from everwhen.mvcc.adjacency import Adjacent
 from everwhen.mvcc.entities import Entities
 
-
-class Place(NamedTuple):
-    """How far a node's relationships were looked at: all the outgoing ones come first."""
-
-    outgoing: bool
-    #: the last that is known to be gone
-    last: Adjacent | None
-
-
-START: Final = Place(True, None)
 #: what a chunk looks at. Every build must stop at the same place: it belongs to the feature level
 CHUNK_ROOM: Final = 1_000
 
 
 class Noted(NamedTuple):
-    """A deleted node that is not looked through."""
+    """A deleted node, and how far its relationships were looked at: all the outgoing ones come
+    first."""
 
     node: int
-    place: Place
+    outgoing: bool = True
+    #: the last that is known to be gone
+    last: Adjacent | None = None
 
 
 class Detaching:
     """What one step may look at: ``room`` tombstones."""
 
-    __slots__ = ("noted", "read_version", "room")
+    __slots__ = ("read_version", "room")
 
     def __init__(self, room: int, read_version: int) -> None:
         self.room = room
         self.read_version = read_version
-        #: nodes that are to be looked at again
-        self.noted: list[Noted] = []
 
-    def look(self, own: Entities, noted: Noted, deleted: Container[int] = ()) -> int | None:
+    def look(
+        self, own: Entities, noted: Noted, deleted: Container[int] = ()
+    ) -> tuple[Noted | None, bool]:
         """Go on with a node until nothing is left, the step has no room, or a relationship is
-        found that is not about to be ``deleted``: that is returned. But where nothing is left, the
-        node is noted.
+        found that is not about to be ``deleted``. What is to be looked at again, and whether one
+        was found.
 
         :raises TransactionConflict: the relationship came after the transaction began.
         """
-        node, (outgoing, last) = noted
+        node, outgoing, last = noted
         while True:
             for entry, there in own.adjacency(node, outgoing, last):
-                found = entry[2] if there and entry[2] not in deleted else None
-                if found is not None or self.room <= 0:
-                    self.noted.append(Noted(node, Place(outgoing, last)))
-                    if found is not None:
-                        refuse_joined(own, node, found, self.read_version)
-                    return found
+                found = there and entry[2] not in deleted
+                if found:
+                    refuse_joined(own, node, entry[2], self.read_version)
+                if found or self.room <= 0:
+                    return Noted(node, outgoing, last), found
                 self.room -= 1
                 last = entry
             if not outgoing:
-                return None
+                return None, False
             outgoing, last = False, None
 
 

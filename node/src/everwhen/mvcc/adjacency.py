@@ -51,7 +51,7 @@ def adjacency(
         )
     ]
     said += [
-        zip(_rows(ref, cache, node, outgoing, behind), repeat(True))
+        zip(rows_at(ref, cache, node, outgoing, behind=behind), repeat(True))
         for ref in segments.at_node(node, outgoing, version, None)
         if behind is None or ref.entry.tokens[0] >= behind[0]
     ]
@@ -62,11 +62,17 @@ def adjacency(
             yield one
 
 
-def _rows(
-    ref: SegmentRef, cache: SegmentCache, node: int, outgoing: bool, behind: Adjacent | None
+def rows_at(
+    ref: SegmentRef,
+    cache: SegmentCache,
+    node: int,
+    outgoing: bool,
+    other: int | None = None,
+    behind: Adjacent | None = None,
 ) -> Iterator[Adjacent]:
-    """The rows of a segment."""
+    """A segment's rows at a node: those to one other node, or those behind a place."""
     type_ = ref.entry.tokens[0]
     here = None if behind is None or behind[0] != type_ else behind[1:]
-    for other, relationship in cache.relationship(ref).neighbours(node, outgoing, behind=here):
-        yield type_, other, relationship
+    segment = cache.relationship(ref)
+    for reached, relationship in segment.neighbours(node, outgoing, other, here):
+        yield type_, reached, relationship

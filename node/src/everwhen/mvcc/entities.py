@@ -37,7 +37,7 @@ from everwhen.codec.keys import (
 )
 from everwhen.codec.segments import NodeSegment, RelationshipSegment, Segment
 from everwhen.model.graph import EntityKind
-from everwhen.mvcc.adjacency import ADJACENT, ADJACENT_AT, Adjacent, adjacency
+from everwhen.mvcc.adjacency import ADJACENT, ADJACENT_AT, Adjacent, adjacency, rows_at
 from everwhen.mvcc.images import (
     NodeImage,
     NodeRow,
@@ -330,7 +330,7 @@ class Entities:
             return
         entries = ((unpack(stem, ADJACENT_AT), value) for stem, _, value in found)
         yield from _overlaid(
-            [self._adjacent_rows(ref, node, outgoing, other) for ref in refs], entries
+            [rows_at(ref, self._cache, node, outgoing, other) for ref in refs], entries
         )
 
     def adjacency(
@@ -340,14 +340,6 @@ class Entities:
         return adjacency(
             self.record, self._segments, self._cache, self.version, node, outgoing, behind
         )
-
-    def _adjacent_rows(
-        self, ref: SegmentRef, node: int, outgoing: bool, other: int | None
-    ) -> Iterator[Adjacent]:
-        type_ = ref.entry.tokens[0]
-        segment = self._cache.relationship(ref)
-        for reached, relationship in segment.neighbours(node, outgoing, other):
-            yield type_, reached, relationship
 
 
 def _overlaid(sources: list[Iterator[_K]], entries: Iterator[tuple[_K, bytes]]) -> Iterator[_K]:

@@ -153,7 +153,7 @@ class Background:
         self._flushed_index = 0
         self._flushed_bytes = 0
         self._last_flush = 0.0
-        #: open large transaction -> (chunks so far, since when no more came)
+        #: open large transaction -> (how much was heard of it, since when no more)
         self._silent: dict[int, tuple[int, float]] = {}
 
     async def run(self) -> None:
@@ -216,17 +216,17 @@ class Background:
         return False
 
     async def _end_silent(self) -> bool:
-        """Large transactions nobody sends chunks of any more: their node is gone."""
+        """Large transactions nobody sends anything of any more: their node is gone."""
         if not self._member.replica.is_leader:
             self._silent.clear()
             return False
         now = asyncio.get_running_loop().time()
         seen = self._member.open_stagings()
         self._silent = {
-            number: self._silent.get(number, (chunks, now))
-            if self._silent.get(number, (-1, 0.0))[0] == chunks
-            else (chunks, now)
-            for number, chunks in seen.items()
+            number: self._silent.get(number, (heard, now))
+            if self._silent.get(number, (-1, 0.0))[0] == heard
+            else (heard, now)
+            for number, heard in seen.items()
         }
         for number, (_, since) in self._silent.items():
             if now - since > STAGING_SILENT_SECONDS:

@@ -41,12 +41,7 @@ class Overlay(EntityOverlay):
     def _alive_nodes(self, base: Iterator[Node]) -> Iterator[Node]:
         if self._buffer.deleted_nodes:
             return self._undeleted_nodes(base, self._buffer.stamp)
-        return base if self._bound else self._own_nodes(base)
-
-    def _own_nodes(self, base: Iterator[Node]) -> Iterator[Node]:
-        for node in base:
-            node.view = self
-            yield node
+        return base
 
     def _undeleted_nodes(self, base: Iterator[Node], stamp: int) -> Iterator[Node]:
         deleted = self._buffer.deleted_nodes
@@ -110,12 +105,7 @@ class Overlay(EntityOverlay):
     def _alive_relationships(self, base: Iterator[Relationship]) -> Iterator[Relationship]:
         if self._buffer.deleted_relationships:
             return self._undeleted_relationships(base, self._buffer.stamp)
-        return base if self._bound else self._own_relationships(base)
-
-    def _own_relationships(self, base: Iterator[Relationship]) -> Iterator[Relationship]:
-        for relationship in base:
-            relationship.view = self
-            yield relationship
+        return base
 
     def _undeleted_relationships(
         self, base: Iterator[Relationship], stamp: int

@@ -62,12 +62,10 @@ class EntityOverlay:
         self._snapshot = snapshot
         self._buffer = Buffer()
         self._reads: ReadSet | None = ReadSet(snapshot.node_labels) if serializable else None
-        #: whether the snapshot's elements carry this view already
-        self._bound = False
         self._bind()
 
     def _bind(self) -> None:
-        self._bound = True
+        """Let the snapshot's elements carry this view."""
         self._snapshot.bind(self)
 
     def _unbind(self) -> None:
@@ -76,7 +74,7 @@ class EntityOverlay:
         self._snapshot.bind(None)
 
     def _delegate(self) -> None:
-        if self._bound and self._reads is None and self._buffer.empty:
+        if self._reads is None and self._buffer.empty:
             for name in _DELEGATED:
                 self.__dict__[name] = getattr(self._snapshot, name)
 

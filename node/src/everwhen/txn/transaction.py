@@ -139,8 +139,8 @@ class Transaction(BufferedWrites):
         deleted = buffer.deleted_relationships
         for outgoing in (True, False):
             said = self._snapshot.entities.adjacency(node, outgoing, None)
-            for passed, ((_, _, relationship), there) in enumerate(said, self._passed + 1):
-                self._passed = passed
+            for (_, _, relationship), there in said:
+                self._passed += 1
                 if there and relationship not in deleted:
                     return True
         return False

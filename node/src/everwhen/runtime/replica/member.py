@@ -169,7 +169,7 @@ class Member:
         )
 
     def open_stagings(self) -> dict[int, int]:
-        """Large transactions that are open: number -> chunks so far."""
+        """Large transactions that are open, each with a number that grows while something comes."""
         return self._machine.open_stagings_heard()
 
     def compact_up_to(self, durable: int) -> int:

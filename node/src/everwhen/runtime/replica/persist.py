@@ -63,7 +63,11 @@ class Persister:
 
     def needed(self, writes: Sequence[Write]) -> bool:
         """Whether there is anything to write: most commit indexes need not be durable."""
-        return any(write.entries or self._moves(write) or self._settles(write) for write in writes)
+        return any(write.entries or self._saves(write) for write in writes)
+
+    def _saves(self, write: Write) -> bool:
+        """Whether term, vote or commit index are written."""
+        return self._moves(write) or self._settles(write)
 
     def _moves(self, write: Write) -> bool:
         """Whether it changes term or vote."""
@@ -76,9 +80,7 @@ class Persister:
     def is_short(self, writes: Sequence[Write]) -> bool:
         """Whether it is one append of few bytes, that nothing else delays."""
         size = sum(len(entry.payload) for write in writes for entry in write.entries)
-        if size > LOG_SYNC_HERE_BYTES_MAX or any(map(self._moves, writes)):
-            return False
-        if any(map(self._settles, writes)):
+        if size > LOG_SYNC_HERE_BYTES_MAX or any(map(self._saves, writes)):
             return False
         return self._log.is_quick(2 * LOG_SYNC_HERE_BYTES_MAX)  # with the headers of entries
 
