@@ -18,6 +18,7 @@ from everwhen.codec.keys import request_key
 from everwhen.codec.records import decode_outcome
 from everwhen.errors import (
     CommitTimeClosed,
+    EverwhenError,
     Fault,
     RequestInvalid,
     TimeOutOfRange,
@@ -68,6 +69,8 @@ class BulkLoad:
     principal: str
     last_used: float
     chunks: int = 0
+    #: apply has deleted nodes to look at again
+    unchecked: bool = False
     #: requests inside
     busy: int = 0
     ended: bool = False
@@ -175,6 +178,7 @@ class BulkLoads:
         """
         async with load.lock:
             self._end(token, load)
+            await self._check(load)
             own = load.options.own_time
             command = c.CommitChunks(
                 c.FORMAT, own or 0, load.transaction, load.chunks, own is not None
@@ -183,6 +187,20 @@ class BulkLoads:
             if not isinstance(reply, c.Committed):
                 raise Fault(f"CommitChunks was answered with {type(reply).__name__}")
             return reply
+
+    async def _check(self, load: BulkLoad) -> None:
+        """Let apply look at deleted nodes in bounded steps, as ``Large.finish`` does."""
+        try:
+            while load.unchecked:
+                number, limit = load.transaction, limits.DETACHED_PER_STEP
+                command = c.CheckChunks(c.FORMAT, number, load.chunks, limit)
+                self._take(load, await self._propose(command))
+        except EverwhenError:
+            await self._propose(c.AbortChunks(c.FORMAT, load.transaction, "a check was refused"))
+            raise
+
+    def _take(self, load: BulkLoad, reply: c.Reply) -> None:
+        load.unchecked = isinstance(reply, c.Done) and reply.more
 
     async def abort(self, token: str, load: BulkLoad, reason: str) -> None:
         """Forget everything it sent; fine if it has ended."""
@@ -280,7 +298,7 @@ class BulkLoads:
             while following is not None:
                 chunk = self._chunk(load, [], [], [following])
                 _, following = await asyncio.gather(
-                    self._send(chunk), self._turn(next, segments, None)
+                    self._send(load, chunk), self._turn(next, segments, None)
                 )
 
     async def _send_mutations(
@@ -292,7 +310,7 @@ class BulkLoads:
                 names, mutations = following
                 chunk = self._chunk(load, names, mutations, [])
                 _, following = await asyncio.gather(
-                    self._send(chunk), self._turn(next, chunks, None)
+                    self._send(load, chunk), self._turn(next, chunks, None)
                 )
 
     def _chunk(
@@ -308,9 +326,9 @@ class BulkLoads:
         load.chunks = number + 1
         return c.Chunk(c.FORMAT, load.transaction, number, names, mutations, segments, c.Checks())
 
-    async def _send(self, chunk: c.Chunk) -> None:
+    async def _send(self, load: BulkLoad, chunk: c.Chunk) -> None:
         payload = await self._turn(c.encode, chunk)
-        decode_reply(await self._consensus.propose(payload))
+        self._take(load, decode_reply(await self._consensus.propose(payload)))
 
     async def _propose(self, command: c.Command) -> c.Reply:
         return decode_reply(await self._consensus.propose(c.encode(command)))
