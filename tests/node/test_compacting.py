@@ -15,7 +15,9 @@ from everwhen.mvcc.verify import verify
 from everwhen.runtime.compacting import CompactionOptions
 from everwhen.runtime.node import Node
 from everwhen.runtime.requests import Caller, TransactionOptions
+from everwhen.runtime.session import Session
 from everwhen.runtime.transaction import OpenTransaction
+from everwhen.txn import commands as c
 from tests.node.twin_node import COMPACTS, Machine, rows
 from tests.unit.apply.harness import dump
 
@@ -26,7 +28,7 @@ async def written(node: Node, first: int, count: int = 40) -> None:
 
 
 async def until(node: Node, holds: Callable[[Compaction], bool]) -> None:
-    for _ in range(600):
+    for _ in range(2_000):
         if holds(node.parts.state.current.compaction):
             return
         await asyncio.sleep(0.1)
@@ -113,3 +115,78 @@ def test_where_it_is_turned_off_only_what_was_begun_ends() -> None:
     machine.run(begins)
     machine.compaction = CompactionOptions()
     machine.run(ends)
+
+
+def test_what_was_erased_does_not_come_into_the_log_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window makes a segment of :A and one of :B. While the first is held up by a reader, a :B is
+    erased; the second was made before that."""
+    machine, secret = Machine(4, COMPACTS), b"a secret"
+
+    async def work(node: Node) -> None:
+        proposed: list[bytes] = []
+        propose = node.compacting._propose
+
+        async def noted(command: c.Command) -> c.Reply:
+            proposed.append(c.encode(command))
+            return await propose(command)
+
+        monkeypatch.setattr(node.compacting, "_propose", noted)
+        node.compacting.options = CompactionOptions(0.0)
+        await rows(node, "UNWIND range(1, 5) AS i CREATE (:A {i: i})")
+        open_ = reader(node)
+        await rows(node, "UNWIND range(1, 5) AS i CREATE (:B {t: $t + i})", {"t": secret.decode()})
+        node.compacting.options = COMPACTS
+        await until(node, lambda now: now.phase == CLEARING)
+        await rows(node, "MATCH (b:B {t: $t + 2}) ERASE b", {"t": secret.decode()})
+        open_.rollback()
+        await until(node, lambda now: now.rows == 9 and now.phase == IDLE)
+        [others] = [command.count(secret) for command in proposed if secret in command]
+        assert others == 4
+        assert verify(node.parts.state.store).problems == []
+
+    machine.run(work)
+
+
+def test_what_was_withdrawn_is_looked_at_again() -> None:
+    """Before a key of it went, vacuum takes the segment back."""
+    machine = Machine(5, COMPACTS)
+
+    async def work(node: Node) -> None:
+        await written(node, 0, 10)
+        open_ = reader(node)
+        await written(node, 10, 10)
+        await until(node, lambda now: now.phase == CLEARING)
+        await rows(node, "MATCH (a:A {i: 3}) SET a.i = 3.5")
+        await rows(node, "ALTER DATABASE neo4j SET RETENTION '1 second'")
+        await until(node, lambda now: now.phase == IDLE)
+        assert node.parts.state.current.compaction.segments == 0
+        open_.rollback()
+        await until(node, lambda now: now.rows == 59 and now.phase == IDLE)
+        assert verify(node.parts.state.store).problems == []
+
+    machine.run(work)
+
+
+def test_what_was_passed_over_is_looked_at_again_when_as_much_was_written() -> None:
+    """Ids given to a transaction that commits when the others behind them have moved."""
+    machine = Machine(6, COMPACTS)
+
+    async def work(node: Node) -> None:
+        session = Session(node.parts.service, Caller("twin", "twin"))
+        await session.run("BEGIN", {})
+        for at in range(5):
+            execution = await session.run("CREATE (:Late {i: $i})", {"i": at})
+            assert execution is not None
+            await node.parts.service.exhaust(execution)
+        await written(node, 0)
+        await until(node, lambda now: now.phase == CLEARING)
+        await session.run("COMMIT", {})
+        await until(node, lambda now: now.rows == 120 and now.phase == IDLE)
+        await asyncio.sleep(5.0)
+        assert keys_of(node) == 5
+        await written(node, 40)
+        fewer = COMPACTS.extent.rows_min - 1
+        await until(node, lambda now: now.rows >= 245 - fewer and now.phase == IDLE)
+        assert keys_of(node) <= fewer
+
+    machine.run(work)

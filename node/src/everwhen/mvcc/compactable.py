@@ -43,9 +43,11 @@ class Extent:
 
 
 class Window(NamedTuple):
-    """Segments of a window, encoded, and the id behind it; None: there are no more elements."""
+    """Segments of a window, encoded, how many elements stay keys, and the id behind it; None:
+    there are no more elements."""
 
     segments: list[bytes]
+    stayed: int
     following: int | None
 
 
@@ -66,7 +68,7 @@ def window_of(
     nodes = kind is Kind.NODE
     decode: Any = decode_node_head if nodes else decode_relationship_head
     groups: dict[_Names, _Group] = {}
-    size = 0
+    size = stayed = 0
     following = None
     for looked, (identity, version, raw) in enumerate(_elements(store, kind, first)):
         if looked >= extent.window or (looked and size + len(raw) > extent.bytes):
@@ -74,6 +76,7 @@ def window_of(
             break
         if looked % _CHUNK == 0:
             check()
+        stayed += 1
         if raw:
             size += len(raw)
             head = decode(raw)
@@ -88,7 +91,8 @@ def window_of(
         if len(group.ids) >= extent.rows_min:
             check()
             segments.append(encode_segment(make(tokens, names, group)))
-    return Window(segments, following)
+            stayed -= len(group.ids)
+    return Window(segments, stayed, following)
 
 
 def _elements(store: Store, kind: Kind, first: int) -> Iterator[tuple[int, int, bytes]]:

@@ -4,7 +4,9 @@ Elements are looked at by id, a window at a time, in a thread; each segment that
 proposed, and steps follow until it is done. Keys go only when every member has said that nobody
 there reads by a directory without the segment: nobody is passed over, for nothing is in a hurry.
 What the last leader began is ended first; nothing begins beside vacuum, an erasure, or a large
-transaction that is not folded.
+transaction that is not folded. When one of these came between, its window is looked at again: what
+was made before may hold what has been erased, and must not come into the log once more.
+What stayed keys is looked at again when as much has been written since.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Final
 from everwhen.codec.cluster import LEVEL_COMPACTION
 from everwhen.codec.compaction import CHECKING, CLEARING
 from everwhen.codec.keys import Kind
+from everwhen.codec.records import RecordHead
 from everwhen.errors import PreconditionFailed, ShuttingDown, TransientError
 from everwhen.limits import (
     COMPACTION_EVERY_S,
@@ -32,6 +35,8 @@ from everwhen.txn.replies import decode_reply
 
 #: seconds between two questions to the members
 _ASK_EVERY: Final = 0.5
+#: looks at a window of which nothing comes, because something is taken away each time
+_TRIES_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,42 @@ class _Look:
     #: the elements behind it were fewer than a window: not before then, and not at this version
     due: float = 0.0
     version: int = 0
+    #: the version when it last began at the first element, and elements that stayed keys since
+    since: int = -1
+    stayed: int = 0
+
+    def passed(self, found: _Found) -> None:
+        """All of a window is done."""
+        if found.following is None:
+            self.due, self.version = found.due, found.version
+        else:
+            self.place, self.stayed = found.following, self.stayed + found.stayed
+
+    def due_at(self, head: RecordHead, extent: Extent) -> bool:
+        """Whether a window is to be looked at. At the last elements, it begins at the first one
+        again when looking at what stayed keys costs less than the commits since did."""
+        given = head.next_node if self.kind is Kind.NODE else head.next_relationship
+        few = given < self.place + extent.rows_min
+        if self.since < 0:
+            self.since = head.version
+        elif (few or self.version) and head.version - self.since >= max(self.stayed, extent.window):
+            self.place, self.since, self.stayed, self.version = 0, head.version, 0, 0
+            return given >= extent.rows_min
+        return not few
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A window whose segments are on their way."""
+
+    look: _Look
+    extent: Extent
+    stayed: int
+    following: int | None
+    due: float
+    version: int
+    #: what had been erased before it was looked at
+    erasures: int
 
 
 class Compacting:
@@ -77,8 +118,13 @@ class Compacting:
         #: may change at any time
         self.options = options or CompactionOptions()
         self._next_step = 0.0
-        self._ready: deque[bytes] = deque()
         self._looks = self._fresh()
+        self._found: _Found | None = None
+        #: of the window found, segments to propose; how many will be done with the one proposed
+        self._ready: deque[bytes] = deque()
+        self._expected = 0
+        #: how often the window has been looked at in vain
+        self._tries = 0
         self._stopped = False
 
     @staticmethod
@@ -87,7 +133,8 @@ class Compacting:
 
     def resigned(self) -> None:
         """This node does not lead (any more)."""
-        self._ready.clear()
+        self._leave()
+        self._tries = 0
         self._looks = self._fresh()
 
     async def step(self) -> bool:
@@ -97,6 +144,8 @@ class Compacting:
             return False
         if current.compaction.phase:
             return await self._go_on(now)
+        if self._found is not None:
+            self._judge(self._found)
         if self.options.rows_per_s <= 0 or self._must_wait():
             return False
         return await self._propose_next() if self._ready else await self._look(now)
@@ -106,25 +155,46 @@ class Compacting:
         forgets = current.vacuum.phase or current.vacuum.retired
         return bool(forgets or current.runs or self._state.erased.next_open() is not None)
 
+    def _judge(self, found: _Found) -> None:
+        """Nothing is under way: whether the window found is done, or must be looked at again."""
+        withdrawn = self._state.current.compaction.segments < self._expected
+        if withdrawn or self._ready:
+            if not withdrawn and len(self._state.erased.all) == found.erasures:
+                return
+            self._tries += 1
+            self._leave()
+            if self._tries < _TRIES_MAX:
+                return
+        self._leave()
+        self._tries = 0
+        found.look.passed(found)
+
+    def _leave(self) -> None:
+        self._found, self._expected = None, 0
+        self._ready.clear()
+
     # --- looking ---
 
     async def _look(self, now: float) -> bool:
         """A window; whether there may be another one."""
         head, extent = self._state.current.head, self.options.extent
         for look in self._looks:
-            given = head.next_node if look.kind is Kind.NODE else head.next_relationship
-            if now < look.due or head.version == look.version:
-                continue
-            if given < look.place + extent.rows_min:
+            if now < look.due or head.version == look.version or not look.due_at(head, extent):
                 continue
             self._stopped = False
+            erasures = len(self._state.erased.all)
             with self._database.reading():
-                found = await self._threads.run("background", self._window, look, stop=self._stop)
-            self._ready.extend(found.segments)
-            if found.following is None:
-                look.due, look.version = now + self.options.every_s, head.version
-            else:
-                look.place = found.following
+                window = await self._threads.run("background", self._window, look, stop=self._stop)
+            self._ready.extend(window.segments)
+            self._found = _Found(
+                look,
+                extent,
+                window.stayed,
+                window.following,
+                now + self.options.every_s,
+                head.version,
+                erasures,
+            )
             return True
         return False
 
@@ -141,12 +211,13 @@ class Compacting:
             raise ShuttingDown("the node is stopping")
 
     async def _propose_next(self) -> bool:
-        segment = self._ready.popleft()
+        segment, done = self._ready.popleft(), self._state.current.compaction.segments
         try:
             await self._propose(c.CompactSegment(c.FORMAT, segment))
         except (PreconditionFailed, TransientError):
             self._ready.appendleft(segment)  # when what has begun meanwhile has ended
             raise
+        self._expected = done + 1
         return True
 
     # --- steps ---
