@@ -12,6 +12,9 @@ from tests.support.query_api import Failed, Lost, QueryApi
 COUNTERS: Final = 4
 #: one transaction above this many changes goes to the log in chunks (limits.MUTATIONS_PER_CHUNK)
 LARGE: Final = 4_000
+#: units of so many nodes are keys, and together enough for a segment (limits.COMPACTION_ROWS_MIN)
+FILLING: Final = 3
+FILLED: Final = 1_500
 
 CREATE: Final = (
     "MATCH (c:Counter {id: $c}) SET c.v = c.v + 1 WITH c "
@@ -62,6 +65,12 @@ class Writer(threading.Thread):
         """A small auto-commit."""
         unit, parameters = self._unit(self.chance.randint(1, 5))
         self._settle(unit, lambda: self.api.run(CREATE, parameters))
+
+    def fill(self) -> None:
+        """What column segments can be made of, before the others begin."""
+        for _ in range(FILLING):
+            unit, parameters = self._unit(FILLED)
+            self._settle(unit, lambda given=parameters: self.api.run(CREATE, given))
 
     def _send_large(self) -> None:
         """One statement too large for one log entry."""

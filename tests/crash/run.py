@@ -4,7 +4,8 @@ Each round starts the server on the same data directory, keeps it busy with six 
 it at a random moment (sometimes while it still starts), starts it again and checks: every
 acknowledged commit present, every unacknowledged one wholly present or wholly absent, times of
 commits increasing, ``everwhen verify`` clean. One seed decides what is written and when the
-process is killed; the machine's timing decides the rest.
+process is killed; the machine's timing decides the rest. Every second data directory makes column
+segments of small commits meanwhile.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
 from tests.crash.ledger import Ledger
 from tests.crash.load import KINDS, SETUP, Writer
 from tests.support.process import Server, ServerDied, program
 from tests.support.query_api import QueryApi
+
+_COMPACTS: Final = ("--set", "compaction.rows_per_s=20000")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,9 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     base = Path(tempfile.mkdtemp(prefix="everwhen-crash-"))
     failed = 0
-    for first in range(0, options.rounds, options.fresh_every):
+    for number, first in enumerate(range(0, options.rounds, options.fresh_every)):
         rounds = range(first, min(first + options.fresh_every, options.rounds))
-        failed += campaign(base / f"data{first}", rounds, options.seed)
+        settings = _COMPACTS if number % 2 else ()
+        failed += campaign(base / f"data{first}", rounds, options.seed, *settings)
     if failed or options.keep:
         print(f"data directories kept in {base}")
     else:
@@ -44,18 +49,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def campaign(directory: Path, rounds: range, seed: int) -> int:
+def campaign(directory: Path, rounds: range, seed: int, *settings: str) -> int:
     """Rounds on one data directory; the number that failed. Ends at the first broken state:
     what comes after it would only repeat it."""
     ledger = Ledger()
     for number in rounds:
         chance = random.Random(f"{seed} {number}")
         try:
-            wrong, units = one_round(directory, ledger, chance)
+            wrong, rows = one_round(Server(directory, *settings), ledger, chance)
         except ServerDied as died:
-            wrong, units = [f"the server did not start: {died}"], 0
+            wrong, rows = [f"the server did not start: {died}"], 0
         state = "ok" if not wrong else "FAILED"
-        print(f"round {number}: {units} units so far, {state}", flush=True)
+        units = f"{len(ledger.units)} units so far"
+        print(f"round {number}: {units}, {rows} elements compacted, {state}", flush=True)
         for line in wrong[:20]:
             print(f"  {line}", flush=True)
         if wrong:
@@ -63,14 +69,15 @@ def campaign(directory: Path, rounds: range, seed: int) -> int:
     return 0
 
 
-def one_round(directory: Path, ledger: Ledger, chance: random.Random) -> tuple[list[str], int]:
-    """Load, kill, restart, check; violations and the number of units asked for so far."""
-    server = Server(directory)
+def one_round(server: Server, ledger: Ledger, chance: random.Random) -> tuple[list[str], int]:
+    """Load, kill, restart, check; violations and the number of elements compacted so far."""
     try:
         server.start()
         api = QueryApi(server.port)
         for statement in SETUP:
             api.run(statement)
+        if server.options and chance.random() < 0.34:
+            Writer(server.port, ledger, chance, "auto").fill()
         surprises = _load_and_kill(server, ledger, chance)
         if chance.random() < 0.15:  # a second kill, in the middle of recovery
             server.start(wait=False)
@@ -78,6 +85,7 @@ def one_round(directory: Path, ledger: Ledger, chance: random.Random) -> tuple[l
             server.kill()
         server.start()
         wrong = surprises + look(QueryApi(server.port), ledger)
+        rows = compacted(server.port)
         if not server.alive:
             wrong.append("the server died while it was looked at")
         if chance.random() < 0.5:
@@ -88,7 +96,7 @@ def one_round(directory: Path, ledger: Ledger, chance: random.Random) -> tuple[l
                 wrong.append(f"SIGTERM ended it with code {code}: {server.tail()[-500:]}")
     finally:
         server.kill()
-    return wrong + verify(directory), len(ledger.units)
+    return wrong + verify(server.directory), rows
 
 
 def _load_and_kill(server: Server, ledger: Ledger, chance: random.Random) -> list[str]:
@@ -124,6 +132,14 @@ def look(api: QueryApi, ledger: Ledger) -> list[str]:
         if n != nodes.get(op, 0)
     ]
     return wrong + ledger.reconcile(nodes, links, counters)
+
+
+def compacted(port: int, figure: str = "everwhen_compaction_rows") -> int:
+    """What the node's metrics say of compaction: elements moved so far, or another figure."""
+    with QueryApi(port) as api:
+        _, _, content = api.request("GET", "/metrics")
+    found = [line for line in content.decode().splitlines() if line.startswith(f"{figure} ")]
+    return int(float(found[0].rsplit(" ", 1)[1]))
 
 
 def verify(directory: Path) -> list[str]:
