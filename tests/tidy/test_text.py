@@ -100,4 +100,5 @@ def test_tasks_belong_to_a_group():
 _TASKS: Final[dict[tuple[str, str], str]] = {
     (f"{NODE}/runtime/backend.py", "asyncio.ensure_future"): "ended and awaited where it is made",
     (f"{NODE}/runtime/single.py", "asyncio.ensure_future"): "awaited by every read that shares it",
+    (f"{NODE}/runtime/steps.py", "asyncio.ensure_future"): "awaited by whoever ended a transaction",
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from everwhen.errors import DeleteConnectedNode, EverwhenError, Fault, NoLeader, OutcomeUnknown
+from everwhen.errors import DeleteConnectedNode, EverwhenError, NoLeader, OutcomeUnknown
 from everwhen.runtime.embedded import Embedded
 from everwhen.runtime.large import Large
 from everwhen.txn import commands as c
@@ -35,30 +36,23 @@ def test_an_entry_of_unknown_outcome_is_a_certain_failure(kind: str) -> None:
         Large(BEGIN, propose, lambda: None).send(CHUNK)
 
 
-@pytest.mark.parametrize("error", [OutcomeUnknown("stopped"), NoLeader("none")])
-def test_an_abort_that_nobody_hears_of_is_an_abort(error: EverwhenError) -> None:
-    Large(BEGIN, answering(AbortChunks=error), lambda: None).abort()
-
-
-def test_a_fault_is_told() -> None:
-    with pytest.raises(Fault):
-        Large(BEGIN, answering(AbortChunks=Fault("broken")), lambda: None).abort()
-
-
 def test_a_statement_says_why_it_failed_and_not_that_its_abort_did(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("everwhen.limits.MUTATIONS_PER_COMMIT_MAX", 5)
     with Embedded() as db:
         db.execute("CREATE (a:A) CREATE (a)-[:TO]->(a)")
-        backend = db._parts.database.backend
-        propose = backend.propose
+        consensus = db._parts.service._steps.consensus
+        propose, abort = consensus.propose, c.encode(c.AbortChunks(c.FORMAT, 1, "rolled back"))
+        aborts: list[bytes] = []
 
-        def deaf(command: c.Command) -> c.Reply:
-            if isinstance(command, c.AbortChunks):
+        async def deaf(command: bytes, *more: Any) -> bytes:
+            if command[:2] == abort[:2]:
+                aborts.append(command)
                 raise NoLeader("no node leads at the moment")
-            return propose(command)
+            return await propose(command, *more)
 
-        monkeypatch.setattr(backend, "propose", deaf)
+        monkeypatch.setattr(consensus, "propose", deaf)
         with pytest.raises(DeleteConnectedNode):
             db.execute("MATCH (a:A) FOREACH (i IN range(1, 9) | CREATE (:B)) DELETE a")
+        assert len(aborts) == 1

@@ -127,7 +127,7 @@ class AutoCommits:
         except TermEnded:
             return None
         finally:
-            await self._steps.rollback(transaction)
+            await self._steps.end(transaction)
         return None
 
     async def _attempt(
@@ -160,9 +160,9 @@ class AutoCommits:
         try:
             reply = await self._steps.propose(command, term)
         except BaseException:
-            await self._steps.rollback(transaction)
+            await self._steps.end(transaction)
             raise
-        await self._steps.end(transaction, transaction.committed)
+        await self._steps.end(transaction, committed=True)
         shown = self.database.version if reply is None else reply.version
         return Execution(cursor, transaction, self._bookmark(shown), reply)
 
@@ -182,7 +182,7 @@ class AutoCommits:
             # it may have been done already: then nobody else knows of its transaction
             for transaction in self.database.open_transactions():
                 if transaction.options is options:
-                    await self._steps.rollback(transaction)
+                    await self._steps.end(transaction)
             raise
 
     def _read_at_once(

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from everwhen.ports import Threads
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
+from everwhen.runtime.ending import Owed, release
 from everwhen.txn.commands import Command, Reply, encode
 from everwhen.txn.replies import decode_reply
 
@@ -36,7 +37,8 @@ class Backend(Protocol):
     ) -> bool:
         """``check`` is called every so often and ends the wait by raising."""
 
-    def unlock(self, owner: int) -> None: ...
+    def release(self, owed: Owed) -> None:
+        """See ``ending.release``."""
 
 
 class LoopBackend:
@@ -69,9 +71,9 @@ class LoopBackend:
         """See ``Backend.lock`` and ``Consensus.lock``."""
         return self._threads.wait_for(_checked(self._consensus.lock(owner, keys, timeout), check))
 
-    def unlock(self, owner: int) -> None:
-        """See ``Consensus.unlock``."""
-        self._threads.wait_for(self._consensus.unlock(owner))
+    def release(self, owed: Owed) -> None:
+        """See ``ending.release``."""
+        self._threads.wait_for(release(self._consensus, owed))
 
 
 async def _checked(waiting: Coroutine[Any, Any, bool], check: Callable[[], None]) -> bool:

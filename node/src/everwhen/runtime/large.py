@@ -1,12 +1,11 @@
-"""A large transaction as its session sends it: begun, chunk by chunk, checked, or given up."""
+"""A large transaction as its session sends it: begun, chunk by chunk, and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from everwhen import limits
-from everwhen.errors import Fault, NoLeader, OutcomeUnknown, TransientError
+from everwhen.errors import Fault, NoLeader, OutcomeUnknown
 from everwhen.txn import commands as c
 
 
@@ -60,9 +59,3 @@ class Large:
                 "no leader answered in time; the transaction was not committed",
                 hint="run it again",
             ) from unknown
-
-    def abort(self) -> None:
-        """Forget it. Where nobody hears of that, the leader forgets it, because nothing comes any
-        more (``runtime.background``)."""
-        with suppress(TransientError):
-            self._propose(c.AbortChunks(c.FORMAT, self.number, "rolled back"))

@@ -133,7 +133,7 @@ class Service:
         """
         try:
             self.check_fence()
-            if transaction.needs_thread_to_end or transaction.transaction.has_writes:
+            if transaction.needs_thread or transaction.transaction.has_writes:
                 command = await self._steps.in_thread(
                     transaction.deadline, transaction.prepare_commit
                 )
@@ -143,12 +143,12 @@ class Service:
         except BaseException:
             await self.rollback(transaction)
             raise
-        await self._steps.end(transaction, transaction.committed)
+        await self._steps.end(transaction, committed=True)
         return self.bookmark(transaction.version if reply is None else reply.version)
 
     async def rollback(self, transaction: OpenTransaction) -> None:
         """Forgets the transaction; fine if it has ended."""
-        await self._steps.rollback(transaction)
+        await self._steps.end(transaction)
 
     async def auto_commit(
         self,

@@ -6,6 +6,7 @@ in the ``query`` pool, through the gate that bounds how many.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from everwhen.runtime.attempts import expected_long
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.runtime.cursor import Cursor
 from everwhen.runtime.database import Database
+from everwhen.runtime.ending import release
 from everwhen.runtime.environment import Deadline, TakesLong
 from everwhen.runtime.gate import Gate
 from everwhen.runtime.requests import Stop, TransactionOptions
@@ -50,6 +52,8 @@ class Steps:
         self.consensus = consensus
         self._threads = threads
         self._gate = gate
+        #: of transactions that have ended; nobody else may hold these tasks any more
+        self._telling: set[asyncio.Future[None]] = set()
 
     async def barrier(self, options: TransactionOptions) -> int:
         """A version to read at, as fresh as asked for."""
@@ -70,7 +74,7 @@ class Steps:
         """Runs a read of a known plan here on the event loop, where a thread would cost more than
         the read; None if it turns out to take more than a moment. Then nothing has happened."""
         known = known or self.database.known_read(text)
-        if known is None or expected_long(known.entry) or transaction.needs_thread_to_end:
+        if known is None or expected_long(known.entry) or transaction.needs_thread:
             return None
         plan = known.entry
         clock = self.database.clock
@@ -112,14 +116,14 @@ class Steps:
         async with self._gate:
             return await self._threads.run("query", call, *arguments, stop=stop)
 
-    async def end(self, transaction: OpenTransaction, end: Callable[[], None]) -> None:
-        """Call ``committed`` or ``rollback`` of a transaction, where it may be called."""
-        if transaction.needs_thread_to_end:
-            await self.in_thread(transaction.deadline, end)
-        else:
-            end()
-
-    async def rollback(self, transaction: OpenTransaction) -> None:
-        """Forgets the transaction; fine if it has ended."""
-        if not transaction.ended:
-            await self.end(transaction, transaction.rollback)
+    async def end(self, transaction: OpenTransaction, *, committed: bool = False) -> None:
+        """Ends a transaction, committed or rolled back; fine if it has ended. It is over here at
+        once; what others are to be told of it they are told even if the caller is cancelled."""
+        owed = transaction.end(committed=committed)
+        if owed is None:
+            return
+        telling = asyncio.ensure_future(release(self.consensus, owed))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        await asyncio.wait([telling])
+        telling.result()

@@ -23,6 +23,7 @@ from everwhen.model.graph import GraphView
 from everwhen.query import syntax
 from everwhen.query.compile import Compiled
 from everwhen.runtime.cursor import Cursor, Summary
+from everwhen.runtime.ending import Owed
 from everwhen.runtime.environment import Deadline, ServerEnvironment
 from everwhen.runtime.flashback import flashback
 from everwhen.runtime.kept import Kept
@@ -330,34 +331,20 @@ class OpenTransaction:
         """A FLASHBACK ran; ``command`` is what commits it, None if there was nothing to do."""
         self._flashed, self._flashback = True, command
 
-    def _abort_chunks(self) -> None:
-        if self._large is not None:
-            self._large.abort()
-            self._large = None
-
     def committed(self) -> None:
-        """Its commit was answered (or there was nothing to commit)."""
-        self._large = None
-        self._end()
+        """Its commit was answered (or there was nothing to commit). In a thread, see ``end``."""
+        self._release(self.end(committed=True))
 
     def rollback(self) -> None:
-        """Forget everything. Chunks already sent are aborted."""
-        if self.ended:
-            return
-        self._end()
-        self._abort_chunks()
+        """Forget everything. In a thread, see ``end``."""
+        self._release(self.end())
 
-    @property
-    def needs_thread_to_end(self) -> bool:
-        """Whether ending it asks consensus for something (locks to release)."""
-        return self.options.isolation is Isolation.PESSIMISTIC or self._large is not None
-
-    def _end(self) -> None:
+    def end(self, *, committed: bool = False) -> Owed | None:
+        """Ends it on this node, at once, whatever others say. What they are still to be told
+        (``ending.release``); None: nothing, or it had ended."""
         if self.ended:
-            return
+            return None
         self.ended = True
-        if self.options.isolation is Isolation.PESSIMISTIC:
-            self._database.backend.unlock(self.number)
         self._database.forget(self)
         views = [] if self.ctx is None else list(self.ctx.views.values())
         if isinstance(self.transaction, Reading):
@@ -365,6 +352,22 @@ class OpenTransaction:
         self.ctx = None
         self.transaction.close()
         self._database.snapshots.give_back(views)
+        locks = self.number if self.options.isolation is Isolation.PESSIMISTIC else 0
+        return self._owed(locks, committed=committed)
+
+    def _owed(self, locks: int = 0, *, committed: bool = False) -> Owed | None:
+        large, self._large = self._large, None
+        chunks = 0 if large is None or committed else large.number
+        return Owed(locks, chunks) if locks or chunks else None
+
+    def _release(self, owed: Owed | None) -> None:
+        if owed is not None:
+            self._database.backend.release(owed)
+
+    @property
+    def needs_thread(self) -> bool:
+        """Whether its statements and its commit may have to wait for others."""
+        return self.options.isolation is Isolation.PESSIMISTIC or self._large is not None
 
     # --- CALL { } IN TRANSACTIONS ---
 
@@ -377,7 +380,7 @@ class OpenTransaction:
 
     def rollback_batch(self) -> None:
         self._check_batches()
-        self._abort_chunks()
+        self._release(self._owed())
         self._next_batch()
 
     def _check_batches(self) -> None:

@@ -26,6 +26,7 @@ from everwhen.errors import (
     ResourceExhausted,
     ShuttingDown,
     TimeOutOfRange,
+    TooManyRequests,
 )
 from everwhen.limits import (
     PROPOSE_SECONDS,
@@ -50,6 +51,8 @@ _AT_ONCE: Final = b"\x00"
 _MOMENT_SECONDS: Final = 0.1
 #: seconds between two looks at proposals whose time may be over
 _WATCH_SECONDS: Final = 1.0
+#: seconds until locks are released again at a leader that had too much to do to hear of it
+_UNLOCK_AGAIN_SECONDS: Final = 0.1
 
 
 class _LockRequest(msgspec.Struct, array_like=True):
@@ -307,16 +310,20 @@ class GroupConsensus:
     async def unlock(self, owner: int) -> None:
         """See ``Consensus.unlock``."""
         replica = self._replica
-        if replica.is_leader:
-            self._leadership.locks.unlock((replica.node_id, owner))
-        elif replica.leader:
+        while not replica.is_leader and replica.leader:
             request = _LockRequest(replica.term, owner, 0.0, [])
             try:
                 await self._requests.ask(replica.leader, Verb.UNLOCK, _ENCODER.encode(request))
-            except OutcomeUnknown:
+            except (OutcomeUnknown, NotTheLeader):
                 # a leader that is gone took its locks along; one that is slow lets them go when
                 # it sees this node's connection end
                 return
+            except TooManyRequests:
+                await asyncio.sleep(_UNLOCK_AGAIN_SECONDS)
+            else:
+                return
+        if replica.is_leader:
+            self._leadership.locks.unlock((replica.node_id, owner))
 
     async def _on_lock(self, sender: int, body: bytes) -> bytes:
         request = _LOCKS.decode(body)
