@@ -109,6 +109,9 @@ bench-vacuum: .venv/ready-bench ## what forgetting gives back, its longest step,
 .PHONY: bench-compaction
 bench-compaction: .venv/ready-bench ## what moving small commits into column segments gives and takes
 	@$(bin)/python -m bench.compaction $(ARGS)
+.PHONY: bench-compacting
+bench-compacting: .venv/ready-bench ## what a foreground load notices of it
+	@$(bin)/python -m bench.compacting $(ARGS)
 
 .PHONY: bench-vector
 bench-vector: .venv/ready-bench ## the nearest of 100,000 vectors, now and then, against bare hnswlib

@@ -11,12 +11,13 @@ What stayed keys is looked at again when as much has been written since.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
 from everwhen.codec.cluster import LEVEL_COMPACTION
-from everwhen.codec.compaction import CHECKING, CLEARING
+from everwhen.codec.compaction import CLEARING
 from everwhen.codec.keys import Kind
 from everwhen.codec.records import RecordHead
 from everwhen.errors import PreconditionFailed, ShuttingDown, TransientError
@@ -140,8 +141,11 @@ class Compacting:
     async def step(self) -> bool:
         """One step; True if another one may follow at once."""
         now, current = self._clock.monotonic(), self._state.current
-        if current.cluster.feature_level < LEVEL_COMPACTION or now < self._next_step:
+        if current.cluster.feature_level < LEVEL_COMPACTION:
             return False
+        if now < self._next_step:
+            await asyncio.sleep(min(self._next_step - now, _ASK_EVERY))
+            return True
         if current.compaction.phase:
             return await self._go_on(now)
         if self._found is not None:
@@ -230,7 +234,7 @@ class Compacting:
                 self._next_step = now + _ASK_EVERY
                 return False
         await self._propose(c.CompactStep(c.FORMAT, COMPACTION_ROWS_PER_STEP, settled))
-        if compaction.phase == CHECKING and self.options.rows_per_s > 0:
+        if self.options.rows_per_s > 0:
             self._next_step = now + COMPACTION_ROWS_PER_STEP / self.options.rows_per_s
         return True
 
