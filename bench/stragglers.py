@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     report.add(
         "leader_memory_growth", "MB", figures.grown_megabytes, bar=256.0, at_most=True,
         megabytes=figures.megabytes, tenths=figures.tenths,
+        parts=figures.parts,
     )  # fmt: skip
     return report.end()
 

@@ -24,6 +24,12 @@ from tests.support.query_api import Failed, QueryApi
 _WRITERS: Final = 12
 _SAMPLE_SECONDS: Final = 0.2
 _MEGABYTE: Final = 1 << 20
+_PARTS: Final = {
+    "everwhen_record_buffer_bytes": "buffers",
+    "everwhen_record_cache_bytes": "cache",
+    "everwhen_log_cache_bytes": "log",
+    "everwhen_image_bytes": "image",
+}
 #: each row is a transaction, and so an entry of the log
 _CHANGES: Final = (
     "UNWIND range(1, $rows) AS i CALL (i) { MATCH (w:Writer {at: $at}) "
@@ -37,6 +43,19 @@ def resident(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024 / _MEGABYTE
     raise ProcessLookupError(pid)
+
+
+def parts(port: int) -> dict[str, float]:
+    """What the process says its memory is for, in megabytes; each of them has a limit."""
+    with QueryApi(port) as api:
+        _, _, content = api.request("GET", "/metrics")
+    found = {}
+    for line in content.decode().splitlines():
+        name, _, value = line.rpartition(" ")
+        if name in _PARTS:
+            found[_PARTS[name]] = float(value) / _MEGABYTE
+    assert len(found) == len(_PARTS)
+    return found
 
 
 class Memory(threading.Thread):
@@ -132,6 +151,8 @@ class Figures:
     old_node: int = 0
     new_node: int = 0
     megabytes: dict[str, float] = field(default_factory=dict)
+    #: what the leader's memory was for when the other went, and when it came back
+    parts: dict[str, tuple[float, float]] = field(default_factory=dict)
     #: the leader's memory in each tenth of the time in which the other was away
     tenths: list[float] = field(default_factory=list)
 
@@ -169,6 +190,7 @@ def come_back(group: Group, missing: int, rows: int, seconds: float) -> Figures:
         _entries(group, leader, missing // 10, seconds)
         memory = Memory(group.members[leader].pid)
         memory.start()
+        before = parts(group.members[leader].port)
         figures.old_node = group.status("n3")["nodeId"]
         group.kill("n3")
         since = time.monotonic()
@@ -176,6 +198,8 @@ def come_back(group: Group, missing: int, rows: int, seconds: float) -> Figures:
         figures.writing_seconds = time.monotonic() - since
         figures.megabytes |= {"warm": memory.samples[0], "away": memory.peak}
         figures.tenths = memory.tenths
+        after = parts(group.members[leader].port)
+        figures.parts = {name: (round(before[name]), round(after[name])) for name in before}
         group.start("n3")
         figures.back_seconds = _timed(lambda: _full_member(group, "n3", seconds))
     figures.snapshots = group.members["n3"].output.read_text().count("snapshot_coming")

@@ -357,7 +357,7 @@ APPENDS_AT_ONCE_MAX: Final = 2
 #: entries accepted by the leader and not committed yet, in bytes
 UNCOMMITTED_BYTES_MAX: Final = 128 << 20
 #: entries kept in memory for followers that are nearly up to date
-LOG_CACHE_BYTES: Final = 64 << 20
+LOG_CACHE_BYTES: Final = 32 << 20
 #: entries kept behind the newest durable one for followers that are away for a moment
 LOG_TRAILING_ENTRIES: Final = 50_000
 #: bytes of log kept for a member that is being caught up; one that needs more is sent a snapshot

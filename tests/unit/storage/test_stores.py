@@ -235,7 +235,10 @@ def test_a_full_memtable_makes_the_write_wait_and_not_fail(tmp_path: Path) -> No
     for number in range(200):
         store.write(puts((number.to_bytes(4, "big"), bytes(50_000))))
     assert sum(1 for _ in store.scan(b"", b"\xff")) == 200
-    assert store.figures()["file_bytes"] > 0
+    assert store.bytes_in_files() > 0
+    buffers, cache = store.bytes_in_memory()
+    assert 50_000 <= buffers <= 512 << 10
+    assert cache > 0
     store.close()
 
 

@@ -138,6 +138,10 @@ class MemoryStore:
         """The bytes of keys and values at the last ``flush``."""
         return sum(len(key) + len(value) for key, value in self._flushed[1].items())
 
+    def bytes_in_memory(self) -> tuple[int, int]:
+        """None of it is: it has no files."""
+        return 0, 0
+
     def checkpoint(self, folder: str) -> None:
         """Hand a copy to whoever keeps the twin's files (``on_checkpoint``)."""
         if self.on_checkpoint is None:

@@ -174,6 +174,10 @@ class FileStore(Store, Protocol):
         """What its files take on the disk."""
         ...
 
+    def bytes_in_memory(self) -> tuple[int, int]:
+        """Memory for what is not in files yet, and for blocks of files that were read."""
+        ...
+
     def checkpoint(self, folder: str) -> None:
         """Make ``folder``: a copy of everything written before the call, durable, cheap (links).
 

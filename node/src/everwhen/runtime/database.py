@@ -143,6 +143,11 @@ class Database:
 
     # --- the record ---
 
+    @property
+    def image_bytes(self) -> int:
+        """Memory of everything that is kept as columns: graph, vectors, texts."""
+        return self.graph.bytes + self.vectors.bytes + self.texts.bytes
+
     def _beside(self, own: int) -> int:
         """Bytes of everything that shares the memory of columns, but for one's own and for what goes
         when they need it."""

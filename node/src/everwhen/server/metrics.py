@@ -163,6 +163,30 @@ METRICS: Final = (
     ),
     Metric("everwhen_vacuum_oldest_version", "gauge", "commits", "Oldest readable version."),
     Metric("everwhen_erasures_open", "gauge", "erasures", "Erasures that are not done yet."),
+    Metric(
+        "everwhen_record_buffer_bytes",
+        "gauge",
+        "bytes",
+        "Memory for what the record's files do not hold yet.",
+    ),
+    Metric(
+        "everwhen_record_cache_bytes",
+        "gauge",
+        "bytes",
+        "Memory for blocks of the record's files.",
+    ),
+    Metric(
+        "everwhen_log_cache_bytes",
+        "gauge",
+        "bytes",
+        "Memory for the newest entries of the log.",
+    ),
+    Metric(
+        "everwhen_image_bytes",
+        "gauge",
+        "bytes",
+        "Memory for graph, vectors and texts as columns.",
+    ),
     Metric("everwhen_disk_free_bytes", "gauge", "bytes", "Free space where the data folder is."),
 )
 

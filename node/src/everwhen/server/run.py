@@ -253,7 +253,7 @@ def _port(runner: web.AppRunner) -> int:
 def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
     state = node.parts.state.current.head
     vacuum, compaction = node.parts.state.current.vacuum, node.parts.state.current.compaction
-    member = node.member
+    member, (buffers, cache) = node.member, node.directory.store.bytes_in_memory()
     return {
         "everwhen_bolt_connections": bolt.connections,
         "everwhen_event_loop_tasks": len(asyncio.all_tasks()),
@@ -278,6 +278,10 @@ def _gauges(node: Node, bolt: Listener) -> dict[str, float]:
         "everwhen_vacuum_bytes": vacuum.size_before + vacuum.size,
         "everwhen_vacuum_oldest_version": state.oldest_version,
         "everwhen_erasures_open": sum(bool(e.phase) for e in node.parts.state.erased.all.values()),
+        "everwhen_record_buffer_bytes": buffers,
+        "everwhen_record_cache_bytes": cache,
+        "everwhen_log_cache_bytes": member.replica.view.bytes_in_memory,
+        "everwhen_image_bytes": node.parts.database.image_bytes,
         "everwhen_disk_free_bytes": node.headroom.disk_free,
     }
 

@@ -318,16 +318,11 @@ class RocksStore:
         """What its files take on the disk."""
         return self._db.property_int_value("rocksdb.total-sst-files-size") or 0
 
-    def figures(self) -> dict[str, int]:
-        """Sizes and counts for metrics."""
-        names = {
-            "memtable_bytes": "rocksdb.cur-size-all-mem-tables",
-            "file_bytes": "rocksdb.total-sst-files-size",
-            "cache_bytes": "rocksdb.block-cache-usage",
-            "compaction_pending_bytes": "rocksdb.estimate-pending-compaction-bytes",
-            "keys": "rocksdb.estimate-num-keys",
-        }
-        return {name: self._db.property_int_value(text) or 0 for name, text in names.items()}
+    def bytes_in_memory(self) -> tuple[int, int]:
+        """See ``FileStore.bytes_in_memory``."""
+        names = ("rocksdb.cur-size-all-mem-tables", "rocksdb.block-cache-usage")
+        buffers, cache = (self._db.property_int_value(name) or 0 for name in names)
+        return buffers, cache
 
     def close(self) -> None:
         """Release everything."""

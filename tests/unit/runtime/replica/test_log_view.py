@@ -15,7 +15,7 @@ from everwhen.storage.frames import Entry
 @given(
     st.integers(0, 5),
     st.lists(st.tuples(st.integers(0, 8), st.lists(st.integers(0, 9), min_size=1, max_size=6))),
-    st.integers(1, 60),
+    st.integers(1, 2_000),
 )
 def test_against_a_list(base: int, appends: list[tuple[int, list[int]]], bytes_max: int) -> None:
     cache = RecentEntries(base, bytes_max)
@@ -29,6 +29,7 @@ def test_against_a_list(base: int, appends: list[tuple[int, list[int]]], bytes_m
         cache.append(added)
         last = base + len(model)
         assert cache.get(last) == model[-1]
+        assert cache.bytes <= bytes_max or cache.get(last - 1) is None
         assert cache.get(last + 1) is None
         for low in range(base + 1, last + 2):
             found = cache.slice(low, last + 1)

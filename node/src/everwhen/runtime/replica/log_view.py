@@ -23,6 +23,8 @@ _KINDS: Final = {
     raft.EntryType.CONF_CHANGE: 2,
     raft.EntryType.CONF_CHANGE_V2: 3,
 }
+#: what an entry in memory takes besides its payload
+_ENTRY_BYTES: Final = 160
 _TYPES: Final = {kind: entry_type for entry_type, kind in _KINDS.items()}
 
 
@@ -40,6 +42,10 @@ class DurableLog(Protocol):
     def entries(self, low: int, high: int) -> Iterator[Entry]: ...
 
 
+def _size(entry: Entry) -> int:
+    return len(entry.payload) + _ENTRY_BYTES
+
+
 class RecentEntries:
     """A run of entries that ends at the newest durable one."""
 
@@ -47,7 +53,7 @@ class RecentEntries:
         self._entries: list[Entry] = []
         #: index of the first cached entry
         self._first = last_index + 1
-        self._bytes = 0
+        self.bytes = 0
         self._bytes_max = bytes_max
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -58,20 +64,19 @@ class RecentEntries:
         keep = entries[0].index - self._first
         if not 0 <= keep <= len(cached):
             cached.clear()
-            keep, self._first, self._bytes = 0, entries[0].index, 0
-        for entry in cached[keep:]:
-            self._bytes -= len(entry.payload)
+            keep, self._first, self.bytes = 0, entries[0].index, 0
+        self.bytes -= sum(map(_size, cached[keep:]))
         del cached[keep:]
         cached.extend(entries)
-        self._bytes += sum(len(entry.payload) for entry in entries)
-        if self._bytes > self._bytes_max:
+        self.bytes += sum(map(_size, entries))
+        if self.bytes > self._bytes_max:
             self._shrink()
 
     def _shrink(self) -> None:
         """Forget the oldest quarter, in one go."""
         drop = 0
-        while self._bytes > self._bytes_max * 3 // 4 and drop < len(self._entries) - 1:
-            self._bytes -= len(self._entries[drop].payload)
+        while self.bytes > self._bytes_max * 3 // 4 and drop < len(self._entries) - 1:
+            self.bytes -= _size(self._entries[drop])
             drop += 1
         del self._entries[:drop]
         self._first += drop
@@ -106,6 +111,11 @@ class LogView:
         self._snapshot = snapshot
         self._recent = RecentEntries(log.last_index)
         self._last = log.last_index
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """What the entries kept in memory take."""
+        return self._recent.bytes
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Entries became durable."""

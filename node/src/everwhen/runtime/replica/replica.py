@@ -68,7 +68,7 @@ class Replica:
         self.applied = Watermark(applied)
         #: term, leader or configuration changed
         self.changed = Signal()
-        self._view = view
+        self.view = view
         self._persister = persister
         self._syncs = RecentSyncs()
         self._transport = transport
@@ -255,7 +255,7 @@ class Replica:
             if self._persister.needed(writes):
                 await self._persist(writes)
             for message, write in zip(batch, writes, strict=True):
-                self._view.append(write.entries)
+                self.view.append(write.entries)
                 self._release(message)
             self.pump()
 
