@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -20,10 +21,12 @@ from everwhen.errors import (
     CommitTimeClosed,
     EverwhenError,
     Fault,
+    OutcomeUnknown,
     RequestInvalid,
     TimeOutOfRange,
     TooManyRequests,
     TransactionNotFound,
+    TransientError,
 )
 from everwhen.model.moments import micros_text
 from everwhen.model.schema import ConstraintKind
@@ -31,6 +34,7 @@ from everwhen.ports import Threads
 from everwhen.runtime import bulk_parts as parts
 from everwhen.runtime.consensus import Consensus, ReadMode
 from everwhen.runtime.database import Database
+from everwhen.runtime.large import not_committed
 from everwhen.runtime.requests import Caller
 from everwhen.txn import commands as c
 from everwhen.txn.replies import decode_reply
@@ -122,7 +126,7 @@ class BulkLoads:
             request_client=client,
             request_sequence=sequence,
         )
-        reply = await self._propose(c.BeginChunks(c.FORMAT, 0, version, origin))
+        reply = await self._entry(c.encode(c.BeginChunks(c.FORMAT, 0, version, origin)))
         if not isinstance(reply, c.Begun):
             raise Fault(f"BeginChunks was answered with {type(reply).__name__}")
         token = self._database.random.uuid().hex
@@ -194,9 +198,9 @@ class BulkLoads:
             while load.unchecked:
                 number, limit = load.transaction, limits.DETACHED_PER_STEP
                 command = c.CheckChunks(c.FORMAT, number, load.chunks, limit)
-                self._take(load, await self._propose(command))
+                self._take(load, await self._entry(c.encode(command)))
         except EverwhenError:
-            await self._propose(c.AbortChunks(c.FORMAT, load.transaction, "a check was refused"))
+            await self._abort(load, "a check was refused")
             raise
 
     def _take(self, load: BulkLoad, reply: c.Reply) -> None:
@@ -207,7 +211,12 @@ class BulkLoads:
         async with load.lock:
             if not load.ended:
                 self._end(token, load)
-                await self._propose(c.AbortChunks(c.FORMAT, load.transaction, reason))
+                await self._abort(load, reason)
+
+    async def _abort(self, load: BulkLoad, reason: str) -> None:
+        # nobody may hear of it: nothing comes any more then, and the leader forgets it
+        with suppress(TransientError):
+            await self._propose(c.AbortChunks(c.FORMAT, load.transaction, reason))
 
     def _end(self, token: str, load: BulkLoad) -> None:
         if load.ended:
@@ -328,7 +337,14 @@ class BulkLoads:
 
     async def _send(self, load: BulkLoad, chunk: c.Chunk) -> None:
         payload = await self._turn(c.encode, chunk)
-        self._take(load, decode_reply(await self._consensus.propose(payload)))
+        self._take(load, await self._entry(payload))
+
+    async def _entry(self, payload: bytes) -> c.Reply:
+        """The answer to any entry but the commit: without it nothing is committed."""
+        try:
+            return decode_reply(await self._consensus.propose(payload))
+        except OutcomeUnknown as unknown:
+            raise not_committed() from unknown
 
     async def _propose(self, command: c.Command) -> c.Reply:
         return decode_reply(await self._consensus.propose(c.encode(command)))

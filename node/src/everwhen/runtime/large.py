@@ -55,7 +55,11 @@ class Large:
         try:
             return self._propose(command)
         except OutcomeUnknown as unknown:
-            raise NoLeader(
-                "no leader answered in time; the transaction was not committed",
-                hint="run it again",
-            ) from unknown
+            raise not_committed() from unknown
+
+
+def not_committed() -> NoLeader:
+    """What an unknown outcome of any entry before the commit is."""
+    return NoLeader(
+        "no leader answered in time; the transaction was not committed", hint="run it again"
+    )
