@@ -43,8 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     report.add("back_by_snapshot", "s", figures.back_seconds, snapshots=figures.snapshots)
     report.add("back_on_an_empty_disk", "s", figures.rejoined_seconds)
+    cached = sum(after - before for before, after in figures.parts.values())
+    # caches have limits of their own: the record's 256 and 128 MiB, the log's 32
     report.add(
-        "leader_memory_growth", "MB", figures.grown_megabytes, bar=256.0, at_most=True,
+        "leader_memory_growth_besides_caches",
+        "MB",
+        figures.grown_megabytes - cached,
+        bar=128.0,
+        at_most=True,
+    )
+    report.add(
+        "leader_memory_growth", "MB", figures.grown_megabytes,
         megabytes=figures.megabytes, tenths=figures.tenths,
         parts=figures.parts,
     )  # fmt: skip
