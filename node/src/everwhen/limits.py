@@ -231,6 +231,8 @@ BOLT_MESSAGE_BYTES_DEFAULT: Final = 64 << 20
 BOLT_CONNECTIONS_DEFAULT: Final = 1_000
 QUERY_WORKERS_DEFAULT: Final = 4
 QUERIES_WAITING_DEFAULT: Final = 256
+#: further threads for statements that wait for locks; where more wait, others wait for them
+LOCK_WAITERS_MAX: Final = 256
 STATEMENT_TIMEOUT_S_DEFAULT: Final = 600.0
 LOCK_TIMEOUT_S_DEFAULT: Final = 10.0
 TRANSACTION_IDLE_S_DEFAULT: Final = 60.0
@@ -374,14 +376,12 @@ LOCAL_NODES_MAX: Final = 9
 LOCAL_LOG_FILES: Final = 5
 LOCAL_LOG_BYTES_MAX: Final = 16 << 20
 
-#: warnings and errors that a node remembers for a diagnosis, and the length of each
+#: warnings and errors that a node remembers for a diagnosis, the length of each; digests of states
 PROBLEMS_KEPT: Final = 100
 PROBLEM_CHARS_MAX: Final = 1_000
-#: digests of states in a diagnosis, the newest ones
 DIAGNOSED_DIGESTS_MAX: Final = 16
 
-#: statement text of a commit that is kept for the audit, if it is to be kept; of longer ones only
-#: the hash is
+#: statement text of a commit that may be kept for the audit; of longer ones only the hash is
 AUDIT_TEXT_BYTES_MAX: Final = 16 << 10
 #: changes of a large transaction that are replayed at a time
 AUDIT_CHANGES_SHARE: Final = 200_000

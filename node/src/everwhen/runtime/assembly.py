@@ -14,6 +14,7 @@ from everwhen.runtime.applied import AppliedState
 from everwhen.runtime.backend import LoopBackend
 from everwhen.runtime.consensus import Consensus, Leader
 from everwhen.runtime.database import Database, DatabaseOptions
+from everwhen.runtime.gate import Gate
 from everwhen.runtime.service import Service
 from everwhen.runtime.single import Log, SingleConsensus
 from everwhen.runtime.statements import Observer
@@ -47,17 +48,11 @@ def wire(
     waiting_max: int = 10_000,
 ) -> Parts:
     """What stands on consensus; starts nothing."""
-    backend = LoopBackend(consensus, threads)
+    gate = Gate(queries_max, waiting_max)
+    backend = LoopBackend(consensus, threads, gate)
     extra = {} if observer is None else {"observer": observer}
     database = Database(state, backend, clock, random, facts, options, **extra)
-    service = Service(
-        database,
-        consensus,
-        threads,
-        history_id,
-        queries_max=queries_max,
-        waiting_max=waiting_max,
-    )
+    service = Service(database, consensus, threads, history_id, gate)
     return Parts(state.store, state, machine, consensus, database, service)
 
 

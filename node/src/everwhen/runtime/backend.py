@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from everwhen.ports import Threads
 from everwhen.runtime.consensus import Consensus, ReadMode, order_of
 from everwhen.runtime.ending import Owed, release
+from everwhen.runtime.gate import Gate
 from everwhen.txn.commands import Command, Reply, encode
 from everwhen.txn.replies import decode_reply
 
@@ -44,9 +45,11 @@ class Backend(Protocol):
 class LoopBackend:
     """Waits for the event loop to do it (``Threads.wait_for``)."""
 
-    def __init__(self, consensus: Consensus, threads: Threads) -> None:
+    def __init__(self, consensus: Consensus, threads: Threads, gate: Gate) -> None:
+        """``gate``: the one that statements which ask have come through."""
         self._consensus = consensus
         self._threads = threads
+        self._gate = gate
 
     def propose(self, command: Command) -> Reply:
         """See ``Backend.propose``."""
@@ -69,22 +72,28 @@ class LoopBackend:
         self, owner: int, keys: Sequence[bytes], timeout: float, check: Callable[[], None]
     ) -> bool:
         """See ``Backend.lock`` and ``Consensus.lock``."""
-        return self._threads.wait_for(_checked(self._consensus.lock(owner, keys, timeout), check))
+        waiting = self._consensus.lock(owner, keys, timeout)
+        return self._threads.wait_for(_checked(waiting, check, self._gate))
 
     def release(self, owed: Owed) -> None:
         """See ``ending.release``."""
         self._threads.wait_for(release(self._consensus, owed))
 
 
-async def _checked(waiting: Coroutine[Any, Any, bool], check: Callable[[], None]) -> bool:
+async def _checked(
+    waiting: Coroutine[Any, Any, bool], check: Callable[[], None], gate: Gate
+) -> bool:
     """Wait, unless ``check`` raises meanwhile. What it waited for may still come: whoever asked
-    gives it back when its transaction ends."""
+    gives it back when its transaction ends. Whoever has what is waited for may need a place at the
+    gate to end."""
     task = asyncio.ensure_future(waiting)
     try:
-        while not task.done():
-            await asyncio.wait([task], timeout=_CHECK_SECONDS)
-            if not task.done():
-                check()
+        await asyncio.wait([task], timeout=_CHECK_SECONDS)
+        if not task.done():
+            with gate.aside():
+                while not task.done():
+                    check()
+                    await asyncio.wait([task], timeout=_CHECK_SECONDS)
     finally:
         if task.cancel():
             await asyncio.wait([task])

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from everwhen.apply.machine import Machine
 from everwhen.exec.choose import Execution
 from everwhen.exec.procedures import ProcedureDefinition
-from everwhen.limits import INT_MAX
+from everwhen.limits import INT_MAX, LOCK_WAITERS_MAX
 from everwhen.mvcc.memory import MemoryStore
 from everwhen.mvcc.state import RecordState
 from everwhen.mvcc.store import Store
@@ -144,11 +144,12 @@ class Embedded:
         keep_freed_blocks()
         self._loop = LoopThread()
         self._threads = SystemThreads(
-            {"query": query_threads, "log": 1, "apply": 1, "background": 1}
+            {"query": query_threads + LOCK_WAITERS_MAX, "log": 1, "apply": 1, "background": 1}
         )
         self._clock = clock or SystemClock()
         self._random = random or SystemRandom()
         self._options = options
+        self._query_threads = query_threads
         self._parts: Parts
         self._open(store or MemoryStore())
 
@@ -173,6 +174,7 @@ class Embedded:
             self._threads,
             facts,
             options=self._options,
+            queries_max=self._query_threads,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(consensus.run())

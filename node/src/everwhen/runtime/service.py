@@ -35,13 +35,10 @@ class Service:
         consensus: Consensus,
         threads: Threads,
         history_id: Callable[[], str],
-        *,
-        queries_max: int,
-        waiting_max: int,
+        gate: Gate,
     ) -> None:
         self.database = database
         self._history_id = history_id
-        gate = Gate(queries_max, waiting_max)
         self._steps = Steps(database, consensus, threads, gate)
         self._auto_commits = AutoCommits(self._steps, self.bookmark)
         self.bulk = BulkLoads(database, consensus, threads)

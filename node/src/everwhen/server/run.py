@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from everwhen.errors import Fault, SettingsInvalid
-from everwhen.limits import SWITCH_INTERVAL_SECONDS
+from everwhen.limits import LOCK_WAITERS_MAX, SWITCH_INTERVAL_SECONDS
 from everwhen.runtime.allocator import keep_freed_blocks
 from everwhen.runtime.node import Node
 from everwhen.runtime.system import SystemThreads
@@ -82,9 +82,8 @@ async def _serve(hot: HotSettings) -> int:
     if settings.cluster.join is not None:
         discovery.check(settings.cluster.join)
     metrics = Metrics()
-    threads = SystemThreads(
-        {"query": settings.limits.query_workers, "log": 1, "apply": 1, "background": 2, "auth": 2}
-    )
+    queries = settings.limits.query_workers + LOCK_WAITERS_MAX  # how many run: ``runtime.gate``
+    threads = SystemThreads({"query": queries, "log": 1, "apply": 1, "background": 2, "auth": 2})
     reads = open_read_audit(settings, metrics.reads_audited, metrics.reads_lost)
     observer = StatementObserver(metrics, lambda: hot.settings.log.slow_query_s, reads)
     stop = asyncio.Event()
