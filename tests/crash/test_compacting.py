@@ -18,7 +18,7 @@ from tests.support.waiting import until
 #: each time, for a segment has 4,096 rows at least (limits.COMPACTION_ROWS_MIN)
 COMMITS: Final = 5
 SIZE: Final = 1_000
-KILLS: Final = 4
+KILLS: Final = 3
 #: of a segment, at most: its rows compared, and its keys taken away
 STEPS: Final = 16
 _SLOW: Final = ("--set", "compaction.rows_per_s=8000")

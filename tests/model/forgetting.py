@@ -37,6 +37,7 @@ class Forgetting(Player):
         """A player on an empty database."""
         engine = InProcess.__new__(InProcess)
         engine.database = kept.db
+        kept.by_hand()  # else the rule before the present one may be followed unseen
         return cls(engine, kept=kept)
 
     def _remember(self) -> None:

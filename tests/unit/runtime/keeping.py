@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -43,6 +45,15 @@ class Kept:
         found = self.db.service.database.vacuuming
         assert found is not None
         return found
+
+    def by_hand(self) -> None:
+        """From here on nothing is looked at but by ``vacuum``; until the database is opened again."""
+
+        async def never() -> None:
+            self.vacuuming.options = replace(self.vacuuming.options, every_s=math.inf)
+            self.vacuuming.resigned()
+
+        self.db.call(never())
 
     def vacuum(self) -> None:
         """Look now; until it is through."""
